@@ -1,0 +1,8 @@
+//! What the macros' expansion calls. It changes with the macros and is no part of the public interface.
+
+pub use actix_web::HttpResponse;
+
+pub use crate::{
+    handler::{Handled, Http, Incoming, SHARED_ERRORS, Unstored, respond},
+    stored::StoredResponse,
+};

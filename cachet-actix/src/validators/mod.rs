@@ -1,0 +1,171 @@
+//! Validators (RFC 9110 §8.8): what tells one state of a resource from another.
+
+mod entity_tag;
+mod evaluate;
+
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use actix_web::http::header::{ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use cachet_core::{Cached, Validator};
+
+pub use self::entity_tag::EntityTag;
+pub(crate) use self::evaluate::{Conditions, Verdict, evaluate, reads};
+
+/// The validators of a resource's current state (RFC 9110 §8.8): an entity tag, a time of modification, both or none.
+///
+/// ```
+/// use std::time::SystemTime;
+/// use cachet_actix::{EntityTag, Validators};
+///
+/// let version = 42_u64;
+/// let strong = Validators::etag(version).modified(SystemTime::UNIX_EPOCH);
+/// let weak = Validators::etag(EntityTag::weak("draft-7"));
+/// # assert_ne!(strong, weak);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Validators {
+    absent: bool,
+    etag: Option<EntityTag>,
+    modified: Option<SystemTime>,
+}
+
+impl Validators {
+    /// A resource that exists, of whose state nothing is known; `If-Match: *` holds for it, and no tag does.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A resource that has no current representation: `If-None-Match: *` holds for it, so a client can ask to create
+    /// and never to overwrite.
+    pub fn absent() -> Self {
+        Self { absent: true, ..Self::default() }
+    }
+
+    /// A resource whose state has this entity tag: a version number, a hash, or an [`EntityTag`] for a weak one.
+    pub fn etag(tag: impl Into<EntityTag>) -> Self {
+        Self { etag: Some(tag.into()), ..Self::default() }
+    }
+
+    /// Adds when the state came about.
+    ///
+    /// `Last-Modified` is sent once that is at least a whole second ago: until then another change in the same second
+    /// would share the date (RFC 9110 §8.8.2.2). So it is also never later than `Date` (§8.8.2.1).
+    #[must_use]
+    pub fn modified(mut self, at: SystemTime) -> Self {
+        self.modified = Some(at);
+        self
+    }
+
+    pub(crate) fn tag(&self) -> Option<&EntityTag> {
+        self.etag.as_ref()
+    }
+
+    pub(crate) fn is_absent(&self) -> bool {
+        self.absent
+    }
+
+    /// The second of the last modification, where it can tell two states apart at `now`.
+    pub(crate) fn last_modified(&self, now: SystemTime) -> Option<u64> {
+        let modified = whole_seconds(self.modified?)?;
+        (modified < whole_seconds(now)?).then_some(modified)
+    }
+
+    /// Whether the state is so young that its date cannot tell it from another of the same second.
+    pub(crate) fn is_unsettled(&self, now: SystemTime) -> bool {
+        self.modified.is_some() && self.last_modified(now).is_none()
+    }
+
+    /// Writes `ETag` and `Last-Modified`.
+    pub(crate) fn write(&self, headers: &mut HeaderMap, now: SystemTime) {
+        if let Some(tag) = &self.etag {
+            headers.insert(ETAG, tag.as_header_value().clone());
+        }
+        if let Some(date) = self.last_modified(now).and_then(http_date) {
+            headers.insert(LAST_MODIFIED, date);
+        }
+    }
+
+    /// The validators that a response's own fields name; those that it lacks are taken from `self`.
+    pub(crate) fn overridden_by(mut self, headers: &HeaderMap) -> Self {
+        if let Some(own) = headers.get(ETAG) {
+            self.etag = EntityTag::from_field(own);
+        }
+        if let Some(own) = headers.get(LAST_MODIFIED) {
+            self.modified = date(own);
+        }
+        self
+    }
+}
+
+impl From<EntityTag> for Validators {
+    fn from(tag: EntityTag) -> Self {
+        Self::etag(tag)
+    }
+}
+
+impl From<Validator> for Validators {
+    fn from(hash: Validator) -> Self {
+        Self::etag(hash)
+    }
+}
+
+impl<T> From<&Cached<T>> for Validators {
+    /// The entry's content hash, where its value has one, and the time of its load.
+    fn from(entry: &Cached<T>) -> Self {
+        let etag = entry.validator().map(EntityTag::from);
+        Self { absent: false, etag, modified: Some(entry.modified()) }
+    }
+}
+
+/// The whole second of a time that HTTP has a date for: from 1970 to the year 9999.
+fn whole_seconds(time: SystemTime) -> Option<u64> {
+    const YEAR_10000: u64 = 253_402_300_800;
+    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
+    (seconds < YEAR_10000).then_some(seconds)
+}
+
+fn http_date(seconds: u64) -> Option<HeaderValue> {
+    HeaderValue::try_from(httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))).ok()
+}
+
+/// A date in any of the three forms of RFC 9110 §5.6.7.
+pub(crate) fn date(value: &HeaderValue) -> Option<SystemTime> {
+    httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SystemTime = UNIX_EPOCH;
+
+    fn after(millis: u64) -> SystemTime {
+        NOW + Duration::from_hours(1000) + Duration::from_millis(millis)
+    }
+
+    #[test]
+    fn last_modified_waits_for_the_second_to_end() {
+        let validators = Validators::new().modified(after(200));
+        assert_eq!(validators.last_modified(after(900)), None, "the same second");
+        assert_eq!(validators.last_modified(after(1000)), Some(3_600_000), "the next one");
+        assert_eq!(validators.last_modified(after(0) - Duration::from_secs(5)), None, "never later than Date");
+    }
+
+    #[test]
+    fn times_that_http_has_no_date_for_are_left_out() {
+        for time in [UNIX_EPOCH - Duration::from_secs(1), UNIX_EPOCH + Duration::from_secs(253_402_300_800)] {
+            let mut headers = HeaderMap::new();
+            let far = UNIX_EPOCH + Duration::from_secs(300_000_000_000);
+            Validators::new().modified(time).write(&mut headers, far);
+            assert!(headers.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_handlers_own_validators_come_first() {
+        let mut headers = HeaderMap::new();
+        headers.insert(ETAG, HeaderValue::from_static("W/\"own\""));
+        let validators = Validators::etag("ours").modified(after(0)).overridden_by(&headers);
+        assert_eq!(validators, Validators::etag(EntityTag::weak("own")).modified(after(0)));
+    }
+}

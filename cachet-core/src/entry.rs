@@ -1,0 +1,155 @@
+//! An entry: a value with its ages, validator and tags, and how callers see it.
+
+use std::{
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use crate::{clock::Tick, returns::Validate, tags::TagSeen, validator::Validator};
+
+/// A value in the memory tier.
+#[derive(Clone)]
+pub(crate) struct Entry<S> {
+    pub(crate) value: S,
+    /// Tells this entry from any other of its function in this process.
+    pub(crate) serial: u64,
+    /// When the value was loaded, on this node's clock.
+    pub(crate) loaded: Tick,
+    /// Until when the value is fresh.
+    pub(crate) fresh_until: Tick,
+    /// Until when this tier may answer with it; never later than `fresh_until`.
+    pub(crate) kept_until: Tick,
+    /// The function's generation when the load began; another one means that all was cleared since.
+    pub(crate) generation: u64,
+    pub(crate) modified: SystemTime,
+    pub(crate) validator: Option<Validator>,
+    /// The entry's tags as they were when the load began.
+    pub(crate) tags: Option<Arc<[TagSeen]>>,
+}
+
+impl<S> Entry<S> {
+    /// Whether the entry may answer a call.
+    #[inline]
+    pub(crate) fn is_live(&self, now: Tick, generation: u64) -> bool {
+        now < self.kept_until && self.generation == generation && self.tags.as_deref().is_none_or(TagSeen::all_current)
+    }
+
+    pub(crate) fn into_cached(self, now: Tick, origin: Origin) -> Cached<S> {
+        Cached {
+            value: self.value,
+            age: now.since(self.loaded),
+            lifetime: self.fresh_until.since(self.loaded),
+            modified: self.modified,
+            validator: self.validator,
+            origin,
+        }
+    }
+}
+
+/// Where an answer came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Origin {
+    /// This process' memory.
+    Memory,
+    /// The tier shared by all nodes.
+    Shared,
+    /// Another caller's load that was under way.
+    Flight,
+    /// The loader, run for this call.
+    Loaded,
+}
+
+/// A value with its age, lifetime and validator.
+///
+/// It dereferences to the value.
+#[derive(Clone, Debug)]
+pub struct Cached<T> {
+    value: T,
+    age: Duration,
+    lifetime: Duration,
+    modified: SystemTime,
+    validator: Option<Validator>,
+    origin: Origin,
+}
+
+impl<T> Cached<T> {
+    /// The value.
+    pub fn value(&self) -> &T {
+        &self.value
+    }
+
+    /// The value alone.
+    pub fn into_inner(self) -> T {
+        self.value
+    }
+
+    /// How long ago the value was loaded, on whichever node; measured by durations, never by comparing clocks.
+    pub fn age(&self) -> Duration {
+        self.age
+    }
+
+    /// For how long the value was fresh when it was loaded; zero for a value that is not kept.
+    pub fn lifetime(&self) -> Duration {
+        self.lifetime
+    }
+
+    /// For how long the value is still fresh.
+    pub fn remaining(&self) -> Duration {
+        self.lifetime.saturating_sub(self.age)
+    }
+
+    /// The content hash that an `ETag` is made of; `None` where the value does not implement `Serialize`.
+    pub fn validator(&self) -> Option<Validator> {
+        self.validator
+    }
+
+    /// When the value was loaded, by the wall clock of the node that did; for `Last-Modified`.
+    pub fn modified(&self) -> SystemTime {
+        self.modified
+    }
+
+    /// Where this answer came from.
+    pub fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Whether a tier answered, so that no loader ran for this call.
+    pub fn is_hit(&self) -> bool {
+        matches!(self.origin, Origin::Memory | Origin::Shared)
+    }
+
+    pub(crate) fn with_validator(mut self, validate: Validate<T>) -> Self {
+        self.validator = validate(&self.value);
+        self
+    }
+
+    /// The same entry seen through `f`. The validator stays that of the whole value.
+    pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Cached<U> {
+        Cached {
+            value: f(self.value),
+            age: self.age,
+            lifetime: self.lifetime,
+            modified: self.modified,
+            validator: self.validator,
+            origin: self.origin,
+        }
+    }
+}
+
+impl<T> Cached<Option<T>> {
+    /// Turns an entry over an option inside out.
+    pub fn transpose(self) -> Option<Cached<T>> {
+        let Self { value, age, lifetime, modified, validator, origin } = self;
+        value.map(|value| Cached { value, age, lifetime, modified, validator, origin })
+    }
+}
+
+impl<T> Deref for Cached<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.value
+    }
+}

@@ -1,0 +1,24 @@
+//! What can go wrong outside a call: configuration and installation.
+
+/// An error of configuring or installing the runtime.
+///
+/// A call of a cached function never fails with one: a tier's fault is a miss, and only the loader's own error reaches
+/// the caller.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A field of the configuration cannot be used.
+    #[error("invalid configuration of `{field}`: {reason}")]
+    Configuration {
+        /// The builder's method, or the environment variable.
+        field: &'static str,
+        /// What is wrong with it, without its value where that may hold a secret.
+        reason: String,
+    },
+    /// Another runtime is in use already.
+    #[error("a runtime is in use already: install one before the first call of a cached function, and only once")]
+    AlreadyInstalled,
+    /// The background thread did not start.
+    #[error("the background thread could not be started")]
+    Background(#[source] std::io::Error),
+}

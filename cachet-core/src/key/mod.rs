@@ -1,0 +1,433 @@
+//! Canonical keys: what a cached function's arguments are, as bytes.
+//!
+//! Two calls share an entry exactly when their bytes are equal, so the encoding is injective per type and the same on
+//! every platform and release. It is built in a stack buffer and hashed borrowed: a memory hit allocates nothing.
+
+mod impls;
+
+use std::{
+    fmt,
+    hash::{BuildHasher, Hash, Hasher},
+};
+
+/// Key bytes that fit here never touch the heap.
+const INLINE: usize = 64;
+
+/// The longest text that stands in a shared key as it is; longer ones are hashed.
+const MAX_TAIL: usize = 120;
+
+/// A value that can be part of a cache key.
+///
+/// Derive it on structs and enums with `#[derive(CacheKey)]`. An implementation writes every part of the value that
+/// makes a difference, in an order of its own that never changes; different values must write different bytes.
+/// `f32` and `f64` have none on purpose: `NaN` and `-0.0` make equality of floats a trap.
+///
+/// ```
+/// use cachet_core::{CacheKey, KeyWriter};
+///
+/// struct Language(&'static str);
+///
+/// impl CacheKey for Language {
+///     fn write_key(&self, key: &mut KeyWriter) {
+///         key.str(self.0);
+///     }
+/// }
+/// ```
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be part of a cache key",
+    label = "not a `CacheKey`",
+    note = "derive it with `#[derive(CacheKey)]`, or leave the argument out of the key with `skip(…)`"
+)]
+pub trait CacheKey {
+    /// Writes the value's canonical bytes.
+    fn write_key(&self, key: &mut KeyWriter);
+}
+
+/// Receives the canonical bytes of a key.
+///
+/// It has two forms. In the *bytes* form integers have a fixed width and text a length before it. In the *text* form,
+/// which the `key = "…"` template uses, integers are decimal and text is percent-escaped, so that the key reads well in
+/// Redis and separators of the template cannot occur inside a value. Implementations of [`CacheKey`] need not care.
+#[derive(Clone)]
+pub struct KeyWriter {
+    inline: [u8; INLINE],
+    len: usize,
+    /// Holds everything once `len` exceeds the inline buffer.
+    heap: Vec<u8>,
+    text: bool,
+    /// In the text form: a value stands right before, so the next one needs a comma.
+    comma: bool,
+}
+
+macro_rules! integers {
+    ($($name:ident)*) => {$(
+        #[doc = concat!("Writes one `", stringify!($name), "`.")]
+        #[inline]
+        pub fn $name(&mut self, value: $name) {
+            if self.text {
+                self.token(itoa::Buffer::new().format(value).as_bytes());
+            } else {
+                self.push(&value.to_le_bytes());
+            }
+        }
+    )*};
+}
+
+impl KeyWriter {
+    #[inline]
+    fn new(text: bool) -> Self {
+        Self { inline: [0; INLINE], len: 0, heap: Vec::new(), text, comma: false }
+    }
+
+    integers! { u8 u16 u32 u64 u128 i8 i16 i32 i64 i128 }
+
+    /// Writes one `usize`, as 64 bits on every platform.
+    #[inline]
+    pub fn usize(&mut self, value: usize) {
+        self.u64(value as u64);
+    }
+
+    /// Writes one `isize`, as 64 bits on every platform.
+    #[inline]
+    pub fn isize(&mut self, value: isize) {
+        self.i64(value as i64);
+    }
+
+    /// Writes one `bool`.
+    #[inline]
+    pub fn bool(&mut self, value: bool) {
+        if self.text {
+            self.token(if value { b"true" } else { b"false" });
+        } else {
+            self.push(&[u8::from(value)]);
+        }
+    }
+
+    /// Writes one `char`.
+    #[inline]
+    pub fn char(&mut self, value: char) {
+        if self.text {
+            self.str(value.encode_utf8(&mut [0; 4]));
+        } else {
+            self.u32(value.into());
+        }
+    }
+
+    /// Writes text, with its length.
+    #[inline]
+    pub fn str(&mut self, value: &str) {
+        self.bytes(value.as_bytes());
+    }
+
+    /// Writes bytes, with their length.
+    #[inline]
+    pub fn bytes(&mut self, value: &[u8]) {
+        if self.text {
+            self.escaped(value);
+        } else {
+            self.push(&(value.len() as u64).to_le_bytes());
+            self.push(value);
+        }
+    }
+
+    /// Writes which variant of an enum follows.
+    #[inline]
+    pub fn variant(&mut self, index: u32) {
+        self.u32(index);
+    }
+
+    /// Writes how many elements of a sequence follow.
+    #[inline]
+    pub fn len(&mut self, count: usize) {
+        self.usize(count);
+    }
+
+    /// Writes the fixed text between two placeholders of a `key` template.
+    #[inline]
+    pub fn literal(&mut self, text: &str) {
+        self.push(text.as_bytes());
+        self.comma = false;
+    }
+
+    /// Writes the elements of an unordered collection so that their order makes no difference.
+    fn unordered<T>(&mut self, items: impl Iterator<Item = T>, write: impl Fn(T, &mut KeyWriter)) {
+        let mut written: Vec<KeyWriter> = items
+            .map(|item| {
+                let mut key = KeyWriter::new(self.text);
+                write(item, &mut key);
+                key
+            })
+            .collect();
+        written.sort_unstable_by(|a, b| a.as_bytes().cmp(b.as_bytes()));
+        self.len(written.len());
+        for item in written {
+            if self.text {
+                self.token(item.as_bytes());
+            } else {
+                self.push(item.as_bytes());
+            }
+        }
+    }
+
+    fn as_bytes(&self) -> &[u8] {
+        if self.len <= INLINE { &self.inline[..self.len] } else { &self.heap }
+    }
+
+    /// One value of the text form, already free of separators.
+    fn token(&mut self, text: &[u8]) {
+        if self.comma {
+            self.push(b",");
+        }
+        self.push(text);
+        self.comma = true;
+    }
+
+    /// Percent-escapes everything but RFC 3986's unreserved characters.
+    fn escaped(&mut self, value: &[u8]) {
+        const HEX: &[u8; 16] = b"0123456789ABCDEF";
+        self.token(b"");
+        for &byte in value {
+            if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+                self.push(&[byte]);
+            } else {
+                self.push(&[b'%', HEX[usize::from(byte >> 4)], HEX[usize::from(byte & 15)]]);
+            }
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        let end = self.len + bytes.len();
+        if end <= INLINE {
+            self.inline[self.len..end].copy_from_slice(bytes);
+            self.len = end;
+        } else {
+            self.spill(bytes);
+        }
+    }
+
+    #[cold]
+    fn spill(&mut self, bytes: &[u8]) {
+        if self.len <= INLINE {
+            self.heap.reserve(self.len + bytes.len());
+            self.heap.extend_from_slice(&self.inline[..self.len]);
+        }
+        self.heap.extend_from_slice(bytes);
+        self.len = self.heap.len();
+    }
+}
+
+impl fmt::Debug for KeyWriter {
+    /// Shows the size only: keys may hold what must not reach a log.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyWriter").field("len", &self.len).finish_non_exhaustive()
+    }
+}
+
+/// The finished key of one call.
+#[derive(Clone, Debug)]
+pub struct KeyBuf(KeyWriter);
+
+impl KeyBuf {
+    /// A key in the bytes form.
+    #[inline]
+    pub fn bytes(write: impl FnOnce(&mut KeyWriter)) -> Self {
+        Self::written(false, write)
+    }
+
+    /// A key in the text form, of a `key` template.
+    #[inline]
+    pub fn text(write: impl FnOnce(&mut KeyWriter)) -> Self {
+        Self::written(true, write)
+    }
+
+    #[inline]
+    fn written(text: bool, write: impl FnOnce(&mut KeyWriter)) -> Self {
+        let mut key = KeyWriter::new(text);
+        write(&mut key);
+        Self(key)
+    }
+
+    #[inline]
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// The last part of a shared key: the template's text where it is short and printable, else a digest.
+    ///
+    /// The digest is BLAKE3 cut to 128 bits, marked by a `#` that no text begins with.
+    pub(crate) fn tail(&self) -> String {
+        let bytes = self.as_bytes();
+        let readable = self.0.text
+            && (1..=MAX_TAIL).contains(&bytes.len())
+            && bytes[0] != b'#'
+            && bytes.iter().all(u8::is_ascii_graphic);
+        match std::str::from_utf8(bytes) {
+            Ok(text) if readable => text.to_owned(),
+            _ => format!("#{}", &blake3::hash(bytes).to_hex()[..32]),
+        }
+    }
+}
+
+/// A key as the memory tier and the flights keep it: the bytes beside their hash, which is computed once a call.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Key {
+    hash: u64,
+    bytes: Box<[u8]>,
+}
+
+impl Key {
+    pub(crate) fn borrowed(&self) -> KeyRef<'_> {
+        KeyRef { hash: self.hash, bytes: &self.bytes }
+    }
+}
+
+/// A key borrowed from a call's stack buffer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct KeyRef<'a> {
+    hash: u64,
+    bytes: &'a [u8],
+}
+
+impl<'a> KeyRef<'a> {
+    #[inline]
+    pub(crate) fn new(state: &foldhash::fast::RandomState, bytes: &'a [u8]) -> Self {
+        let mut hasher = state.build_hasher();
+        hasher.write(bytes);
+        Self { hash: hasher.finish(), bytes }
+    }
+
+    pub(crate) fn to_key(self) -> Key {
+        Key { hash: self.hash, bytes: self.bytes.into() }
+    }
+
+    pub(crate) fn hash_code(self) -> u64 {
+        self.hash
+    }
+}
+
+impl Hash for Key {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+impl Hash for KeyRef<'_> {
+    #[inline]
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.hash);
+    }
+}
+
+/// Hands a [`Key`]'s own hash on, so that no table hashes its bytes again.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct KeyHash;
+
+#[derive(Default)]
+pub(crate) struct KeyHasher(u64);
+
+impl BuildHasher for KeyHash {
+    type Hasher = KeyHasher;
+
+    #[inline]
+    fn build_hasher(&self) -> KeyHasher {
+        KeyHasher::default()
+    }
+}
+
+impl Hasher for KeyHasher {
+    #[inline]
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for &byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(byte);
+        }
+    }
+
+    #[inline]
+    fn finish(&self) -> u64 {
+        self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, HashMap, HashSet};
+
+    use super::*;
+
+    fn bytes<T: CacheKey + ?Sized>(value: &T) -> Vec<u8> {
+        KeyBuf::bytes(|key| value.write_key(key)).as_bytes().to_vec()
+    }
+
+    fn text<T: CacheKey + ?Sized>(value: &T) -> String {
+        let key = KeyBuf::text(|key| value.write_key(key));
+        String::from_utf8(key.as_bytes().to_vec()).expect("the text form is ASCII")
+    }
+
+    #[test]
+    fn the_bytes_form_is_the_same_on_every_release() {
+        assert_eq!(bytes(&42_u64), [42, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(bytes(&-2_i16), [0xFE, 0xFF]);
+        assert_eq!(bytes(&true), [1]);
+        assert_eq!(bytes("ab"), [2, 0, 0, 0, 0, 0, 0, 0, b'a', b'b']);
+        assert_eq!(bytes(&None::<u8>), [0, 0, 0, 0]);
+        assert_eq!(bytes(&Some(7_u8)), [1, 0, 0, 0, 7]);
+        assert_eq!(bytes(&[1_u8, 2][..]), [2, 0, 0, 0, 0, 0, 0, 0, 1, 2]);
+        assert_eq!(bytes(&(1_u8, 'a')), [1, b'a', 0, 0, 0]);
+        assert_eq!(bytes(&()), [0_u8; 0]);
+    }
+
+    #[test]
+    fn neighbouring_texts_never_run_together() {
+        assert_ne!(bytes(&("ab", "c")), bytes(&("a", "bc")));
+        assert_ne!(text(&("ab", "c")), text(&("a", "bc")));
+        assert_ne!(text(&vec!["a,b"]), text(&vec!["a", "b"]));
+        assert_ne!(text(&vec![""]), text(&Vec::<&str>::new()));
+    }
+
+    #[test]
+    fn the_text_form_escapes_what_a_template_may_use_as_separator() {
+        assert_eq!(text("a:b/ü"), "a%3Ab%2F%C3%BC");
+        assert_eq!(text(&(-7_i32, "x")), "-7,x");
+        assert_eq!(text(&Some('|')), "1,%7C");
+    }
+
+    #[test]
+    fn the_order_of_an_unordered_collection_makes_no_difference() {
+        let map: HashMap<u32, &str> = (0..100).map(|n| (n, "v")).collect();
+        let same: HashMap<u32, &str> = (0..100).rev().map(|n| (n, "v")).collect();
+        assert_eq!(bytes(&map), bytes(&same));
+        let set: HashSet<&str> = ["b", "a"].into();
+        assert_eq!(text(&set), "2,a,b");
+        let sorted: BTreeMap<&str, u8> = [("b", 2), ("a", 1)].into();
+        assert_eq!(text(&sorted), "2,a,1,b,2");
+    }
+
+    #[test]
+    fn a_key_longer_than_the_buffer_moves_to_the_heap_whole() {
+        let long = "x".repeat(INLINE * 3);
+        let mut expected = (long.len() as u64).to_le_bytes().to_vec();
+        expected.extend_from_slice(long.as_bytes());
+        assert_eq!(bytes(long.as_str()), expected);
+        assert_eq!(bytes(&(1_u8, long.as_str(), 2_u8))[expected.len() + 1], 2);
+    }
+
+    #[test]
+    fn a_tail_is_text_when_short_and_printable_and_a_digest_otherwise() {
+        let readable = KeyBuf::text(|key| {
+            42_u64.write_key(key);
+            key.literal(":");
+            "en".write_key(key);
+        });
+        assert_eq!(readable.tail(), "42:en");
+        let digest = KeyBuf::bytes(|key| 42_u64.write_key(key)).tail();
+        assert!(digest.starts_with('#') && digest.len() == 33);
+        assert!(KeyBuf::text(|key| "x".repeat(500).write_key(key)).tail().starts_with('#'));
+        assert!(KeyBuf::text(|_| {}).tail().starts_with('#'));
+    }
+}

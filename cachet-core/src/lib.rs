@@ -1,0 +1,67 @@
+//! Caching for async Rust: one attribute carries a value through this process' memory and a Redis shared by all nodes,
+//! and the two agree.
+//!
+//! ```
+//! use cachet_core::cached;
+//!
+//! #[cached(ttl = "5m")]
+//! async fn square(n: u64) -> u64 {
+//!     n * n
+//! }
+//!
+//! # pollster::block_on(async {
+//! assert_eq!(square(4).await, 16);        // runs the body
+//! assert_eq!(square(4).await, 16);        // a memory hit
+//! square::invalidate(4).await;            // gone; a load that began before can never bring the old value back
+//! assert_eq!(square::stats().memory_hits, 1);
+//! # });
+//! ```
+//!
+//! [`cached`] is the reference of the attribute, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
+
+mod breaker;
+mod cache;
+mod call;
+mod clock;
+mod codec;
+mod entry;
+mod error;
+mod events;
+mod flight;
+mod invalidate;
+mod key;
+mod loader;
+mod memory;
+mod names;
+mod policy;
+mod private;
+mod recovery;
+mod redis;
+mod returns;
+mod runtime;
+mod shared;
+mod tags;
+#[cfg(feature = "testing")]
+pub mod testing;
+pub mod tier;
+mod validator;
+
+#[cfg(feature = "macros")]
+pub use cachet_macros::{CacheKey, cached};
+
+pub use crate::{
+    entry::{Cached, Origin},
+    error::Error,
+    events::Stats,
+    invalidate::{Invalidation, invalidate_tag},
+    key::{CacheKey, KeyWriter},
+    memory::Engine,
+    runtime::{Builder, Cachet},
+    tier::Tier,
+    validator::Validator,
+};
+
+#[doc(hidden)]
+pub mod __private {
+    pub use crate::private::*;
+}

@@ -1,0 +1,105 @@
+//! The memory tier of one function: typed values behind one of two engines, bounded.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use quick_cache::{Equivalent, Lifecycle, UnitWeighter};
+
+use crate::{
+    entry::Entry,
+    key::{Key, KeyHash, KeyRef},
+    returns::Value,
+};
+
+/// The table behind the memory tier.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Engine {
+    /// `quick_cache`, an S3-FIFO relative: the cheaper hit and the smaller entry.
+    #[default]
+    QuickCache,
+    /// `mini-moka`, W-TinyLFU. It looks up by owned keys only, so a hit copies its key; its housekeeping runs on
+    /// callers' threads, and it does not tell what it evicts.
+    MiniMoka,
+}
+
+pub(crate) enum Memory<S: Value> {
+    QuickCache(quick_cache::sync::Cache<Key, Entry<S>, UnitWeighter, KeyHash, CountEvictions>),
+    MiniMoka(mini_moka::sync::Cache<Key, Entry<S>, KeyHash>),
+}
+
+impl<S: Value> Memory<S> {
+    /// A tier of at most `capacity` entries.
+    pub(crate) fn new(engine: Engine, capacity: usize, evictions: Arc<AtomicU64>) -> Self {
+        match engine {
+            Engine::QuickCache => Self::QuickCache(quick_cache::sync::Cache::with(
+                capacity,
+                capacity as u64,
+                UnitWeighter,
+                KeyHash,
+                CountEvictions(evictions),
+            )),
+            Engine::MiniMoka => Self::MiniMoka(
+                mini_moka::sync::Cache::builder().max_capacity(capacity as u64).build_with_hasher(KeyHash),
+            ),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn get(&self, key: KeyRef<'_>) -> Option<Entry<S>> {
+        match self {
+            Self::QuickCache(cache) => cache.get(&key),
+            Self::MiniMoka(cache) => cache.get(&key.to_key()),
+        }
+    }
+
+    pub(crate) fn insert(&self, key: Key, entry: Entry<S>) {
+        match self {
+            Self::QuickCache(cache) => cache.insert(key, entry),
+            Self::MiniMoka(cache) => cache.insert(key, entry),
+        }
+    }
+
+    pub(crate) fn remove(&self, key: KeyRef<'_>) {
+        match self {
+            Self::QuickCache(cache) => drop(cache.remove(&key)),
+            Self::MiniMoka(cache) => cache.invalidate(&key.to_key()),
+        }
+    }
+
+    pub(crate) fn clear(&self) {
+        match self {
+            Self::QuickCache(cache) => cache.clear(),
+            Self::MiniMoka(cache) => cache.invalidate_all(),
+        }
+    }
+
+    /// How many entries there are, expired ones that nobody asked for since included.
+    pub(crate) fn len(&self) -> u64 {
+        match self {
+            Self::QuickCache(cache) => cache.len() as u64,
+            Self::MiniMoka(cache) => cache.entry_count(),
+        }
+    }
+}
+
+impl Equivalent<Key> for KeyRef<'_> {
+    #[inline]
+    fn equivalent(&self, key: &Key) -> bool {
+        *self == key.borrowed()
+    }
+}
+
+/// Counts what `quick_cache` evicts for want of room.
+#[derive(Clone)]
+pub(crate) struct CountEvictions(Arc<AtomicU64>);
+
+impl<S> Lifecycle<Key, Entry<S>> for CountEvictions {
+    type RequestState = ();
+
+    fn on_evict(&self, (): &mut (), _: Key, _: Entry<S>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
+}

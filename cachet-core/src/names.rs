@@ -1,0 +1,84 @@
+//! The names of one function's entries and tags in the shared tier.
+//!
+//! | key | holds |
+//! |---|---|
+//! | `{namespace}:{name}:{fingerprint}:{tail}` | an entry |
+//! | `{namespace}:@tag:{tag}` | the version of a user's tag |
+//! | `{namespace}:@function:{name}` | the version of a function: a tag that all its entries carry |
+//! | `{namespace}:@all` | the version of the namespace: a tag that every entry carries |
+
+use std::sync::Arc;
+
+use crate::{
+    key::KeyBuf,
+    policy::Spec,
+    returns::Value,
+    tier::{Lookup, Target},
+};
+
+pub(crate) struct Names {
+    namespace: Arc<str>,
+    /// All of an entry's key but its tail.
+    prefix: String,
+    function: String,
+}
+
+impl Names {
+    pub(crate) fn new<S: Value>(namespace: &Arc<str>, spec: &Spec<S>) -> Self {
+        let name = spec.display_name();
+        Self {
+            prefix: format!("{namespace}:{name}:{}:", fingerprint(spec)),
+            function: format!("{namespace}:@function:{name}"),
+            namespace: Arc::clone(namespace),
+        }
+    }
+
+    pub(crate) fn lookup(&self, call: &KeyBuf, tags: &[String]) -> Lookup {
+        let of_every_entry = [everything_key(&self.namespace), self.function.clone()];
+        let of_this_one = tags.iter().map(|tag| tag_key(&self.namespace, tag));
+        Lookup { key: self.key(call), tags: of_every_entry.into_iter().chain(of_this_one).collect() }
+    }
+
+    pub(crate) fn entry(&self, call: &KeyBuf) -> Target {
+        Target::Entry(self.key(call))
+    }
+
+    pub(crate) fn function(&self) -> Target {
+        Target::Tag(self.function.as_str().into())
+    }
+
+    fn key(&self, call: &KeyBuf) -> Arc<str> {
+        format!("{}{}", self.prefix, call.tail()).into()
+    }
+}
+
+fn everything_key(namespace: &str) -> String {
+    format!("{namespace}:@all")
+}
+
+fn tag_key(namespace: &str, tag: &str) -> String {
+    format!("{namespace}:@tag:{tag}")
+}
+
+/// The tag of the whole namespace.
+pub(crate) fn everything(namespace: &str) -> Target {
+    Target::Tag(everything_key(namespace).into())
+}
+
+/// A user's tag.
+pub(crate) fn tag(namespace: &str, tag: &str) -> Target {
+    Target::Tag(tag_key(namespace, tag).into())
+}
+
+/// A digest of all that makes one build's bytes unreadable to another: the value's shape, the function and its version.
+///
+/// The function's path is in it, so two functions that were given one `name` never read each other's entries.
+fn fingerprint<S: Value>(spec: &Spec<S>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    if let Some(codec) = &spec.codec {
+        (codec.shape)().write(&mut hasher);
+    }
+    hasher.update(spec.path.as_bytes());
+    hasher.update(&spec.version.to_le_bytes());
+    hasher.finalize().to_hex()[..16].to_owned()
+}

@@ -1,0 +1,147 @@
+//! Lanes: a few connections that all tasks share.
+//!
+//! deadpool owns configuration, connecting, health and replacement. A lane keeps one of its connections checked out and
+//! hands out clones of it, which are handles of one multiplexed connection: a checkout and a PING for every command
+//! would cost several times the throughput.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicUsize, Ordering},
+};
+
+use deadpool_redis::{
+    Config, Connection, Pool, PoolError, Runtime,
+    redis::{self, aio::MultiplexedConnection},
+};
+use tokio::sync::Mutex;
+
+/// One connection would do for throughput; a second one keeps small answers from waiting behind a large one.
+const LANES: usize = 4;
+
+/// How much of a replication id stands in a token.
+const INCARNATION: usize = 8;
+
+#[derive(Debug)]
+pub(super) struct Lanes {
+    pool: Pool,
+    checkouts: [Mutex<Option<Checkout>>; LANES],
+    turn: AtomicUsize,
+}
+
+/// A connection that stays checked out.
+struct Checkout {
+    connection: Connection,
+    incarnation: [u8; INCARNATION],
+    broken: Arc<AtomicBool>,
+}
+
+/// A lane for one exchange.
+pub(super) struct Lane {
+    pub(super) connection: MultiplexedConnection,
+    /// Which life of the server the connection leads to: a restart or a failover changes it.
+    pub(super) incarnation: [u8; INCARNATION],
+    broken: Arc<AtomicBool>,
+}
+
+impl Lanes {
+    pub(super) fn new(url: &str) -> Result<Self, String> {
+        let pool = Config::from_url(url)
+            .builder()
+            .map_err(|error| error.to_string())?
+            .max_size(LANES)
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| error.to_string())?;
+        Ok(Self { pool, checkouts: Default::default(), turn: AtomicUsize::new(0) })
+    }
+
+    /// The next lane in turn, connected if need be. Whoever comes while a lane connects waits for that; the caller's
+    /// deadline bounds it.
+    pub(super) async fn next(&self) -> Result<Lane, PoolError> {
+        let turn = self.turn.fetch_add(1, Ordering::Relaxed);
+        let mut lane = self.checkouts[turn % LANES].lock().await;
+        if let Some(broken) = lane.take_if(|checkout| checkout.broken.load(Ordering::Relaxed)) {
+            // Out of the pool for good, which makes room for its successor.
+            drop(Connection::take(broken.connection));
+        }
+        let checkout = match &*lane {
+            Some(checkout) => checkout,
+            None => lane.insert(self.check_out().await?),
+        };
+        Ok(Lane {
+            connection: (*checkout.connection).clone(),
+            incarnation: checkout.incarnation,
+            broken: Arc::clone(&checkout.broken),
+        })
+    }
+
+    async fn check_out(&self) -> Result<Checkout, PoolError> {
+        let mut connection = self.pool.get().await?;
+        let replication: String =
+            redis::cmd("INFO").arg("replication").query_async(&mut connection).await.map_err(PoolError::Backend)?;
+        Ok(Checkout {
+            incarnation: incarnation_in(&replication).unwrap_or_default(),
+            connection,
+            broken: Arc::default(),
+        })
+    }
+}
+
+/// The beginning of the replication id in the answer of `INFO replication`.
+fn incarnation_in(replication: &str) -> Option<[u8; INCARNATION]> {
+    let id = replication.lines().find_map(|line| line.strip_prefix("master_replid:"))?;
+    id.as_bytes().first_chunk().copied()
+}
+
+impl Lane {
+    /// Marks the lane broken unless the exchange comes to its end: one that is given up may have met a connection
+    /// whose other end is gone without a word.
+    pub(super) fn in_use(&self) -> InUse {
+        InUse { broken: Arc::clone(&self.broken), over: false }
+    }
+}
+
+pub(super) struct InUse {
+    broken: Arc<AtomicBool>,
+    over: bool,
+}
+
+impl InUse {
+    pub(super) fn over(mut self, broken: bool) {
+        self.over = !broken;
+    }
+}
+
+impl Drop for InUse {
+    fn drop(&mut self) {
+        if !self.over {
+            self.broken.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+impl std::fmt::Debug for Checkout {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Checkout").field("broken", &self.broken).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_incarnation_is_the_beginning_of_the_replication_id() {
+        let answer = "# Replication\r\nrole:master\r\nmaster_replid:8371445ee47b6a6d\r\nmaster_replid2:0000\r\n";
+        assert_eq!(incarnation_in(answer), Some(*b"8371445e"));
+        assert_eq!(incarnation_in("role:master"), None);
+        assert_eq!(incarnation_in("master_replid:12"), None);
+    }
+
+    #[test]
+    fn a_url_that_is_none_is_refused() {
+        for url in ["", "localhost", "http://127.0.0.1", "redis://127.0.0.1:port"] {
+            assert!(Lanes::new(url).is_err(), "{url}");
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What stands under an entry's key.
+//!
+//! | bytes | lease | value |
+//! |---|---|---|
+//! | 0 | `L` | `V` |
+//! | 1–32 | token | id of the fill: the token it was allowed by |
+//! | 33 | | version of this layout, 1 |
+//! | 34–41 | | lifetime in ms |
+//! | 42–49 | | time of the load, in seconds since 1970 |
+//! | 50–65 | | validator, or zeros |
+//! | 66–81 | | digest of the tags' versions |
+//! | 82– | | encoded value |
+//!
+//! Numbers are little-endian. Whatever else stands there is not ours, and may be overwritten.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::{Buf, Bytes};
+
+use crate::{
+    tier::{EntryId, NewEntry},
+    validator::Validator,
+};
+
+const VERSION: u8 = 1;
+const ID_END: usize = 33;
+const HEAD: usize = 82;
+
+/// The longest lifetime that a header can claim; what claims more was not written by us.
+const MAX_LIFETIME: Duration = Duration::from_hours(100 * 365 * 24);
+
+pub(super) enum Stored {
+    Lease,
+    Value {
+        id: EntryId,
+        tags: [u8; 16],
+        entry: NewEntry,
+    },
+    /// Bytes that are no entry of ours; their beginning serves as the id to overwrite them by.
+    Foreign {
+        id: EntryId,
+    },
+}
+
+pub(super) fn write(id: EntryId, tags: &[u8; 16], entry: &NewEntry) -> Vec<u8> {
+    let since_1970 = entry.modified.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(HEAD + entry.body.len());
+    bytes.push(b'V');
+    bytes.extend_from_slice(&id.0);
+    bytes.push(VERSION);
+    bytes.extend_from_slice(&u64::try_from(entry.lifetime.as_millis()).unwrap_or(u64::MAX).to_le_bytes());
+    bytes.extend_from_slice(&since_1970.as_secs().to_le_bytes());
+    bytes.extend_from_slice(&entry.validator.map_or([0; 16], Validator::to_bytes));
+    bytes.extend_from_slice(tags);
+    bytes.extend_from_slice(&entry.body);
+    bytes
+}
+
+impl Stored {
+    pub(super) fn parse(bytes: Bytes) -> Self {
+        if bytes.len() == ID_END && bytes[0] == b'L' {
+            return Self::Lease;
+        }
+        let mut id = [0; 32];
+        let known = bytes.len().clamp(1, ID_END);
+        id[..known - 1].copy_from_slice(bytes.get(1..known).unwrap_or_default());
+        let id = EntryId(id);
+        Self::value(id, bytes).unwrap_or(Self::Foreign { id })
+    }
+
+    fn value(id: EntryId, mut bytes: Bytes) -> Option<Self> {
+        if bytes.len() < HEAD || bytes[0] != b'V' || bytes[ID_END] != VERSION {
+            return None;
+        }
+        bytes.advance(ID_END + 1);
+        let lifetime = Duration::from_millis(bytes.get_u64_le());
+        let loaded = Duration::from_secs(bytes.get_u64_le());
+        let (mut validator, mut tags) = ([0; 16], [0; 16]);
+        bytes.copy_to_slice(&mut validator);
+        bytes.copy_to_slice(&mut tags);
+        let modified = SystemTime::UNIX_EPOCH.checked_add(loaded).filter(|_| loaded < MAX_LIFETIME)?;
+        let validator = (validator != [0; 16]).then(|| Validator::from_bytes(validator));
+        (lifetime < MAX_LIFETIME).then_some(Self::Value {
+            id,
+            tags,
+            entry: NewEntry { lifetime, modified, validator, body: bytes },
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn entry() -> NewEntry {
+        NewEntry {
+            lifetime: Duration::from_mins(1),
+            modified: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
+            validator: Some(Validator::of_bytes(b"x")),
+            body: Bytes::from_static(b"body"),
+        }
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        let id = EntryId(*b"0123456789abcdef0123456789abcdef");
+        let bytes = write(id, &[7; 16], &entry());
+        let Stored::Value { id: read, tags, entry: parsed } = Stored::parse(bytes.into()) else {
+            panic!("it is a value");
+        };
+        assert_eq!((read, tags), (id, [7; 16]));
+        assert_eq!(parsed.lifetime, entry().lifetime);
+        assert_eq!(parsed.modified, entry().modified);
+        assert_eq!(parsed.validator, entry().validator);
+        assert_eq!(parsed.body, entry().body);
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let whole = write(EntryId([b'a'; 32]), &[0; 16], &entry());
+        for end in 0..whole.len() {
+            assert!(matches!(
+                Stored::parse(whole[..end].to_vec().into()),
+                Stored::Foreign { .. } | Stored::Value { .. }
+            ));
+        }
+        for byte in 0..=u8::MAX {
+            for length in [1, 2, 33, 34, 81, 82, 83, 200] {
+                Stored::parse(vec![byte; length].into());
+            }
+        }
+        for at in 0..HEAD {
+            let mut damaged = whole.clone();
+            damaged[at] = 0xFF;
+            Stored::parse(damaged.into());
+        }
+    }
+}

@@ -1,0 +1,368 @@
+//! `Cachet`: the configuration that cached functions run with, and where they find it.
+
+use std::{
+    any::Any,
+    collections::HashMap,
+    env, fmt,
+    future::Future,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{runtime::Runtime, task_local};
+
+use crate::{
+    cache::Cache, clock::Clock, error::Error, events::Stats, invalidate::Invalidation, memory::Engine, names,
+    redis::RedisTier, returns::Value, shared::Shared, tags::TagBoard, tier::Tier,
+};
+
+/// The runtime of every call that is in no scope.
+static INSTALLED: OnceLock<Cachet> = OnceLock::new();
+
+/// Set by the first scope, for good: until then a hit looks no further than the installed runtime.
+static SCOPES_EXIST: AtomicBool = AtomicBool::new(false);
+
+task_local! {
+    static SCOPE: Cachet;
+}
+
+#[inline]
+pub(crate) fn scopes_exist() -> bool {
+    SCOPES_EXIST.load(Ordering::Relaxed)
+}
+
+/// A runtime: the tiers, and one cache for each function that was called in it. Cloning gives another handle to it.
+///
+/// ```
+/// use cachet_core::Cachet;
+///
+/// # fn main() -> Result<(), cachet_core::Error> {
+/// Cachet::builder().namespace("shop").memory_only().build()?.install()?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Cachet(Arc<Inner>);
+
+struct Inner {
+    surroundings: Surroundings,
+    caches: Mutex<HashMap<usize, Arc<dyn AnyCache>>>,
+    /// Keeps the thread alive that talks to the shared tier.
+    background: Option<Runtime>,
+}
+
+/// What the caches of one runtime share.
+pub(crate) struct Surroundings {
+    pub(crate) namespace: Arc<str>,
+    pub(crate) engine: Engine,
+    pub(crate) clock: Clock,
+    pub(crate) tags: Arc<TagBoard>,
+    pub(crate) shared: Option<Shared>,
+}
+
+/// A function's cache, whatever its values are.
+trait AnyCache: Any + Send + Sync {
+    fn name(&self) -> &'static str;
+    fn stats(&self) -> Stats;
+    fn drop_all_local(&self);
+}
+
+impl<S: Value> AnyCache for Cache<S> {
+    fn name(&self) -> &'static str {
+        self.name()
+    }
+
+    fn stats(&self) -> Stats {
+        self.stats()
+    }
+
+    fn drop_all_local(&self) {
+        self.drop_all_local();
+    }
+}
+
+impl Cachet {
+    /// Begins a configuration; see [`Builder`] for the defaults.
+    pub fn builder() -> Builder {
+        Builder::default()
+    }
+
+    /// Makes this the runtime of the whole process.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyInstalled`] when a runtime is installed, or a cached function was called before: that call used
+    /// the default runtime, which stays.
+    pub fn install(self) -> Result<Self, Error> {
+        INSTALLED.set(self.clone()).map_err(|_| Error::AlreadyInstalled)?;
+        Ok(self)
+    }
+
+    /// The scope's runtime, or the installed one. Without either it is the default one, configured by the environment.
+    pub fn current() -> Self {
+        Self::scoped().unwrap_or_else(Self::installed)
+    }
+
+    /// Runs a future with this runtime in place of the installed one, for a test or a second node in one process.
+    ///
+    /// Tasks that the future spawns are outside; give them scopes of their own.
+    pub async fn scope<F: Future>(&self, future: F) -> F::Output {
+        SCOPES_EXIST.store(true, Ordering::Relaxed);
+        SCOPE.scope(self.clone(), future).await
+    }
+
+    /// Runs a closure with this runtime in place of the installed one.
+    pub fn scope_blocking<R>(&self, run: impl FnOnce() -> R) -> R {
+        SCOPES_EXIST.store(true, Ordering::Relaxed);
+        SCOPE.sync_scope(self.clone(), run)
+    }
+
+    /// Invalidates every entry that carries the tag.
+    pub async fn invalidate_tag(&self, tag: impl AsRef<str>) -> Invalidation {
+        let tag = tag.as_ref();
+        let surroundings = &self.0.surroundings;
+        surroundings.tags.invalidate(tag);
+        let Some(shared) = &surroundings.shared else { return Invalidation::Done };
+        let (board, local) = (Arc::clone(&surroundings.tags), tag.to_owned());
+        let target = names::tag(&surroundings.namespace, tag);
+        shared.invalidate(target, move || board.invalidate(&local)).await
+    }
+
+    /// Invalidates every entry of the namespace.
+    pub async fn clear(&self) -> Invalidation {
+        self.drop_all_local();
+        let Some(shared) = &self.0.surroundings.shared else { return Invalidation::Done };
+        let runtime = self.clone();
+        let everything = names::everything(&self.0.surroundings.namespace);
+        shared.invalidate(everything, move || runtime.drop_all_local()).await
+    }
+
+    /// The counters of every function that was called in this runtime, by name.
+    pub fn stats(&self) -> Vec<(String, Stats)> {
+        let mut stats: Vec<_> = self.caches().values().map(|cache| (cache.name().to_owned(), cache.stats())).collect();
+        stats.sort_by(|(one, _), (other, _)| one.cmp(other));
+        stats
+    }
+
+    /// The tiers that are configured, nearest first.
+    pub fn tiers(&self) -> Vec<&'static str> {
+        let shared = self.0.surroundings.shared.as_ref().map(Shared::name);
+        ["memory"].into_iter().chain(shared).collect()
+    }
+
+    pub(crate) fn scoped() -> Option<Self> {
+        if scopes_exist() { SCOPE.try_with(Self::clone).ok() } else { None }
+    }
+
+    pub(crate) fn installed() -> Self {
+        INSTALLED.get_or_init(Self::from_environment).clone()
+    }
+
+    /// The default runtime. A call has nobody to give a configuration's error to, so it is logged, loudly.
+    fn from_environment() -> Self {
+        Self::builder().build().unwrap_or_else(|error| {
+            tracing::error!(%error, "the environment cannot be used; caching in memory only");
+            Self::assemble(Builder::default(), "cachet".into(), None, None)
+        })
+    }
+
+    fn assemble(builder: Builder, namespace: Arc<str>, shared: Option<Shared>, background: Option<Runtime>) -> Self {
+        let surroundings =
+            Surroundings { namespace, engine: builder.engine, clock: builder.clock, tags: Arc::default(), shared };
+        Self(Arc::new(Inner { surroundings, caches: Mutex::default(), background }))
+    }
+
+    /// The cache of one function, made at its first call in this runtime.
+    pub(crate) fn cache<S: Value>(
+        &self,
+        function: usize,
+        make: impl FnOnce(&Surroundings) -> Cache<S>,
+    ) -> Arc<Cache<S>> {
+        let mut caches = self.caches();
+        let cache = caches.entry(function).or_insert_with(|| Arc::new(make(&self.0.surroundings)));
+        let cache: Arc<dyn Any + Send + Sync> = Arc::clone(cache) as _;
+        cache.downcast().expect("a function's address stands for one type of value")
+    }
+
+    fn drop_all_local(&self) {
+        for cache in self.caches().values() {
+            cache.drop_all_local();
+        }
+    }
+
+    fn caches(&self) -> MutexGuard<'_, HashMap<usize, Arc<dyn AnyCache>>> {
+        self.0.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Cachet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Cachet")
+            .field("namespace", &self.0.surroundings.namespace)
+            .field("tiers", &self.tiers())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Drop for Inner {
+    /// A runtime may be dropped inside another one, where waiting for its thread would be an error.
+    fn drop(&mut self) {
+        if let Some(background) = self.background.take() {
+            background.shutdown_background();
+        }
+    }
+}
+
+/// Configures a [`Cachet`].
+#[derive(Debug)]
+pub struct Builder {
+    namespace: Option<String>,
+    shared: SharedChoice,
+    engine: Engine,
+    deadline: Duration,
+    lease: Duration,
+    clock: Clock,
+}
+
+#[derive(Debug)]
+enum SharedChoice {
+    /// `CACHET_REDIS_URL`, if it is set.
+    Environment,
+    None,
+    Redis(String),
+    Tier(Arc<dyn Tier>),
+}
+
+impl Default for Builder {
+    fn default() -> Self {
+        Self {
+            namespace: None,
+            shared: SharedChoice::Environment,
+            engine: Engine::default(),
+            deadline: Duration::from_millis(250),
+            lease: Duration::from_secs(5),
+            clock: Clock::default(),
+        }
+    }
+}
+
+impl Builder {
+    /// What the shared keys begin with: letters, digits, `_`, `.`, `-`, `/`. Programs with one namespace share entries.
+    ///
+    /// Default: `CACHET_NAMESPACE`, else `cachet`.
+    #[must_use]
+    pub fn namespace(mut self, namespace: impl Into<String>) -> Self {
+        self.namespace = Some(namespace.into());
+        self
+    }
+
+    /// Uses a Redis or Valkey server as the shared tier, such as `redis://127.0.0.1:6379/0`.
+    ///
+    /// Default: `CACHET_REDIS_URL`; without it there is no shared tier, and functions that name one do without.
+    #[must_use]
+    pub fn redis(mut self, url: impl Into<String>) -> Self {
+        self.shared = SharedChoice::Redis(url.into());
+        self
+    }
+
+    /// Uses another implementation as the shared tier, in the place of Redis.
+    #[must_use]
+    pub fn shared_tier(mut self, tier: impl Tier) -> Self {
+        self.shared = SharedChoice::Tier(Arc::new(tier));
+        self
+    }
+
+    /// Uses no shared tier, whatever the environment says.
+    #[must_use]
+    pub fn memory_only(mut self) -> Self {
+        self.shared = SharedChoice::None;
+        self
+    }
+
+    /// The table behind the memory tier. Default: [`Engine::QuickCache`].
+    #[must_use]
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = engine;
+        self
+    }
+
+    /// How long one exchange with the shared tier may take, connecting included. Default 250 ms.
+    #[must_use]
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.deadline = deadline;
+        self
+    }
+
+    /// How long a node may load before another one may load as well, and how long others wait for it. Default 5 s.
+    #[must_use]
+    pub fn lease(mut self, lease: Duration) -> Self {
+        self.lease = lease;
+        self
+    }
+
+    /// Takes the time from a clock that a test moves by hand.
+    #[cfg(feature = "testing")]
+    #[must_use]
+    pub fn clock(mut self, clock: &crate::testing::ManualClock) -> Self {
+        self.clock = clock.as_clock();
+        self
+    }
+
+    /// Checks the configuration and builds the runtime. It does not wait for the shared tier, and does not fail when
+    /// that is down.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Configuration`] names the field that cannot be used.
+    pub fn build(mut self) -> Result<Cachet, Error> {
+        let namespace = self.checked_namespace()?;
+        for (field, duration) in [("deadline", self.deadline), ("lease", self.lease)] {
+            if duration < Duration::from_millis(1) {
+                return Err(Error::Configuration { field, reason: "it is shorter than a millisecond".into() });
+            }
+        }
+        let Some(tier) = self.chosen_tier()? else {
+            return Ok(Cachet::assemble(self, namespace, None, None));
+        };
+        let background = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("cachet")
+            .enable_all()
+            .build()
+            .map_err(Error::Background)?;
+        let everything = names::everything(&namespace);
+        let shared = Shared::new(tier, background.handle().clone(), self.deadline, self.lease, everything);
+        Ok(Cachet::assemble(self, namespace, Some(shared), Some(background)))
+    }
+
+    fn checked_namespace(&self) -> Result<Arc<str>, Error> {
+        let (field, namespace) = match (&self.namespace, env::var("CACHET_NAMESPACE")) {
+            (Some(namespace), _) => ("namespace", namespace.clone()),
+            (None, Ok(namespace)) => ("CACHET_NAMESPACE", namespace),
+            (None, Err(_)) => ("namespace", "cachet".to_owned()),
+        };
+        let valid = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
+        if namespace.is_empty() || !namespace.bytes().all(valid) {
+            let reason = format!("`{namespace}` is not made of letters, digits, `_`, `.`, `-` and `/`");
+            return Err(Error::Configuration { field, reason });
+        }
+        Ok(namespace.into())
+    }
+
+    fn chosen_tier(&mut self) -> Result<Option<Arc<dyn Tier>>, Error> {
+        let (field, url) = match std::mem::replace(&mut self.shared, SharedChoice::None) {
+            SharedChoice::None => return Ok(None),
+            SharedChoice::Tier(tier) => return Ok(Some(tier)),
+            SharedChoice::Redis(url) => ("redis", url),
+            SharedChoice::Environment => match env::var("CACHET_REDIS_URL") {
+                Ok(url) if !url.is_empty() => ("CACHET_REDIS_URL", url),
+                _ => return Ok(None),
+            },
+        };
+        let tier = RedisTier::new(&url).map_err(|reason| Error::Configuration { field, reason })?;
+        Ok(Some(Arc::new(tier)))
+    }
+}

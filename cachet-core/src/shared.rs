@@ -1,0 +1,312 @@
+//! The shared tier as the flow sees it: bounded by a deadline, silent about faults, and never asked while it may lie.
+//!
+//! Everything runs on the runtime's background thread. So a caller that goes away cancels no command, a blocking handler
+//! stalls nobody else's, and no tokio runtime is needed where the cached function runs.
+
+use std::{
+    error::Error as StdError,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
+
+use tokio::{runtime::Handle, time};
+
+use crate::{
+    breaker::Breaker,
+    invalidate::Invalidation,
+    recovery::Recovery,
+    tier::{Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError},
+};
+
+/// How often a tier that failed is tried again.
+const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+/// The first and the longest pause between two looks at a key that another node is loading.
+const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
+
+#[derive(Clone, Debug)]
+pub(crate) struct Shared(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    tier: Arc<dyn Tier>,
+    background: Handle,
+    deadline: Duration,
+    lease: Duration,
+    breaker: Breaker,
+    recovery: Recovery,
+    recovering: AtomicBool,
+}
+
+impl Shared {
+    pub(crate) fn new(
+        tier: Arc<dyn Tier>,
+        background: Handle,
+        deadline: Duration,
+        lease: Duration,
+        everything: Target,
+    ) -> Self {
+        let shared = Self(Arc::new(Inner {
+            tier,
+            background,
+            deadline,
+            lease,
+            breaker: Breaker::default(),
+            recovery: Recovery::new(everything),
+            recovering: AtomicBool::new(false),
+        }));
+        shared.0.background.spawn(shared.clone().look_at_start());
+        shared
+    }
+
+    pub(crate) fn name(&self) -> &'static str {
+        self.0.tier.name()
+    }
+
+    /// The longest that another node's load is waited for.
+    pub(crate) fn lease(&self) -> Duration {
+        self.0.lease
+    }
+
+    pub(crate) async fn read(&self, lookup: Lookup) -> Option<Read> {
+        self.ask("read", |tier| async move { tier.read(lookup).await }).await
+    }
+
+    /// Asks for a lease. The answer is a guard from the first moment on, so that a caller who goes away while the
+    /// command is under way leaves no lease behind.
+    pub(crate) async fn acquire(&self, lookup: Lookup, dead: Option<EntryId>) -> Option<Grant> {
+        let shared = self.clone();
+        let exchange = move |tier: Arc<dyn Tier>| async move {
+            Ok(match tier.acquire(lookup.clone(), shared.0.lease, dead).await? {
+                Acquired::Granted(lease) => Grant::Lease(HeldLease { shared, lookup, lease: Some(lease) }),
+                Acquired::Held(remaining) => Grant::Held(remaining),
+                Acquired::Filled => Grant::Filled,
+            })
+        };
+        self.ask("acquire", exchange).await
+    }
+
+    async fn release(&self, lookup: Lookup, lease: Lease) -> Option<bool> {
+        self.ask("release", move |tier| async move { tier.release(lookup, lease).await }).await
+    }
+
+    /// Waits, at most for `limit`, until the key that another node is loading holds something else.
+    pub(crate) async fn wait(&self, lookup: Lookup, limit: Duration) -> Option<Read> {
+        let shared = self.clone();
+        let polling = async move {
+            let mut pause = POLL_PAUSES.0;
+            loop {
+                time::sleep(pause).await;
+                match shared.read(lookup.clone()).await? {
+                    Read::Leased => pause = (pause * 2).min(POLL_PAUSES.1),
+                    answer => return Some(answer),
+                }
+            }
+        };
+        let bounded = async move { time::timeout(limit, polling).await.unwrap_or(Some(Read::Leased)) };
+        self.0.background.spawn(bounded).await.ok().flatten()
+    }
+
+    /// Invalidates, now or as soon as the tier answers again. It is carried out even if the caller goes away; `after`
+    /// runs once the tier has answered.
+    pub(crate) async fn invalidate(&self, target: Target, after: impl FnOnce() + Send + 'static) -> Invalidation {
+        let shared = self.clone();
+        let sending = async move {
+            let outcome = shared.send(target).await;
+            after();
+            outcome
+        };
+        self.0.background.spawn(sending).await.unwrap_or(Invalidation::Queued)
+    }
+
+    async fn send(&self, target: Target) -> Invalidation {
+        if !self.0.breaker.is_open() {
+            let answer = self.bounded("invalidate", |tier| {
+                let target = target.clone();
+                async move { tier.invalidate(target).await }
+            });
+            match answer.await {
+                Ok(()) => return Invalidation::Done,
+                Err(error) => self.log(&error),
+            }
+        }
+        // Kept before the breaker opens: whoever sees it closed again finds the queue empty.
+        self.0.recovery.keep(target);
+        self.suspend();
+        Invalidation::Queued
+    }
+
+    /// One guarded exchange: `None` when the tier could not be asked.
+    async fn ask<T, F>(&self, operation: &'static str, exchange: impl FnOnce(Arc<dyn Tier>) -> F) -> Option<T>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, TierError>> + Send + 'static,
+    {
+        if self.0.breaker.is_open() {
+            return None;
+        }
+        match self.bounded(operation, exchange).await {
+            Ok(answer) => {
+                self.0.breaker.succeeded();
+                // An answer from before an invalidation that is still to be sent is no answer.
+                (!self.0.breaker.is_open()).then_some(answer)
+            }
+            Err(error) => {
+                self.took_fault(&error);
+                None
+            }
+        }
+    }
+
+    async fn bounded<T, F>(
+        &self,
+        operation: &'static str,
+        exchange: impl FnOnce(Arc<dyn Tier>) -> F,
+    ) -> Result<T, TierError>
+    where
+        T: Send + 'static,
+        F: Future<Output = Result<T, TierError>> + Send + 'static,
+    {
+        let failed =
+            |fault, source: Box<dyn StdError + Send + Sync>| TierError { tier: self.name(), operation, fault, source };
+        let deadline = self.0.deadline;
+        let exchange = exchange(Arc::clone(&self.0.tier));
+        let bounded = self.0.background.spawn(async move { time::timeout(deadline, exchange).await });
+        match bounded.await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(failed(Fault::Outage, format!("no answer within {} ms", deadline.as_millis()).into())),
+            Err(stopped) => Err(failed(Fault::Reply, Box::new(stopped))),
+        }
+    }
+
+    fn took_fault(&self, error: &TierError) {
+        match error.fault {
+            Fault::Outage => {
+                if self.0.breaker.failed() {
+                    self.log(error);
+                    self.recover();
+                }
+            }
+            Fault::Denied => {
+                if self.0.breaker.open() {
+                    self.log(error);
+                    self.recover();
+                }
+            }
+            Fault::Full | Fault::Reply => self.log(error),
+        }
+    }
+
+    fn log(&self, error: &TierError) {
+        let cause = error.source.as_ref();
+        match error.fault {
+            Fault::Outage if self.0.recovering.load(Ordering::Relaxed) => {}
+            Fault::Outage => tracing::warn!(%error, %cause, "carrying on without the shared tier until it answers"),
+            Fault::Full => tracing::warn!(%error, %cause, "the shared tier has no room; the value is not stored there"),
+            Fault::Denied => {
+                tracing::error!(%error, %cause, "the shared tier refuses this client; check its credentials");
+            }
+            Fault::Reply => tracing::error!(%error, %cause, "the shared tier answered what it should not"),
+        }
+    }
+
+    /// The first look, so that a tier which is down from the start costs no caller its deadline.
+    async fn look_at_start(self) {
+        let answer = self.bounded("probe", |tier| async move { tier.probe().await }).await;
+        if let Err(error) = answer
+            && self.0.breaker.open()
+        {
+            self.log(&error);
+            self.recover();
+        }
+    }
+
+    /// Stops asking the tier for values until every kept invalidation was sent.
+    fn suspend(&self) {
+        self.0.breaker.open();
+        self.recover();
+    }
+
+    /// Tries in the background until the tier answers, then sends what was kept, then trusts the tier again.
+    fn recover(&self) {
+        if self.0.recovering.swap(true, Ordering::AcqRel) {
+            return;
+        }
+        let shared = self.clone();
+        self.0.background.spawn(async move {
+            loop {
+                while !shared.caught_up().await {
+                    time::sleep(RETRY_EVERY).await;
+                }
+                shared.0.breaker.close();
+                shared.0.recovering.store(false, Ordering::Release);
+                tracing::info!(tier = shared.name(), "the shared tier answers again");
+                // An invalidation may have been kept between the last look at the queue and the closing; its own
+                // attempt to recover found this one still running.
+                if shared.0.recovery.is_empty() || shared.0.recovering.swap(true, Ordering::AcqRel) {
+                    return;
+                }
+                shared.0.breaker.open();
+            }
+        });
+    }
+
+    async fn caught_up(&self) -> bool {
+        if self.bounded("probe", |tier| async move { tier.probe().await }).await.is_err() {
+            return false;
+        }
+        for (target, number) in self.0.recovery.pending() {
+            let sent = {
+                let target = target.clone();
+                self.bounded("invalidate", |tier| async move { tier.invalidate(target).await }).await
+            };
+            if sent.is_err() {
+                return false;
+            }
+            self.0.recovery.sent(&target, number);
+        }
+        self.0.recovery.is_empty()
+    }
+}
+
+/// The answer to a request for a lease.
+pub(crate) enum Grant {
+    Lease(HeldLease),
+    Held(Duration),
+    Filled,
+}
+
+/// A lease that this node holds. Dropping it gives it back, as a cancelled or panicking load does.
+pub(crate) struct HeldLease {
+    shared: Shared,
+    lookup: Lookup,
+    lease: Option<Lease>,
+}
+
+impl HeldLease {
+    /// Stores the value, and says whether the lease still stood.
+    pub(crate) async fn fill(mut self, entry: NewEntry) -> Option<bool> {
+        let lease = self.lease.take()?;
+        let lookup = self.lookup.clone();
+        self.shared.ask("fill", move |tier| async move { tier.fill(lookup, lease, entry).await }).await
+    }
+
+    /// Gives the lease back, and says whether it still stood.
+    pub(crate) async fn release(mut self) -> Option<bool> {
+        let lease = self.lease.take()?;
+        self.shared.release(self.lookup.clone(), lease).await
+    }
+}
+
+impl Drop for HeldLease {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            let (shared, lookup) = (self.shared.clone(), self.lookup.clone());
+            self.shared.0.background.spawn(async move { shared.release(lookup, lease).await });
+        }
+    }
+}

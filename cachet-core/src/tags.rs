@@ -1,0 +1,111 @@
+//! Tags in this process: which version of a tag an entry was loaded under.
+//!
+//! A tag has a counter as long as an entry or a load refers to it. Invalidating a tag advances the counter, and every
+//! entry that saw an older count is dead at its next look-up: one step, however many entries carry the tag.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// The board forgets unused tags whenever it has grown past this, and past twice what was left the last time.
+const SWEEP_FROM: usize = 1024;
+
+/// A tag's counter and the count that was seen.
+#[derive(Debug)]
+pub(crate) struct TagSeen {
+    counter: Arc<AtomicU64>,
+    seen: u64,
+}
+
+impl TagSeen {
+    pub(crate) fn all_current(tags: &[Self]) -> bool {
+        tags.iter().all(|tag| tag.counter.load(Ordering::Acquire) == tag.seen)
+    }
+}
+
+/// The tags that somebody in this process refers to.
+#[derive(Debug, Default)]
+pub(crate) struct TagBoard(Mutex<Counters>);
+
+#[derive(Debug, Default)]
+struct Counters {
+    by_tag: HashMap<String, Arc<AtomicU64>>,
+    sweep_at: usize,
+}
+
+impl TagBoard {
+    /// Notes the tags' counts, to be called before the load (or read) whose result they date.
+    pub(crate) fn observe(&self, tags: &[String]) -> Option<Arc<[TagSeen]>> {
+        if tags.is_empty() {
+            return None;
+        }
+        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let seen = tags.iter().map(|tag| counters.observe(tag)).collect();
+        counters.sweep();
+        Some(seen)
+    }
+
+    /// Makes every entry and load that saw the tag before now dead.
+    pub(crate) fn invalidate(&self, tag: &str) {
+        let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(counter) = counters.by_tag.get(tag) {
+            counter.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+}
+
+impl Counters {
+    fn observe(&mut self, tag: &str) -> TagSeen {
+        let counter = match self.by_tag.get(tag) {
+            Some(counter) => Arc::clone(counter),
+            None => Arc::clone(self.by_tag.entry(tag.to_owned()).or_default()),
+        };
+        TagSeen { seen: counter.load(Ordering::Acquire), counter }
+    }
+
+    /// Drops counters that nobody holds. Under the lock a count of one cannot grow: only `observe` hands clones out.
+    fn sweep(&mut self) {
+        if self.by_tag.len() >= self.sweep_at.max(SWEEP_FROM) {
+            self.by_tag.retain(|_, counter| Arc::strong_count(counter) > 1);
+            self.sweep_at = self.by_tag.len() * 2;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(tag: &str) -> [String; 1] {
+        [tag.to_owned()]
+    }
+
+    #[test]
+    fn an_invalidated_tag_is_no_longer_current() {
+        let board = TagBoard::default();
+        let before = board.observe(&named("a")).expect("there is a tag");
+        let other = board.observe(&named("b")).expect("there is a tag");
+        assert!(TagSeen::all_current(&before));
+        board.invalidate("a");
+        assert!(!TagSeen::all_current(&before));
+        assert!(TagSeen::all_current(&other));
+        let after = board.observe(&named("a")).expect("there is a tag");
+        assert!(TagSeen::all_current(&after));
+    }
+
+    #[test]
+    fn tags_that_nobody_refers_to_are_forgotten() {
+        let board = TagBoard::default();
+        let kept = board.observe(&named("kept")).expect("there is a tag");
+        for n in 0..SWEEP_FROM * 4 {
+            board.observe(&named(&n.to_string()));
+        }
+        assert!(board.0.lock().expect("no test panicked").by_tag.len() <= SWEEP_FROM);
+        board.invalidate("kept");
+        assert!(!TagSeen::all_current(&kept), "a tag in use survives the sweep");
+    }
+}

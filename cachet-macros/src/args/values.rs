@@ -1,0 +1,214 @@
+//! One option's expression as its value.
+
+use syn::{
+    Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, Path, Token, UnOp, ext::IdentExt as _, parenthesized, parse::ParseStream,
+    punctuated::Punctuated, token,
+};
+
+use super::{Given, KeySource, Lifetime, duration, example, known};
+use crate::{
+    errors::{Errors, did_you_mean},
+    http::Directives,
+    key::Template,
+};
+
+/// Which tiers an entry passes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Tiers {
+    Memory,
+    Redis,
+    MemoryAndRedis,
+}
+
+impl Tiers {
+    pub(crate) fn has_memory(self) -> bool {
+        self != Self::Redis
+    }
+
+    pub(crate) fn has_shared(self) -> bool {
+        self != Self::Memory
+    }
+}
+
+/// The expression behind `=`.
+pub(super) fn expression(input: ParseStream<'_>, option: &Ident) -> syn::Result<Expr> {
+    equals(input, option)?;
+    if input.is_empty() || input.peek(Token![,]) {
+        return Err(needs_value(option));
+    }
+    let mut value = input.parse()?;
+    while let Expr::Group(group) = value {
+        value = *group.expr;
+    }
+    Ok(value)
+}
+
+/// The path behind `crate =`.
+pub(super) fn path(input: ParseStream<'_>, option: &Ident) -> syn::Result<Path> {
+    equals(input, option)?;
+    input.call(Path::parse_mod_style).map_err(|error| syn::Error::new(error.span(), "expected a path; write `crate = renamed_core`"))
+}
+
+/// The names in `skip(a, b)`.
+pub(super) fn names(input: ParseStream<'_>, option: &Ident) -> syn::Result<Punctuated<Ident, Token![,]>> {
+    if !input.peek(token::Paren) {
+        return Err(syn::Error::new(option.span(), "`skip` takes arguments in parentheses; write `skip(db)`"));
+    }
+    let inside;
+    parenthesized!(inside in input);
+    Punctuated::parse_terminated_with(&inside, Ident::parse_any)
+        .map_err(|error| syn::Error::new(error.span(), "expected the name of an argument; write `skip(db)`"))
+}
+
+fn equals(input: ParseStream<'_>, option: &Ident) -> syn::Result<()> {
+    input.parse::<Token![=]>().map(drop).map_err(|_| needs_value(option))
+}
+
+fn needs_value(option: &Ident) -> syn::Error {
+    syn::Error::new(option.span(), format!("`{option}` needs a value; write `{}`", example(&option.to_string())))
+}
+
+/// A duration: seconds, text, or an expression of type `Duration`.
+pub(super) fn lifetime(option: &str, value: &Expr, errors: &Errors) -> Option<Given<Lifetime>> {
+    let read = match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(seconds), .. }) => whole_seconds(option, seconds),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => known(option, duration::from_text(&text.value())),
+        Expr::Lit(_) => Err(format!("`{option}` takes seconds, text, or a `Duration`; write `{option} = \"5m\"`")),
+        Expr::Unary(ExprUnary { op: UnOp::Neg(_), .. }) => {
+            Err(format!("`{option}` cannot be negative; write `{option} = \"5m\"`"))
+        }
+        computed => Ok(Lifetime::Computed(computed.clone())),
+    };
+    given(value, read, errors)
+}
+
+fn whole_seconds(option: &str, literal: &LitInt) -> Result<Lifetime, String> {
+    let suffix = literal.suffix();
+    if duration::is_unit(suffix) {
+        return Err(format!("`{option}` with a unit is text; write `{option} = \"{}{suffix}\"`", literal.base10_digits()));
+    }
+    if !suffix.is_empty() {
+        return Err(format!("`{option}` takes a plain number of seconds; write `{option} = {}`", literal.base10_digits()));
+    }
+    known(option, literal.base10_parse().map_err(|error| error.to_string()).and_then(duration::from_seconds))
+}
+
+pub(super) fn tiers(value: &Expr, errors: &Errors) -> Option<Given<Tiers>> {
+    let text = text("tier", value, errors)?;
+    given(value, read_tiers(&text.value()), errors)
+}
+
+fn read_tiers(text: &str) -> Result<Tiers, String> {
+    const KNOWN: [&str; 2] = ["memory", "redis"];
+    let names: Vec<&str> = text.split(',').map(str::trim).collect();
+    if let Some(unknown) = names.iter().find(|name| !name.is_empty() && !KNOWN.contains(name)) {
+        let hint = did_you_mean(unknown, KNOWN);
+        return Err(format!("unknown tier `{unknown}`{hint}{} the tiers are `memory` and `redis`", separator(&hint)));
+    }
+    match names.as_slice() {
+        ["memory"] => Ok(Tiers::Memory),
+        ["redis"] => Ok(Tiers::Redis),
+        ["memory", "redis"] => Ok(Tiers::MemoryAndRedis),
+        ["redis", "memory"] => Err("the nearest tier comes first; write `tier = \"memory,redis\"`".into()),
+        _ => Err("`tier` names each tier once, the nearest first; write `tier = \"memory,redis\"`".into()),
+    }
+}
+
+fn separator(hint: &str) -> &'static str {
+    if hint.is_empty() { ";" } else { "" }
+}
+
+pub(super) fn key(value: &Expr, errors: &Errors) -> Option<Given<KeySource>> {
+    let read = match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Template::parse(text).map(KeySource::Template).map_err(|mistake| format!("`key`: {mistake}")),
+        Expr::Lit(_) => Err("a constant key shares one entry among all calls; write `key = \"{id}\"`".into()),
+        expression => Ok(KeySource::Expression(expression.clone())),
+    };
+    given(value, read, errors)
+}
+
+pub(super) fn name(value: &Expr, errors: &Errors) -> Option<Given<LitStr>> {
+    let text = text("name", value, errors)?;
+    let written = text.value();
+    let good = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte));
+    let read = if good { Ok(text) } else { Err("`name` is made of ASCII letters, digits and `_-.:/`; write `name = \"product\"`".into()) };
+    given(value, read, errors)
+}
+
+pub(super) fn capacity(value: &Expr, errors: &Errors) -> Option<Given<u64>> {
+    let read = match integer(value) {
+        Some(0) => Err("a `capacity` of zero keeps nothing; write `capacity = 10_000`".into()),
+        // Room for every entry of that number does not exist; it also keeps the count a `usize` on every platform.
+        Some(entries) if entries > u64::from(u32::MAX) => Err(format!("`capacity` is at most {} entries", u32::MAX)),
+        Some(entries) => Ok(entries),
+        None => Err("`capacity` is a number of entries; write `capacity = 10_000`".into()),
+    };
+    given(value, read, errors)
+}
+
+pub(super) fn version(value: &Expr, errors: &Errors) -> Option<Given<u64>> {
+    let read = integer(value)
+        .filter(|version| *version <= u64::from(u32::MAX))
+        .ok_or_else(|| format!("`version` is a whole number up to {}; write `version = 2`", u32::MAX));
+    given(value, read, errors)
+}
+
+fn integer(value: &Expr) -> Option<u64> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) if number.suffix().is_empty() => number.base10_parse().ok(),
+        _ => None,
+    }
+}
+
+pub(super) fn tags(value: &Expr, errors: &Errors) -> Vec<Template> {
+    let Expr::Array(list) = value else {
+        errors.over(value, "`tags` is a list; write `tags = [\"products\", \"product:{id}\"]`");
+        return Vec::new();
+    };
+    list.elems.iter().filter_map(|tag| read_tag(tag, errors)).collect()
+}
+
+fn read_tag(tag: &Expr, errors: &Errors) -> Option<Template> {
+    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = tag else {
+        errors.over(tag, "a tag is text; write `\"product:{id}\"`");
+        return None;
+    };
+    let read = match Template::parse(text) {
+        Ok(template) if template.parts.is_empty() => Err("an empty tag; write `\"products\"`".into()),
+        read => read.map_err(|mistake| format!("`tags`: {mistake}")),
+    };
+    read.map_err(|mistake: String| errors.over(tag, mistake)).ok()
+}
+
+pub(super) fn http(value: &Expr, errors: &Errors) -> Option<Given<Directives>> {
+    let text = text("http", value, errors)?;
+    match Directives::parse(&text.value()) {
+        Ok(directives) => Some(Given::new(directives, value)),
+        Err(mistakes) => {
+            mistakes.iter().for_each(|mistake| errors.over(value, format_args!("`http`: {mistake}")));
+            None
+        }
+    }
+}
+
+pub(super) fn handle(value: &Expr, errors: &Errors) -> Option<Ident> {
+    if let Expr::Path(path) = value && let Some(name) = path.path.get_ident() {
+        return Some(name.clone());
+    }
+    errors.over(value, "`handle` is the name of a type; write `handle = product_cache`");
+    None
+}
+
+fn text(option: &str, value: &Expr, errors: &Errors) -> Option<LitStr> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
+        _ => {
+            errors.over(value, format_args!("`{option}` is text; write `{}`", example(option)));
+            None
+        }
+    }
+}
+
+fn given<T>(written: &Expr, read: Result<T, String>, errors: &Errors) -> Option<Given<T>> {
+    read.map(|value| Given::new(value, written)).map_err(|mistake| errors.over(written, mistake)).ok()
+}

@@ -1,0 +1,216 @@
+//! What the runtime asks of one cached function: its descriptor, and key, tags and loader of a call.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{LitStr, ReturnType, ext::IdentExt as _, spanned::Spanned as _};
+
+use super::{attributes, blamed, hidden};
+use crate::{
+    args::{KeySource, Lifetime},
+    key::{Part, Place, Template},
+    model::{KeyArgument, Model},
+    signature::Function,
+};
+
+/// The function as a type that the runtime's functions take.
+pub(super) fn descriptor(model: &Model) -> TokenStream {
+    let (attrs, handle, private, core) = (attributes::shared(&model.function.attrs), &model.handle, model.private(), model.core());
+    let (returns, kind, errors) = if model.is_handler() {
+        (
+            quote!(::cachet_actix::__private::Handled),
+            quote!(#private::Kind<{ #private::RESULT }>),
+            quote!(#private::ErrorSharing::none()),
+        )
+    } else {
+        let (returns, place) = (returns(&model.function), place_of_return(&model.function));
+        (
+            returns.clone(),
+            quote_spanned!(place=> #private::Kind<{ #core::__kind!(#returns) }>),
+            quote!(#core::__errors!(#private::Failure<#handle>)),
+        )
+    };
+    quote! {
+        #(#attrs)*
+        impl #private::Function for #handle {
+            type Returns = #returns;
+            type Kind = #kind;
+            const ERRORS: #private::ErrorSharing<#private::Failure<Self>> = #errors;
+
+            fn call() -> &'static #private::Call<#private::Stored<Self>> {
+                static CALL: #private::Call<#private::Stored<#handle>> = #private::Call::new(#handle::__spec);
+                &CALL
+            }
+        }
+    }
+}
+
+/// The functions that nobody calls by hand.
+pub(super) fn internals(model: &Model) -> TokenStream {
+    let (attrs, handle) = (attributes::shared(&model.function.attrs), &model.handle);
+    let (http, spec, key, tags, load) = (http(model), spec(model), key(model), tags(model), load(&model.function));
+    quote! {
+        #(#attrs)*
+        impl #handle {
+            #http
+            #spec
+            #key
+            #tags
+            #load
+        }
+    }
+}
+
+fn http(model: &Model) -> Option<TokenStream> {
+    model.http.as_ref().map(|directives| quote! {
+        const __HTTP: ::cachet_actix::__private::Http = ::cachet_actix::__private::Http::new(#directives);
+    })
+}
+
+fn spec(model: &Model) -> TokenStream {
+    let (private, core, settings, name) = (model.private(), model.core(), &model.settings, model.function.name());
+    let ttl = lifetime(&settings.ttl);
+    let place = place_of_return(&model.function);
+    let shared = settings.tiers.has_shared().then(|| quote_spanned!(place=> .shared()));
+    let memory = (!settings.tiers.has_memory()).then(|| quote!(.memory(false)));
+    let given_name = settings.name.as_ref().map(|name| quote!(.name(#name)));
+    let capacity = settings.capacity.map(number).map(|entries| quote!(.capacity(#entries)));
+    let version = settings.version.map(number).map(|version| quote!(.version(#version)));
+    let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| quote!(.negative_ttl(#ttl)));
+    let memory_ttl = settings.memory_ttl.as_ref().map(lifetime).map(|ttl| quote!(.memory_ttl(#ttl)));
+    quote! {
+        fn __spec() -> #private::Spec<#private::Stored<Self>> {
+            #private::Spec::new(::core::concat!(::core::module_path!(), "::", #name), #ttl)
+                #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl
+                .validated(#core::__validator!(#private::Stored<Self>))
+        }
+    }
+}
+
+fn lifetime(lifetime: &Lifetime) -> TokenStream {
+    match lifetime {
+        Lifetime::Computed(expression) => quote!(#expression),
+        Lifetime::Known(duration) if duration.subsec_millis() == 0 => {
+            let seconds = number(duration.as_secs());
+            quote!(::core::time::Duration::from_secs(#seconds))
+        }
+        Lifetime::Known(duration) => {
+            let millis = number(duration.as_secs() * 1000 + u64::from(duration.subsec_millis()));
+            quote!(::core::time::Duration::from_millis(#millis))
+        }
+    }
+}
+
+fn number(value: u64) -> proc_macro2::Literal {
+    proc_macro2::Literal::u64_unsuffixed(value)
+}
+
+fn key(model: &Model) -> TokenStream {
+    let (private, parameters, writer) = (model.private(), key_parameters(&model.key.arguments), hidden("__writer"));
+    let (form, writes) = match &model.key.source {
+        None => (hidden("bytes"), model.key.arguments.iter().map(|argument| write_argument(model, argument)).collect()),
+        Some(KeySource::Expression(expression)) => {
+            (hidden("bytes"), write_value(model, expression.span(), quote_spanned!(expression.span()=> &(#expression))))
+        }
+        Some(KeySource::Template(template)) => (hidden("text"), write_template(model, template)),
+    };
+    let lifetimes = &model.function.sig.generics;
+    let bounds = &lifetimes.where_clause;
+    quote! {
+        #[allow(clippy::all, clippy::pedantic)]
+        fn __key #lifetimes (#parameters) -> #private::KeyBuf #bounds {
+            #private::KeyBuf::#form(|#writer| { #writes })
+        }
+    }
+}
+
+fn write_template(model: &Model, template: &Template) -> TokenStream {
+    let writer = hidden("__writer");
+    let part = |part: &Part| match part {
+        Part::Text(text) => quote!(#writer.literal(#text);),
+        Part::Place(place) => match argument(model, place) {
+            Some(argument) if place.fields.is_empty() => write_argument(model, argument),
+            _ => {
+                let value = place_value(model, place, template);
+                write_value(model, template.literal.span(), quote!(&#value))
+            }
+        },
+    };
+    template.parts.iter().map(part).collect()
+}
+
+/// Writes a whole argument; if its type is no key, the type is to blame.
+fn write_argument(model: &Model, argument: &KeyArgument) -> TokenStream {
+    let place = argument.ty.span();
+    let ident = blamed(&argument.ident, place);
+    write_value(model, place, quote!(#ident))
+}
+
+fn write_value(model: &Model, place: Span, value: TokenStream) -> TokenStream {
+    let (private, writer) = (model.private(), hidden("__writer"));
+    quote_spanned!(place=> #private::CacheKey::write_key(#value, #writer);)
+}
+
+fn tags(model: &Model) -> TokenStream {
+    let private = model.private();
+    let parameters = key_parameters(model.tag_arguments());
+    let tags = model.tags.iter().map(|tag| write_tag(model, tag));
+    let lifetimes = &model.function.sig.generics;
+    let bounds = &lifetimes.where_clause;
+    quote! {
+        #[allow(clippy::all, clippy::pedantic)]
+        fn __tags #lifetimes (#parameters) -> #private::Tags #bounds {
+            ::std::vec![#(#tags),*]
+        }
+    }
+}
+
+fn write_tag(model: &Model, tag: &Template) -> TokenStream {
+    if tag.places().next().is_none() {
+        let text = tag.text();
+        return quote!(::std::string::String::from(#text));
+    }
+    let format = LitStr::new(&tag.format(), Span::mixed_site().located_at(tag.literal.span()));
+    let values = tag.places().map(|place| place_value(model, place, tag));
+    quote!(::std::format!(#format, #(#values),*))
+}
+
+/// The argument or field that a place names, blamed on the template.
+fn place_value(model: &Model, place: &Place, template: &Template) -> TokenStream {
+    let fields = &place.fields;
+    let argument = argument(model, place).map(|argument| blamed(&argument.ident, template.literal.span()));
+    quote!(#argument #(.#fields)*)
+}
+
+fn argument<'a>(model: &'a Model, place: &Place) -> Option<&'a KeyArgument> {
+    model.key.arguments.iter().find(|argument| argument.ident.unraw() == place.argument)
+}
+
+fn key_parameters<'a>(arguments: impl IntoIterator<Item = &'a KeyArgument>) -> TokenStream {
+    let parameters = arguments.into_iter().map(|KeyArgument { ident, ty, .. }| quote!(#ident: &#ty));
+    quote!(#(#parameters),*)
+}
+
+/// The user's body behind the user's signature.
+fn load(function: &Function) -> TokenStream {
+    let (sig, body) = (&function.sig, &function.body);
+    let (asyncness, generics, inputs, output, bounds) = (&sig.asyncness, &sig.generics, &sig.inputs, &sig.output, &sig.generics.where_clause);
+    quote! {
+        #asyncness fn __load #generics (#inputs) #output #bounds #body
+    }
+}
+
+fn returns(function: &Function) -> TokenStream {
+    match &function.sig.output {
+        ReturnType::Type(_, ty) => quote!(#ty),
+        ReturnType::Default => quote!(()),
+    }
+}
+
+/// What is wrong with the stored type is the return type's fault, where there is one.
+fn place_of_return(function: &Function) -> Span {
+    let place = match &function.sig.output {
+        ReturnType::Type(_, ty) => ty.span(),
+        ReturnType::Default => function.sig.ident.span(),
+    };
+    Span::mixed_site().located_at(place)
+}

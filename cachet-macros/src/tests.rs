@@ -1,0 +1,1 @@
+//! The attribute as a whole, from tokens to tokens.

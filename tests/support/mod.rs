@@ -1,0 +1,28 @@
+//! Real parts for the tests: a `redis-server` that can be frozen, killed and started again, nodes of the shop, and a plain HTTP client.
+#![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
+
+mod http;
+mod node;
+mod redis;
+
+use std::time::{Duration, Instant};
+
+pub(crate) use self::http::{Reply, Request};
+pub(crate) use self::node::{Node, Shop};
+pub(crate) use self::redis::Redis;
+
+/// How long a test waits for a condition before it fails.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
+
+/// Polls until `condition` holds.
+///
+/// # Panics
+///
+/// If it does not hold within [`DEADLINE`]; `what` says what was waited for.
+pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < DEADLINE, "gave up waiting: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

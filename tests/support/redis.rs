@@ -1,0 +1,184 @@
+//! A `redis-server` process of the test's own.
+
+use std::fmt::Write as _;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+use super::DEADLINE;
+
+/// A `redis-server` without persistence, on a port that the system picked. Dropping it ends the process.
+pub(crate) struct Redis {
+    server: Child,
+    port: u16,
+    directory: TempDir,
+}
+
+impl Redis {
+    /// Starts a server and waits until it answers.
+    ///
+    /// # Panics
+    ///
+    /// If `redis-server` is not installed or does not answer within [`DEADLINE`].
+    pub(crate) fn start() -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        let start = Instant::now();
+        loop {
+            assert!(start.elapsed() < DEADLINE, "redis-server does not start");
+            // Somebody else may take the port before the server does; then another one is tried.
+            let port = free_port();
+            if let Some(server) = spawn(port, &directory) {
+                return Self { server, port, directory };
+            }
+        }
+    }
+
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Freezes the server: connections stay open, nothing is answered.
+    pub(crate) fn pause(&self) {
+        self.signal("STOP");
+    }
+
+    /// Lets a frozen server go on.
+    pub(crate) fn resume(&self) {
+        self.signal("CONT");
+    }
+
+    /// Ends the server as `kill -9` does, frozen or not.
+    pub(crate) fn kill(&mut self) {
+        // Either call fails only when the process is gone, which is what is wanted.
+        let _ = self.server.kill();
+        let _ = self.server.wait();
+    }
+
+    /// Starts an empty server on the same port, ending the one that may run there.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer within [`DEADLINE`].
+    pub(crate) fn restart(&mut self) {
+        self.kill();
+        let start = Instant::now();
+        loop {
+            assert!(start.elapsed() < DEADLINE, "redis-server does not come back on port {}", self.port);
+            if let Some(server) = spawn(self.port, &self.directory) {
+                self.server = server;
+                return;
+            }
+        }
+    }
+
+    /// Sends one command and gives its reply as `redis-cli` prints it: one line per element, `(nil)` for nothing.
+    ///
+    /// # Panics
+    ///
+    /// If the server does not answer, or answers with an error.
+    pub(crate) fn command<A: AsRef<[u8]>>(&self, arguments: &[A]) -> String {
+        let reply = send(self.port, arguments).expect("redis answers");
+        assert!(!reply.starts_with("(error)"), "{reply}");
+        reply
+    }
+
+    fn signal(&self, name: &str) {
+        let status = Command::new("sh")
+            .args(["-c", "kill -s \"$0\" \"$1\"", name, &self.server.id().to_string()])
+            .status()
+            .expect("a shell is installed");
+        assert!(status.success(), "kill -s {name} failed");
+    }
+}
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+    listener.local_addr().expect("a bound socket has an address").port()
+}
+
+/// A server that answers on `port`, or nothing if it ended by itself because the port is taken.
+fn spawn(port: u16, directory: &TempDir) -> Option<Child> {
+    let mut server = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
+        .arg("--dir")
+        .arg(directory.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .spawn()
+        .expect("redis-server is installed (scripts/test installs it)");
+    let start = Instant::now();
+    while start.elapsed() < DEADLINE {
+        let ours = format!("process_id:{}\r\n", server.id());
+        if send(port, &["INFO", "server"]).is_ok_and(|info| info.contains(&ours)) {
+            return Some(server);
+        }
+        if server.try_wait().expect("the server is our child").is_some() {
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    // Ended here, because nobody owns it yet who would.
+    let _ = server.kill();
+    let _ = server.wait();
+    panic!("redis-server does not answer on port {port}");
+}
+
+/// Sends one command over a connection of its own.
+fn send<A: AsRef<[u8]>>(port: u16, arguments: &[A]) -> io::Result<String> {
+    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    let mut request = format!("*{}\r\n", arguments.len()).into_bytes();
+    for argument in arguments {
+        let argument = argument.as_ref();
+        request.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+        request.extend_from_slice(argument);
+        request.extend_from_slice(b"\r\n");
+    }
+    stream.write_all(&request)?;
+    let mut reply = String::new();
+    read_reply(&mut BufReader::new(stream), &mut reply)?;
+    Ok(reply)
+}
+
+/// Reads one RESP2 reply and appends it as text.
+fn read_reply(from: &mut impl BufRead, text: &mut String) -> io::Result<()> {
+    let mut line = String::new();
+    from.read_line(&mut line)?;
+    let line = line.strip_suffix("\r\n").ok_or(io::ErrorKind::UnexpectedEof)?;
+    let (kind, rest) = line.split_at_checked(1).ok_or(io::ErrorKind::InvalidData)?;
+    let length = rest.parse::<usize>();
+    match (kind, length) {
+        ("+", _) => text.push_str(rest),
+        ("-", _) => _ = write!(text, "(error) {rest}"),
+        (":", _) => _ = write!(text, "{rest}"),
+        ("$", Ok(length)) => {
+            let mut bytes = vec![0; length + 2];
+            from.read_exact(&mut bytes)?;
+            text.push_str(&String::from_utf8_lossy(&bytes[..length]));
+        }
+        ("*", Ok(length)) => {
+            for index in 0..length {
+                if index > 0 {
+                    text.push('\n');
+                }
+                read_reply(from, text)?;
+            }
+        }
+        ("$" | "*", Err(_)) => text.push_str("(nil)"),
+        _ => return Err(io::ErrorKind::InvalidData.into()),
+    }
+    Ok(())
+}
