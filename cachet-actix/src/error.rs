@@ -73,7 +73,7 @@ impl PreconditionError {
     /// ```
     #[must_use]
     pub fn cache(self, policy: CacheControl) -> Self {
-        self.map_head(|head| head.cache(&policy))
+        self.map_head(|head| head.cache(policy))
     }
 
     /// Adds a field to the `Vary` that the 200 would have. On a 412 or 428 it changes nothing.

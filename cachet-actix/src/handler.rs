@@ -10,17 +10,19 @@ use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder,
     body::BoxBody,
     dev::Payload,
+    error::ErrorInternalServerError,
     http::{
-        StatusCode,
+        Method, StatusCode,
         header::{CACHE_CONTROL, HeaderValue, SET_COOKIE},
     },
 };
 use cachet_core::{
-    Cached,
     __private::{ErrorSharing, Function, KeyBuf, Kind, RESULT, Tags, fetch},
+    Cached,
 };
 
 use crate::{
+    cache_control::seconds_of,
     preconditions::Preconditions,
     respond::Head,
     stored::{Collected, Fate, StoredResponse, collect},
@@ -49,13 +51,14 @@ pub struct Http {
 impl Http {
     /// Takes directives in lower case, separated by a comma and a space.
     pub const fn new(directives: &'static str) -> Self {
-        let takes_lifetime = !lists(directives, "max-age") && !lists(directives, "no-store") && !lists(directives, "no-cache");
+        let takes_lifetime =
+            !lists(directives, "max-age") && !lists(directives, "no-store") && !lists(directives, "no-cache");
         Self { directives, takes_lifetime }
     }
 
     fn cache_control(&self, entry: &Cached<StoredResponse>) -> HeaderValue {
         if self.takes_lifetime {
-            let text = format!("{}, max-age={}", self.directives, entry.lifetime().as_secs());
+            let text = format!("{}, max-age={}", self.directives, seconds_of(entry.lifetime()));
             HeaderValue::try_from(text).expect("the macro refuses what no field may hold")
         } else {
             self.unaged()
@@ -103,7 +106,8 @@ pub enum Unstored {
 }
 
 /// Which answers the followers of a flight are given though they are not kept.
-pub const SHARED_ERRORS: ErrorSharing<Unstored> = ErrorSharing::only(|unstored| matches!(unstored, Unstored::Shared(_)));
+pub const SHARED_ERRORS: ErrorSharing<Unstored> =
+    ErrorSharing::only(|unstored| matches!(unstored, Unstored::Shared(_)));
 
 /// Answers a request from the cache of the handler `F`, or by it.
 ///
@@ -124,7 +128,7 @@ where
     let own = Cell::new(None);
     let loaded = || {
         let (tags, handler) = load();
-        (tags, async { keep(handler.await.respond_to(&request).map_into_boxed_body(), &own).await })
+        (tags, async { keep(&request, handler.await.respond_to(&request).map_into_boxed_body(), &own).await })
     };
     match (fetch::<F, _, _>(key, loaded).await, own.take()) {
         (Ok(entry), _) => answer(&request, http, &entry),
@@ -135,7 +139,7 @@ where
 }
 
 /// Parts what is kept from what is not, and leaves the latter in `own`.
-async fn keep(response: HttpResponse, own: &Cell<Option<HttpResponse>>) -> Handled {
+async fn keep(request: &HttpRequest, response: HttpResponse, own: &Cell<Option<HttpResponse>>) -> Handled {
     let fate = Fate::of(&response);
     let (head, body) = response.into_parts();
     let body = match fate {
@@ -143,12 +147,19 @@ async fn keep(response: HttpResponse, own: &Cell<Option<HttpResponse>>) -> Handl
         Fate::Kept | Fate::Shared => collect(body).await,
     };
     let (unkept, outcome) = match (body, fate) {
+        // A responder may leave the body out for a HEAD; what is kept is for GET as well.
+        (Ok(Collected::Whole(body)), _) if body.is_empty() && request.method() == Method::HEAD => {
+            (head.set_body(BoxBody::new(body)), Unstored::Own)
+        }
         (Ok(Collected::Whole(body)), Fate::Kept) => return Ok(StoredResponse::new(&head, body)),
         (Ok(Collected::Whole(body)), _) => {
             let shared = StoredResponse::new(&head, body.clone());
             (head.set_body(BoxBody::new(body)), Unstored::Shared(shared))
         }
-        (Ok(Collected::Broken), _) => (HttpResponse::new(StatusCode::INTERNAL_SERVER_ERROR), Unstored::Own),
+        (Ok(Collected::Broken), _) => {
+            let broken = ErrorInternalServerError("the body does not have the size that it announced");
+            (HttpResponse::from_error(broken), Unstored::Own)
+        }
         (Err(body), _) => (head.set_body(body), Unstored::Own),
     };
     own.set(Some(unkept));

@@ -50,9 +50,13 @@
 //! ```
 //!
 //! Stored are answers with status 200, 203, 204, 301, 308 or 410 whose body has a known size, unless they carry
-//! `Set-Cookie`, `Vary` or a `Cache-Control` of their own that says `no-store`, `no-cache` or `private`. A 404 and a 5xx
-//! go to all who wait for the same load, and are then forgotten. GET and HEAD ask the cache, any other method goes
-//! straight to the handler. A route for both is `#[route("/posts/{id}", method = "GET", method = "HEAD")]`.
+//! `Set-Cookie`, `Vary` or a `Cache-Control` of their own that says `no-store`, `no-cache` or `private`. A 404 or a 5xx
+//! goes to all who wait for the same load, and is then forgotten. GET and HEAD ask the cache, any other method goes
+//! straight to the handler; a route for both is `#[route("/posts/{id}", method = "GET", method = "HEAD")]`. A client's
+//! own `Cache-Control` is ignored: nobody can force work from outside.
+//!
+//! Under its route the handler is invalidated by tag; above it, `#[cached(…, handle = post_cache)]` gives
+//! `post_cache::invalidate(7)` and the other controls a name.
 //!
 //! What a middleware adds, the cache does not see: one that sets cookies, such as a session's, does not belong around a
 //! handler that says `public`; and `actix_web::middleware::Compress` puts the same strong tag on each coding.

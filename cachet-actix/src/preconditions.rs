@@ -11,9 +11,7 @@ use actix_web::{
     dev::Payload,
     http::{
         Method,
-        header::{
-            HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
-        },
+        header::{HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE},
     },
 };
 

@@ -46,8 +46,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    pub(crate) fn cache(mut self, policy: &CacheControl) -> Self {
-        self.cache_control = policy.to_header_value();
+    pub(crate) fn cache(mut self, policy: CacheControl) -> Self {
+        self.cache_control = policy.into_header_value();
         self
     }
 
@@ -161,7 +161,7 @@ impl<R: Responder> Validated<R> {
     /// Sets the `Cache-Control` of an answer that is no error.
     #[must_use]
     pub fn cache(mut self, policy: CacheControl) -> Self {
-        self.head = self.head.cache(&policy);
+        self.head = self.head.cache(policy);
         self
     }
 
@@ -241,7 +241,7 @@ impl<T: Serialize> Responder for CachedJson<T> {
 
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let preconditions = Preconditions::of(request);
-        let head = self.head.cache(&self.policy.or_max_age(self.entry.lifetime()));
+        let head = self.head.cache(self.policy.or_max_age(self.entry.lifetime()));
         // Asked before the answer is made: a 304 needs none.
         match preconditions.verdict_on_answer(&head.validators, SystemTime::now()) {
             Verdict::NotModified => head.not_modified(),

@@ -50,8 +50,8 @@ impl Fate {
     ///
     /// Nothing that is for one client leaves its caller: `Set-Cookie`, a `Vary` on fields that are not in the key, a
     /// `Cache-Control` that forbids it, and statuses that answer the client rather than the resource, such as 401, 304
-    /// or 206. What is cacheable by default is kept (RFC 9110 §15.1), except for errors: a 404 or a 5xx is shared with
-    /// those who wait, so that a rush on a missing id costs one load, and then forgotten.
+    /// or 206. What is cacheable by default is kept (RFC 9110 §15.1), except for errors. Other successes and redirections, a
+    /// 404 and a 5xx are shared with those who wait, so that a rush on a missing id costs one load, and then forgotten.
     pub(crate) fn of<B>(response: &HttpResponse<B>) -> Self {
         let headers = response.headers();
         if headers.contains_key(SET_COOKIE) || headers.contains_key(VARY) || forbids_keeping(headers) {
@@ -173,7 +173,9 @@ mod tests {
             .append_header(("link", "</b>"))
             .insert_header((CONNECTION, "close"))
             .body("moved");
-        response.headers_mut().append(HeaderName::from_static("x-bytes"), HeaderValue::from_bytes(b"\xFF").expect("bytes"));
+        response
+            .headers_mut()
+            .append(HeaderName::from_static("x-bytes"), HeaderValue::from_bytes(b"\xFF").expect("bytes"));
         let (head, body) = response.into_parts();
         let Ok(Collected::Whole(body)) = collect(body).await else { panic!("the body is in memory") };
         let again = StoredResponse::new(&head, body).to_response();

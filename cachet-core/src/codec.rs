@@ -78,19 +78,26 @@ impl Shape {
         }
     }
 
-    /// Each pass over the type meets one more variant of every enum in it that was not complete before; the registry
-    /// says whether that was enough.
+    /// Each pass over the type meets one more variant of every enum that is known to have more; the registry names
+    /// those whose variants were not all met.
     fn traced<S: DeserializeOwned>() -> serde_reflection::Result<Self> {
-        let (samples, mut passes) = (Samples::new(), 1);
+        let (samples, mut passes, mut enums) = (Samples::new(), 1, Vec::<String>::new());
         loop {
             let mut tracer = Tracer::new(TracerConfig::default());
             let mut format = tracer.trace_type_once::<S>(&samples)?.0;
             for _ in 1..passes {
+                for name in &enums {
+                    // Reading the mark resets it; a marked enum would only be given its first variant again.
+                    let _ = tracer.check_incomplete_enum(name);
+                }
                 format = tracer.trace_type_once::<S>(&samples)?.0;
             }
             match tracer.registry() {
                 Ok(registry) => return Ok(Self::Traced(Box::new((format, registry)))),
-                Err(_) if passes < MAX_PASSES => passes *= 2,
+                Err(serde_reflection::Error::MissingVariants(names)) if passes < MAX_PASSES => {
+                    enums.extend(names);
+                    passes *= 2;
+                }
                 Err(error) => return Err(error),
             }
         }

@@ -43,8 +43,14 @@ fn ttl_is_given(args: &Args, errors: &Errors) {
 
 /// Asking Redis takes a wait, and a plain function has nothing to wait with but its thread.
 fn plain_functions_stay_in_memory(args: &Args, function: &Function, errors: &Errors) {
-    if let Some(tier) = &args.tier && tier.value.has_shared() && !function.is_async() {
-        errors.over(&tier.written, "a plain `fn` cannot wait for Redis; make it `async fn`, or write `tier = \"memory\"`");
+    if let Some(tier) = &args.tier
+        && tier.value.has_shared()
+        && !function.is_async()
+    {
+        errors.over(
+            &tier.written,
+            "a plain `fn` cannot wait for Redis; make it `async fn`, or write `tier = \"memory\"`",
+        );
     }
 }
 
@@ -63,8 +69,13 @@ fn capacity_needs_the_memory_tier(args: &Args, errors: &Errors) {
 /// runtime takes the lesser of the two.
 fn memory_ttl_is_within_ttl(args: &Args, errors: &Errors) {
     let (Some(memory_ttl), Some(ttl)) = (&args.memory_ttl, &args.ttl) else { return };
-    if let (Lifetime::Known(memory), Lifetime::Known(whole)) = (&memory_ttl.value, &ttl.value) && memory > whole {
-        errors.over(&memory_ttl.written, "`memory_ttl` is longer than `ttl`, but memory never outlives the entry; write a shorter one");
+    if let (Lifetime::Known(memory), Lifetime::Known(whole)) = (&memory_ttl.value, &ttl.value)
+        && memory > whole
+    {
+        errors.over(
+            &memory_ttl.written,
+            "`memory_ttl` is longer than `ttl`, but memory never outlives the entry; write a shorter one",
+        );
     }
 }
 
@@ -83,7 +94,10 @@ fn skipped_arguments_exist(args: &Args, function: &Function, errors: &Errors) {
 fn key_mentions_what_is_not_skipped(args: &Args, errors: &Errors) {
     let Some(key) = &args.key else { return };
     for name in args.skip.iter().filter(|name| key.value.mentions(name)) {
-        errors.over(&key.written, format_args!("`{name}` is skipped, so the key cannot mention it; remove it from `skip`"));
+        errors.over(
+            &key.written,
+            format_args!("`{name}` is skipped, so the key cannot mention it; remove it from `skip`"),
+        );
     }
 }
 
@@ -101,7 +115,8 @@ fn key_template_names_arguments(args: &Args, function: &Function, errors: &Error
 fn key_template_tells_calls_apart(args: &Args, errors: &Errors) {
     let Some(template) = key_template(args) else { return };
     if template.places().next().is_none() {
-        errors.over(template, "the key mentions no argument, so all calls would share one entry; write `key = \"{id}\"`");
+        errors
+            .over(template, "the key mentions no argument, so all calls would share one entry; write `key = \"{id}\"`");
     } else if template.is_ambiguous() {
         errors.over(template, "two values of the key could run together; write `:` between their places");
     }
@@ -126,7 +141,10 @@ fn tags_follow_from_the_key(args: &Args, function: &Function, errors: &Errors) {
 
 /// The descriptor names the type of what is stored, and `impl Trait` has no name. A handler's answer is stored as bytes.
 fn return_type_has_a_name(args: &Args, function: &Function, errors: &Errors) {
-    if let syn::ReturnType::Type(_, ty) = &function.sig.output && matches!(**ty, syn::Type::ImplTrait(_)) && !args.mentions("http") {
+    if let syn::ReturnType::Type(_, ty) = &function.sig.output
+        && matches!(**ty, syn::Type::ImplTrait(_))
+        && !args.mentions("http")
+    {
         errors.over(ty, "a cached value needs a type with a name; write the type instead of `impl Trait`");
     }
 }
@@ -134,14 +152,24 @@ fn return_type_has_a_name(args: &Args, function: &Function, errors: &Errors) {
 /// A handler's answer is no value that could be kept; it becomes one through `http`.
 fn routes_need_http(args: &Args, function: &Function, errors: &Errors) {
     if let Some(route) = function.route().filter(|_| !args.mentions("http")) {
-        errors.over(route, "the function is a handler; write `http = \"private, max-age=30\"` in `#[cached]` to cache its response");
+        errors.over(
+            route,
+            "the function is a handler; write `http = \"private, max-age=30\"` in `#[cached]` to cache its response",
+        );
     }
 }
 
 /// Below `#[cached]` the route attribute makes a type of the function's name.
 fn handle_is_free(args: &Args, function: &Function, errors: &Errors) {
-    if let Some(handle) = args.handle.as_ref().filter(|handle| **handle == function.sig.ident && function.route().is_some()) {
-        errors.over(handle, format_args!("the route attribute takes the name `{handle}`; write another, such as `handle = {handle}_cache`"));
+    if let Some(handle) =
+        args.handle.as_ref().filter(|handle| **handle == function.sig.ident && function.route().is_some())
+    {
+        errors.over(
+            handle,
+            format_args!(
+                "the route attribute takes the name `{handle}`; write another, such as `handle = {handle}_cache`"
+            ),
+        );
     }
 }
 
@@ -169,7 +197,9 @@ fn handlers_key_on_values(args: &Args, function: &Function, errors: &Errors) {
 /// What everyone may be given must not depend on who asked (HTTP.md, Safety). An argument that is left out of the key
 /// could still be looked at by the body.
 fn public_answers_depend_on_no_identity(args: &Args, function: &Function, errors: &Errors) {
-    let Some(http) = args.http.as_ref().filter(|http| http.value.has("public") || http.value.has("s-maxage")) else { return };
+    let Some(http) = args.http.as_ref().filter(|http| http.value.has("public") || http.value.has("s-maxage")) else {
+        return;
+    };
     let keyed: Vec<&Ident> = key_parameters(args, function).map(|parameter| &parameter.ident).collect();
     for parameter in &function.parameters {
         if matches!(parameter.extractor, Extractor::Identity) && !keyed.contains(&&parameter.ident) {
@@ -209,4 +239,3 @@ fn no_argument(name: &str, function: &Function) -> String {
     let names: Vec<String> = function.parameters.iter().map(|parameter| parameter.ident.to_string()).collect();
     format!("the function has no argument `{name}`{}", did_you_mean(name, names.iter().map(String::as_str)))
 }
-

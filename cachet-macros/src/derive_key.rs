@@ -3,10 +3,14 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{
-    Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Index, Member, Type, Variant, meta::ParseNestedMeta, parse_quote, spanned::Spanned as _,
+    Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Index, Member, Token, Type, Variant,
+    meta::ParseNestedMeta, parse_quote, punctuated::Punctuated, spanned::Spanned as _,
 };
 
-use crate::{errors::{Errors, did_you_mean}, fallback};
+use crate::{
+    errors::{Errors, did_you_mean},
+    fallback,
+};
 
 /// Where a `#[cache_key(…)]` stands.
 #[derive(Clone, Copy, PartialEq)]
@@ -34,9 +38,12 @@ fn implementation(input: &DeriveInput, errors: &Errors) -> TokenStream {
     is_skipped(&input.attrs, Place::Item, errors);
     let (body, written) = match &input.data {
         Data::Struct(data) => structure(&data.fields, errors),
-        Data::Enum(data) => enumeration(data.variants.iter().collect(), errors),
+        Data::Enum(data) => enumeration(&data.variants, errors),
         Data::Union(data) => {
-            errors.over(data.union_token, "a union does not know which of its fields it holds; write `impl CacheKey` by hand");
+            errors.over(
+                data.union_token,
+                "a union does not know which of its fields it holds; write `impl CacheKey` by hand",
+            );
             (TokenStream::new(), Vec::new())
         }
     };
@@ -55,21 +62,20 @@ fn implementation(input: &DeriveInput, errors: &Errors) -> TokenStream {
 }
 
 fn structure<'a>(fields: &'a Fields, errors: &Errors) -> (TokenStream, Vec<&'a Type>) {
-    let writer = writer();
-    let written: Vec<(Member, &Field)> = written(fields, errors);
-    let writes = written.iter().map(|(member, field)| {
-        let (place, member) = (place_of(&field.ty), blamed(member, &field.ty));
-        write(place, quote_spanned!(place=> &self.#member))
+    let written = written(fields, errors);
+    let (pattern, code) = parts(fields, &written);
+    let unused = written.is_empty().then(|| {
+        let unwritten = writer();
+        quote!(let _ = #unwritten;)
     });
-    let body = if written.is_empty() { quote!(let _ = #writer;) } else { quote!(#(#writes)*) };
-    (body, types(&written))
+    (quote!(let Self #pattern = self; #unused #code), types(&written))
 }
 
-fn enumeration<'a>(variants: Vec<&'a Variant>, errors: &Errors) -> (TokenStream, Vec<&'a Type>) {
+fn enumeration<'a>(variants: &'a Punctuated<Variant, Token![,]>, errors: &Errors) -> (TokenStream, Vec<&'a Type>) {
     let writer = writer();
     let mut types_of_all = Vec::new();
     let arms: Vec<TokenStream> = (0_u32..)
-        .zip(&variants)
+        .zip(variants)
         .map(|(index, variant)| {
             is_skipped(&variant.attrs, Place::Variant, errors);
             let written = written(&variant.fields, errors);
@@ -83,24 +89,28 @@ fn enumeration<'a>(variants: Vec<&'a Variant>, errors: &Errors) -> (TokenStream,
 
 fn arm(index: u32, variant: &Variant, written: &[(Member, &Field)]) -> TokenStream {
     let (name, writer) = (&variant.ident, writer());
-    let bindings: Vec<Ident> = (0..written.len()).map(|n| format_ident!("__field{n}", span = Span::mixed_site())).collect();
-    let members = written.iter().map(|(member, _)| member);
-    let writes = written.iter().zip(&bindings).map(|((_, field), binding)| {
-        let place = place_of(&field.ty);
-        let mut binding = binding.clone();
-        binding.set_span(place);
-        write(place, quote!(#binding))
-    });
-    let rest = (written.len() < variant.fields.len()).then(|| quote!(..));
+    let (pattern, code) = parts(&variant.fields, written);
     quote! {
-        Self::#name { #(#members: #bindings,)* #rest } => {
+        Self::#name #pattern => {
             #writer.variant(#index);
-            #(#writes)*
+            #code
         }
     }
 }
 
-fn write(place: Span, value: TokenStream) -> TokenStream {
+/// The pattern that takes the fields apart, and the code that writes them.
+fn parts(fields: &Fields, written: &[(Member, &Field)]) -> (TokenStream, TokenStream) {
+    let bindings: Vec<Ident> = (0..written.len())
+        .zip(written)
+        .map(|(n, (_, field))| format_ident!("__field{n}", span = place_of(&field.ty)))
+        .collect();
+    let members = written.iter().map(|(member, _)| member);
+    let rest = (written.len() < fields.len()).then(|| quote!(..));
+    let writes = written.iter().zip(&bindings).map(|((_, field), binding)| write(place_of(&field.ty), binding));
+    (quote!({ #(#members: #bindings,)* #rest }), quote!(#(#writes)*))
+}
+
+fn write(place: Span, value: &Ident) -> TokenStream {
     let writer = writer();
     quote_spanned!(place=> ::cachet_core::CacheKey::write_key(#value, #writer);)
 }
@@ -156,7 +166,7 @@ fn mistake(meta: &ParseNestedMeta<'_>, place: Place, skipped: bool) -> Option<St
 
 /// Passes over `= value` or `(…)` behind an option that is not read.
 fn pass_value(meta: &ParseNestedMeta<'_>) {
-    while !meta.input.is_empty() && !meta.input.peek(syn::Token![,]) {
+    while !meta.input.is_empty() && !meta.input.peek(Token![,]) {
         let _passed: syn::Result<TokenTree> = meta.input.parse();
     }
 }
@@ -170,7 +180,10 @@ fn bounded(generics: &Generics, written: &[&Type]) -> Generics {
             bounded.make_where_clause().predicates.push(parse_quote!(#name: ::cachet_core::CacheKey));
         }
         let projected = written.iter().filter(|ty| is_projection(ty, name));
-        bounded.make_where_clause().predicates.extend(projected.map(|ty| -> syn::WherePredicate { parse_quote!(#ty: ::cachet_core::CacheKey) }));
+        bounded
+            .make_where_clause()
+            .predicates
+            .extend(projected.map(|ty| -> syn::WherePredicate { parse_quote!(#ty: ::cachet_core::CacheKey) }));
     }
     bounded
 }
@@ -187,20 +200,12 @@ fn is_projection(ty: &Type, name: &Ident) -> bool {
     matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.segments.len() > 1 && path.path.segments[0].ident == *name)
 }
 
+/// A name of ours, which no field can clash with.
 fn writer() -> Ident {
     Ident::new("__writer", Span::mixed_site())
 }
 
-/// A member's name, blamed on its type.
-fn blamed(member: &Member, ty: &Type) -> Member {
-    let mut member = member.clone();
-    match &mut member {
-        Member::Named(ident) => ident.set_span(ident.span().located_at(ty.span())),
-        Member::Unnamed(index) => index.span = place_of(ty),
-    }
-    member
-}
-
+/// Where a field whose type is no key is blamed.
 fn place_of(ty: &Type) -> Span {
     Span::mixed_site().located_at(ty.span())
 }

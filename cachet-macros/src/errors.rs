@@ -105,6 +105,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg(debug_assertions)]
     #[should_panic(expected = "read before they are dropped")]
     fn errors_that_nobody_reads_panic() {
         drop(Errors::new());

@@ -111,7 +111,9 @@ fn place(inside: &str, literal: &LitStr) -> Result<Place, String> {
         return Err("`{}` names no argument; write `{name}`".into());
     }
     if inside.contains(':') {
-        return Err(format!("`{{{inside}}}` has a format, which a template cannot; write `{{name}}` or `{{name.field}}`"));
+        return Err(format!(
+            "`{{{inside}}}` has a format, which a template cannot; write `{{name}}` or `{{name.field}}`"
+        ));
     }
     let mut names = inside.split('.').map(str::trim);
     let argument = names.next().unwrap_or_default();
@@ -133,10 +135,13 @@ fn member(name: &str, literal: &LitStr) -> Option<Member> {
 
 /// A name in a template is written without `r#`, whatever word it is.
 fn identifier(name: &str, literal: &LitStr) -> Ident {
-    syn::parse_str::<Ident>(name).map_or_else(|_| Ident::new_raw(name, literal.span()), |mut ident| {
-        ident.set_span(literal.span());
-        ident
-    })
+    syn::parse_str::<Ident>(name).map_or_else(
+        |_| Ident::new_raw(name, literal.span()),
+        |mut ident| {
+            ident.set_span(literal.span());
+            ident
+        },
+    )
 }
 
 /// Keywords are identifiers here; those four cannot be raw identifiers, so they are no names at all.
@@ -194,9 +199,14 @@ mod tests {
 
     #[test]
     fn values_that_could_run_together_are_noticed() {
-        for (text, ambiguous) in
-            [("{a}{b}", true), ("{a}-{b}", true), ("{a},{b}", true), ("{a}:{b}", false), ("{a} x {b}", false), ("x{a}y", false)]
-        {
+        for (text, ambiguous) in [
+            ("{a}{b}", true),
+            ("{a}-{b}", true),
+            ("{a},{b}", true),
+            ("{a}:{b}", false),
+            ("{a} x {b}", false),
+            ("x{a}y", false),
+        ] {
             assert_eq!(parse(text).expect(text).is_ambiguous(), ambiguous, "{text}");
         }
     }

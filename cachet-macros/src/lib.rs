@@ -1,8 +1,8 @@
 //! The attributes and derives of cachet. Use them through `cachet_core`, which re-exports them beside what their
 //! expansion needs.
 //!
-//! Inside: tokens become [arguments](args) and a [signature]; [rules](check) are checked on both; the [model] holds
-//! only what passed; the [expansion](expand) writes it down. Every mistake of one attribute is reported at once.
+//! Inside: tokens become arguments (`args`) and a `signature`; the rules in `check` are held against both; the `model` can
+//! hold only what passed them; `expand` writes it down. Every mistake of one attribute is reported at once.
 
 mod args;
 mod check;
@@ -22,24 +22,116 @@ use proc_macro2::TokenStream;
 
 use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 
-/// Caches.
+/// Caches what a function returns.
+///
+/// ```text
+/// #[cached(ttl = "1h", tier = "memory,redis", tags = ["products", "product:{id}"])]
+/// async fn product(id: u64) -> Result<Product, ShopError> { db::product(id).await }
+///
+/// product(42).await?;             // loads once, however many callers ask at once
+/// product::invalidate(42).await;  // gone; a load that began before can never bring the old value back
+/// ```
+///
+/// It goes on an `async fn`, on a plain `fn` (memory tier only), and, with `http`, on an actix-web handler, under or over its
+/// route attribute. Arguments are plain names; each is part of the key and needs `CacheKey`, unless it is left out. The
+/// value is what the function returns: `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>` with
+/// `T: Clone + Send + Sync + 'static`, and `Serialize + DeserializeOwned` in a shared tier. An `Err` is never cached, a `None` only
+/// with `negative_ttl`.
+///
+/// # Options
+///
+/// | option | form | meaning | default |
+/// |---|---|---|---|
+/// | `ttl` | duration | how long a value is fresh | required |
+/// | `tier` | `"memory"`, `"redis"`, `"memory,redis"` | where values are kept, the nearest first | `"memory"` |
+/// | `key` | `"{id}:{user.lang}"` or an expression | what tells calls apart; only arguments it mentions are part of it | every argument |
+/// | `skip(a, b)` | names of arguments | arguments that are no part of the key | none |
+/// | `name` | `"product"` | name in shared keys and counters: ASCII letters, digits and `_-.:/` | crate, module path and function |
+/// | `capacity` | entries, 1 to 4 294 967 295 | bound of the memory tier | 10 000 |
+/// | `version` | 0 to 4 294 967 295 | part of the shared key: another number, other entries | 0 |
+/// | `negative_ttl` | duration | how long a `None` is kept | not kept |
+/// | `memory_ttl` | duration, at most `ttl` | how long memory answers without asking the shared tier | `ttl` |
+/// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag`; places are key arguments | none |
+/// | `http` | Cache-Control directives | caches a handler's response, and sends these directives with it | no handler |
+/// | `handle` | a name | name of the type with the controls | the function's |
+/// | `crate` | a path | where cachet-core is, if renamed | `::cachet_core` |
+///
+/// A *duration* is a whole number of seconds (`3600`), text with units from large to small (`"1h 30m"`; `w`, `d`, `h`, `m`, `s`,
+/// `ms`), or an expression of type `Duration`, which is evaluated once for each runtime. Zero, and more than a hundred
+/// years, are errors.
+///
+/// A *template* (`key`, `tags`) is text with places: `{id}` an argument, `{user.lang}` or `{pair.0}` a field of one, `{{` and `}}`
+/// braces. In a key, text values are percent-escaped, and a separator (one of `: / | @ # ; = & ? !` or a space) must
+/// stand between two places, so that no two calls write the same key. In a tag, a place is written by `Display`. A `key`
+/// expression sees the arguments by reference, and its value is a `CacheKey`.
+///
+/// `http` knows `public`, `private`, `no-store`, `no-cache`, `must-revalidate`, `proxy-revalidate`, `no-transform`, `must-understand`,
+/// `immutable`, `max-age`, `s-maxage`, `stale-while-revalidate`, `stale-if-error`; ages are seconds and at most `ttl`. Without
+/// `max-age` the client is given what remains of the entry's life. The key of a handler is made of what is inside `Path`,
+/// `Query`, `Json` and `Form`; `Data` is left out by itself; the raw request must be left out by `skip`.
+///
+/// # Controls
+///
+/// A type of the function's name and visibility stands beside it. Its functions are `async` when the function is, except
+/// `stats`. Under a route attribute they are known in that attribute's expansion only; over one, `handle` names them.
+///
+/// | control | arguments | gives |
+/// |---|---|---|
+/// | `invalidate` | the key's | `Invalidation` |
+/// | `refresh` | all | what the function returns, loaded anew |
+/// | `fetch` | all | the same with age, lifetime and validator: `Cached<T>` in place of `T` |
+/// | `peek` | the key's | `Option<Cached<…>>` of what the tiers hold; nothing is loaded |
+/// | `put` | the key's, and a value | `Invalidation` |
+/// | `clear` | none | `Invalidation`, of every entry of the function |
+/// | `stats` | none | `Stats` |
+///
+/// Of a handler there are `invalidate`, `clear` and `stats`.
+///
+/// # Attributes
+///
+/// `#[cfg]` and lint levels of the function go to everything that is generated (`#[expect]` as `#[allow]`); documentation and all
+/// other attributes stay on the function. The body is not touched: it becomes the loader.
+///
+/// # Errors
+///
+/// All mistakes are reported at once, each where it was made and with what to write. The function itself is still there,
+/// so that nothing else in the crate goes red. Not supported yet: methods, generic functions, `impl Trait`, patterns as arguments,
+/// and the options `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `jitter`, `error_ttl`, `when`, `ttl_of`, `timeout`, `batch`,
+/// `codec`, `on_outage`, `cdn`, `vary` and `etag`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
-    expand_cached(options.into(), item.into()).into()
+    expand_cached(options.into(), &item.into()).into()
 }
 
-/// Derives.
+/// Makes a struct or an enum a `CacheKey`: it writes every field in order, and an enum its variant before them.
+///
+/// ```text
+/// #[derive(CacheKey)]
+/// struct Listing {
+///     category: String,
+///     page: u32,
+///     #[cache_key(skip)]
+///     trace: TraceId,
+/// }
+/// ```
+///
+/// `#[cache_key(skip)]` leaves a field out. Type parameters that a written field mentions get a `CacheKey` bound. The order of
+/// fields and variants is part of the key: moving them misses entries that a shared tier still holds.
+///
+/// # Errors
+///
+/// A union has no key. A field whose type has none (`f64`, say) is blamed at that type. `with` and `rename` are not available yet.
 #[proc_macro_derive(CacheKey, attributes(cache_key))]
 pub fn derive_cache_key(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive_key::derive(input.into()).into()
 }
 
-fn expand_cached(options: TokenStream, item: TokenStream) -> TokenStream {
+fn expand_cached(options: TokenStream, item: &TokenStream) -> TokenStream {
     let errors = Errors::new();
     let model = model(options, item.clone(), &errors);
     match (errors.finish().as_slice(), model) {
         ([], Some(model)) => expand::expand(&model),
-        (errors, _) => fallback::untouched(&item, errors),
+        (errors, _) => fallback::untouched(item, errors),
     }
 }
 

@@ -53,7 +53,8 @@ pub(crate) struct KeyArgument {
 impl Model {
     /// The model of what the checks have let through; `None` if `ttl` is missing, which they refuse.
     pub(crate) fn new(args: Args, function: Function) -> Option<Self> {
-        let arguments = key_parameters(&args, &function).map(|parameter| KeyArgument::new(parameter, args.http.is_some()));
+        let arguments =
+            key_parameters(&args, &function).map(|parameter| KeyArgument::new(parameter, args.http.is_some()));
         let key = Key { arguments: arguments.collect(), source: args.key.map(|key| key.value) };
         let settings = Settings {
             ttl: args.ttl?.value,
@@ -73,7 +74,7 @@ impl Model {
 impl KeyArgument {
     fn new(parameter: &Parameter, on_handler: bool) -> Self {
         let (ty, is_wrapped) = match &parameter.extractor {
-            Extractor::Inner(inner) if on_handler => (inner, true),
+            Extractor::Inner(inner) if on_handler => (&**inner, true),
             _ => (&parameter.ty, false),
         };
         Self { ident: parameter.ident.clone(), ty: ty.clone(), is_wrapped }

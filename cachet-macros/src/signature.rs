@@ -1,9 +1,13 @@
 //! The function under the attribute: its signature is parsed, its body stays tokens and so keeps its places.
 
-use proc_macro2::{Delimiter, Group, TokenStream};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::{ToTokens as _, quote};
 use syn::{
-    Attribute, FnArg, GenericArgument, GenericParam, Ident, ItemFn, Pat, PatType, PathArguments, ReturnType, Signature, Token,
-    Type, Visibility, ext::IdentExt as _, parse::{ParseStream, Parser as _}, spanned::Spanned as _,
+    Attribute, FnArg, GenericArgument, GenericParam, Ident, ItemFn, Pat, PatType, PathArguments, ReturnType, Signature,
+    Token, Type, Visibility,
+    ext::IdentExt as _,
+    parse::{ParseStream, Parser as _},
+    spanned::Spanned as _,
 };
 
 use crate::errors::Errors;
@@ -29,7 +33,7 @@ pub(crate) struct Parameter {
 /// What an actix handler's parameter is, as far as its type's name tells.
 pub(crate) enum Extractor {
     /// `Path<T>` and its like: the inner type is what the key is made of.
-    Inner(Type),
+    Inner(Box<Type>),
     /// `Data<T>`: the application's state, the same for every request.
     State,
     /// The request as it came; nothing that could be compared.
@@ -65,6 +69,23 @@ impl Function {
         self.sig.ident.unraw().to_string()
     }
 
+    /// The return type, `()` where none is written.
+    pub(crate) fn returns(&self) -> TokenStream {
+        match &self.sig.output {
+            ReturnType::Type(_, ty) => ty.to_token_stream(),
+            ReturnType::Default => quote!(()),
+        }
+    }
+
+    /// Where the return type is blamed; the function's name, where none is written.
+    pub(crate) fn place_of_return(&self) -> Span {
+        let place = match &self.sig.output {
+            ReturnType::Type(_, ty) => ty.span(),
+            ReturnType::Default => self.sig.ident.span(),
+        };
+        Span::mixed_site().located_at(place)
+    }
+
     pub(crate) fn parameter(&self, name: &str) -> Option<&Parameter> {
         self.parameters.iter().find(|parameter| parameter.is_named(name))
     }
@@ -95,7 +116,10 @@ impl Parameter {
     fn read(input: &FnArg, errors: &Errors) -> Option<Self> {
         match input {
             FnArg::Receiver(receiver) => {
-                errors.over(receiver, "methods are not supported yet; write a free function that takes what it needs of `self`");
+                errors.over(
+                    receiver,
+                    "methods are not supported yet; write a free function that takes what it needs of `self`",
+                );
                 None
             }
             FnArg::Typed(typed) => Self::read_typed(typed, errors),
@@ -112,7 +136,10 @@ impl Parameter {
         let ident = match &*typed.pat {
             Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
             pattern => {
-                errors.over(pattern, "a pattern as an argument is not supported yet; write a name, and take it apart in the body");
+                errors.over(
+                    pattern,
+                    "a pattern as an argument is not supported yet; write a name, and take it apart in the body",
+                );
                 return None;
             }
         };
@@ -128,17 +155,21 @@ impl Extractor {
         match last.ident.to_string().as_str() {
             "Path" | "Query" | "Json" | "Form" => only_type(&last.arguments).map_or(Self::Value, Self::Inner),
             "Data" | "ThinData" => Self::State,
-            "HttpRequest" | "ServiceRequest" | "Session" | "Identity" | "BearerAuth" | "BasicAuth" | "ReqData" => Self::Identity,
-            "Payload" | "Bytes" | "BytesMut" | "Multipart" | "Preconditions" | "ConnectionInfo" | "PeerAddr" => Self::Raw,
+            "HttpRequest" | "ServiceRequest" | "Session" | "Identity" | "BearerAuth" | "BasicAuth" | "ReqData" => {
+                Self::Identity
+            }
+            "Payload" | "Bytes" | "BytesMut" | "Multipart" | "Preconditions" | "ConnectionInfo" | "PeerAddr" => {
+                Self::Raw
+            }
             _ => Self::Value,
         }
     }
 }
 
-fn only_type(arguments: &PathArguments) -> Option<Type> {
+fn only_type(arguments: &PathArguments) -> Option<Box<Type>> {
     let PathArguments::AngleBracketed(arguments) = arguments else { return None };
     match arguments.args.first() {
-        Some(GenericArgument::Type(ty)) if arguments.args.len() == 1 => Some(ty.clone()),
+        Some(GenericArgument::Type(ty)) if arguments.args.len() == 1 => Some(Box::new(ty.clone())),
         _ => None,
     }
 }
@@ -148,7 +179,10 @@ fn read(input: ParseStream<'_>) -> syn::Result<Function> {
     let vis = input.parse()?;
     let sig: Signature = input.parse()?;
     if input.peek(Token![;]) {
-        return Err(syn::Error::new(sig.span(), "`#[cached]` needs a body to run on a miss; write it on a function that has one"));
+        return Err(syn::Error::new(
+            sig.span(),
+            "`#[cached]` needs a body to run on a miss; write it on a function that has one",
+        ));
     }
     let body: Group = input.parse()?;
     if body.delimiter() != Delimiter::Brace {
@@ -164,14 +198,17 @@ fn read(input: ParseStream<'_>) -> syn::Result<Function> {
 fn explain(item: TokenStream, error: syn::Error) -> syn::Error {
     match syn::parse2::<syn::Item>(item) {
         Ok(syn::Item::Fn(ItemFn { .. }) | syn::Item::Verbatim(_)) | Err(_) => error,
-        Ok(other) => syn::Error::new_spanned(first_line(&other), "`#[cached]` goes on a function; write it above `fn` or `async fn`"),
+        Ok(other) => syn::Error::new_spanned(
+            first_line(&other),
+            "`#[cached]` goes on a function; write it above `fn` or `async fn`",
+        ),
     }
 }
 
 /// The keyword is enough to show the item.
 fn first_line(item: &syn::Item) -> TokenStream {
-    let tokens = quote::quote!(#item);
-    tokens.into_iter().skip_while(|token| matches!(token, proc_macro2::TokenTree::Punct(_) | proc_macro2::TokenTree::Group(_))).take(1).collect()
+    let tokens = quote!(#item);
+    tokens.into_iter().skip_while(|token| matches!(token, TokenTree::Punct(_) | TokenTree::Group(_))).take(1).collect()
 }
 
 fn refuse_modifiers(sig: &Signature, errors: &Errors) {
@@ -196,12 +233,19 @@ fn refuse_generics(sig: &Signature, errors: &Errors) {
             GenericParam::Type(ty) => (&ty.ident, "a generic type"),
             GenericParam::Const(constant) => (&constant.ident, "a const generic"),
         };
-        errors.over(ident, format_args!("{what} is not supported yet; write one function for each type and call the generic one from it"));
+        errors.over(
+            ident,
+            format_args!(
+                "{what} is not supported yet; write one function for each type and call the generic one from it"
+            ),
+        );
     }
 }
 
 fn refuse_borrowed_return(sig: &Signature, errors: &Errors) {
-    if let ReturnType::Type(_, ty) = &sig.output && let Some(borrowed) = borrowed(ty) {
+    if let ReturnType::Type(_, ty) = &sig.output
+        && let Some(borrowed) = borrowed(ty)
+    {
         errors.over(borrowed, "a cached value outlives its call, so it cannot borrow from an argument; return an owned value, such as `String` or `Arc<T>`");
     }
 }
@@ -211,7 +255,7 @@ fn borrowed(ty: &Type) -> Option<TokenStream> {
     match ty {
         Type::Reference(reference) => match &reference.lifetime {
             Some(lifetime) if lifetime.ident == "static" => borrowed(&reference.elem),
-            _ => Some(quote::quote!(#reference)),
+            _ => Some(quote!(#reference)),
         },
         Type::Path(path) => path.path.segments.iter().find_map(|segment| borrowed_argument(&segment.arguments)),
         Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
@@ -226,7 +270,7 @@ fn borrowed(ty: &Type) -> Option<TokenStream> {
 fn borrowed_argument(arguments: &PathArguments) -> Option<TokenStream> {
     let PathArguments::AngleBracketed(arguments) = arguments else { return None };
     arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => Some(quote::quote!(#lifetime)),
+        GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => Some(quote!(#lifetime)),
         GenericArgument::Type(ty) => borrowed(ty),
         _ => None,
     })

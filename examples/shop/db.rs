@@ -2,16 +2,19 @@
 //!
 //! It is a process-wide handle, so that a cached function's arguments are its key and nothing else.
 
-use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::{
+    path::Path,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
-use deadpool_sqlite::rusqlite::{self, Connection};
-use deadpool_sqlite::{Config, CreatePoolError, Pool, PoolError, Runtime};
+use deadpool_sqlite::{
+    Config, CreatePoolError, Pool, PoolError, Runtime,
+    rusqlite::{self, Connection},
+};
 use thiserror::Error;
 
-use crate::errors::ShopError;
-use crate::seed;
+use crate::{errors::ShopError, seed};
 
 static POOL: OnceLock<Pool> = OnceLock::new();
 
@@ -39,7 +42,7 @@ pub(crate) fn open(path: &Path) -> Result<(), DbError> {
     }
     let mut connection = Connection::open(path)?;
     // Another process may be filling the same empty file just now.
-    connection.busy_timeout(Duration::from_secs(60))?;
+    connection.busy_timeout(Duration::from_mins(1))?;
     seed::fill(&mut connection)?;
     // Readers go on while somebody writes; the file remembers it.
     connection.pragma_update(None, "journal_mode", "WAL")?;
@@ -60,7 +63,7 @@ where
     connection.interact(query).await.map_err(|_| DbError::Panicked)?
 }
 
-/// The number as SQLite stores it. Numbers past `i64::MAX` become negative ones, which no row has.
+/// The number as the database stores it. Numbers past `i64::MAX` become negative ones, which no row has.
 pub(crate) fn row_id(id: u64) -> i64 {
     id.cast_signed()
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use actix_web::http::StatusCode;
-use actix_web::http::header::ALLOW;
-use actix_web::web::{JsonConfig, PathConfig, QueryConfig, ServiceConfig};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::{
+    HttpResponse, ResponseError,
+    http::{StatusCode, header::ALLOW},
+    web::{JsonConfig, PathConfig, QueryConfig, ServiceConfig},
+};
+use cachet_actix::PreconditionError;
 use serde_json::json;
 use thiserror::Error;
 
@@ -18,8 +20,9 @@ pub(crate) enum ShopError {
     NotFound(String),
     #[error("{message}")]
     Rejected { status: StatusCode, message: String },
-    #[error("it has changed since you read it")]
-    Changed,
+    /// A 412, finished by cachet.
+    #[error(transparent)]
+    Precondition(#[from] PreconditionError),
     #[error("this endpoint takes {0}")]
     Method(&'static str),
     #[error("the database could not be asked")]
@@ -43,7 +46,7 @@ impl ResponseError for ShopError {
         match self {
             Self::NotFound(_) => StatusCode::NOT_FOUND,
             Self::Rejected { status, .. } => *status,
-            Self::Changed => StatusCode::PRECONDITION_FAILED,
+            Self::Precondition(stop) => stop.status_code(),
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Database(_) => StatusCode::INTERNAL_SERVER_ERROR,
         }
@@ -52,6 +55,7 @@ impl ResponseError for ShopError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self {
+            Self::Precondition(stop) => return stop.error_response(),
             Self::Method(allowed) => _ = response.insert_header((ALLOW, *allowed)),
             Self::Database(reason) => tracing::error!(?reason, "a request failed"),
             _ => {}

@@ -2,8 +2,10 @@
 //!
 //! Independent of cachet's own counters (those are at `/stats`), so that the one can be held against the other.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
 
 use actix_web::web::Json;
 

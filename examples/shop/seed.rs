@@ -2,12 +2,12 @@
 
 use std::ops::Range;
 
-use deadpool_sqlite::rusqlite::{Connection, Transaction, TransactionBehavior, params};
+use deadpool_sqlite::rusqlite::{Connection, ToSql, Transaction, TransactionBehavior, params};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::db::DbError;
 
-/// Of the tables and what is in them; kept in SQLite's `user_version`.
+/// Of the tables and what is in them; the file keeps it as its `user_version`.
 const VERSION: u32 = 1;
 
 const PRODUCTS: u64 = 24_000;
@@ -52,9 +52,8 @@ const QUALITIES: [&str; 8] = ["Bright", "Compact", "Everyday", "Folding", "Heirl
 const MATERIALS: [&str; 8] = ["Bamboo", "Brass", "Ceramic", "Cork", "Glass", "Linen", "Oak", "Steel"];
 const NAMES: [&str; 8] = ["Alice", "Bruno", "Chidi", "Dalia", "Emre", "Freya", "Goro", "Hana"];
 const PERMISSIONS: [&str; 5] = ["read", "write", "delete", "publish", "refund"];
-const WORDS: [&str; 12] = [
-    "a", "well", "made", "thing", "lasts", "longer", "than", "the", "reason", "you", "bought", "it",
-];
+const WORDS: [&str; 12] =
+    ["a", "well", "made", "thing", "lasts", "longer", "than", "the", "reason", "you", "bought", "it"];
 
 /// Makes the tables and fills them, unless that is done.
 ///
@@ -96,24 +95,18 @@ fn insert_product(transaction: &Transaction<'_>, id: u64, random: &mut Random) -
     let name = format!("{} {} {}", random.pick(&QUALITIES), random.pick(&MATERIALS), random.pick(things));
     let description = random.sentence(8..24);
     let price_cents = random.below(1..50_000);
-    transaction
-        .prepare_cached("INSERT INTO products VALUES (?, ?, ?, ?, ?)")?
-        .execute(params![id.cast_signed(), category, name, description, price_cents.cast_signed()])?;
-    Ok(())
+    let row = params![id.cast_signed(), category, name, description, price_cents.cast_signed()];
+    insert(transaction, "INSERT INTO products VALUES (?, ?, ?, ?, ?)", row)
 }
 
 fn insert_user(transaction: &Transaction<'_>, id: u64, random: &mut Random) -> Result<(), DbError> {
     // The first one is the guide's Alice.
     let name = if id == 1 { NAMES[0] } else { random.pick(&NAMES) };
     let email = format!("{}.{id}@example.com", name.to_lowercase());
-    transaction
-        .prepare_cached("INSERT INTO users VALUES (?, ?, ?)")?
-        .execute(params![id.cast_signed(), name, email])?;
-    let granted = random.below(1..PERMISSIONS.len() as u64 + 1);
-    for permission in PERMISSIONS.iter().take(usize::try_from(granted).unwrap_or(usize::MAX)) {
-        transaction
-            .prepare_cached("INSERT INTO permissions VALUES (?, ?)")?
-            .execute(params![id.cast_signed(), permission])?;
+    insert(transaction, "INSERT INTO users VALUES (?, ?, ?)", params![id.cast_signed(), name, email])?;
+    let granted = *random.pick(&[1, 2, 3, 4, 5]);
+    for permission in PERMISSIONS.iter().take(granted) {
+        insert(transaction, "INSERT INTO permissions VALUES (?, ?)", params![id.cast_signed(), permission])?;
     }
     Ok(())
 }
@@ -121,13 +114,16 @@ fn insert_user(transaction: &Transaction<'_>, id: u64, random: &mut Random) -> R
 fn insert_post(transaction: &Transaction<'_>, id: u64, random: &mut Random) -> Result<(), DbError> {
     let author = random.below(1..USERS + 1);
     let (title, content) = (random.sentence(3..8), random.sentence(40..160));
-    transaction
-        .prepare_cached("INSERT INTO posts VALUES (?, ?, ?, ?)")?
-        .execute(params![id.cast_signed(), author.cast_signed(), title, content])?;
+    let row = params![id.cast_signed(), author.cast_signed(), title, content];
+    insert(transaction, "INSERT INTO posts VALUES (?, ?, ?, ?)", row)
+}
+
+fn insert(transaction: &Transaction<'_>, statement: &str, row: &[&dyn ToSql]) -> Result<(), DbError> {
+    transaction.prepare_cached(statement)?.execute(row)?;
     Ok(())
 }
 
-/// SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): small, and the same numbers on every platform and in every release.
+/// `SplitMix64` (Steele, Lea, Flood, OOPSLA 2014): small, and the same numbers on every platform and in every release.
 struct Random(u64);
 
 impl Random {

@@ -1,9 +1,11 @@
 //! Nodes of `examples/shop`: processes over one database.
 
-use std::io::{BufRead, BufReader, Lines};
-use std::net::SocketAddr;
-use std::path::PathBuf;
-use std::process::{Child, ChildStdout, Command, Stdio};
+use std::{
+    io::{BufRead, BufReader, Lines},
+    net::SocketAddr,
+    path::PathBuf,
+    process::{Child, ChildStdout, Command, Stdio},
+};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -59,7 +61,8 @@ impl Shop {
         self.launch(command)
     }
 
-    fn launch(&self, mut command: Command) -> Node {
+    /// Starts a node by a [`command`](Self::command) with changes.
+    pub(crate) fn launch(&self, mut command: Command) -> Node {
         let (log, path) = tempfile::NamedTempFile::new_in(&self.directory)
             .and_then(|file| Ok(file.keep()?))
             .expect("a file for the log");

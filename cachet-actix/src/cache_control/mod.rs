@@ -150,14 +150,13 @@ impl CacheControl {
         let settled = self.0.contains_key(&Directive::MaxAge)
             || self.0.contains_key(&Directive::NoStore)
             || self.0.get(&Directive::NoCache) == Some(&Argument::None);
-        if settled { self } else { self.max_age(lifetime.as_secs()) }
+        if settled { self } else { self.max_age(seconds_of(lifetime)) }
     }
 
-    pub(crate) fn to_header_value(&self) -> Option<HeaderValue> {
-        if self.0.is_empty() {
-            return None;
-        }
-        Some(HeaderValue::try_from(self.to_string()).expect("directives are written in field characters"))
+    /// The field's value; nothing is said by a field without directives.
+    pub(crate) fn into_header_value(self) -> Option<HeaderValue> {
+        let said = !self.0.is_empty();
+        said.then(|| HeaderValue::try_from(self.to_string()).expect("directives are written in field characters"))
     }
 
     fn flag(self, directive: Directive) -> Self {
@@ -172,6 +171,13 @@ impl CacheControl {
         self.0.insert(directive, argument);
         self
     }
+}
+
+/// An entry's lifetime in whole seconds. On the way through a shared tier it may fall short of its TTL by the resolution
+/// of a clock, which must not take a whole second from every client.
+pub(crate) fn seconds_of(lifetime: Duration) -> u64 {
+    const RESOLUTION: Duration = Duration::from_millis(50);
+    lifetime.saturating_add(RESOLUTION).as_secs()
 }
 
 impl fmt::Display for CacheControl {
@@ -201,8 +207,7 @@ impl TryIntoHeaderPair for CacheControl {
     type Error = std::convert::Infallible;
 
     fn try_into_pair(self) -> Result<(HeaderName, HeaderValue), Self::Error> {
-        let value = self.to_header_value().unwrap_or_else(|| HeaderValue::from_static(""));
-        Ok((CACHE_CONTROL, value))
+        Ok((CACHE_CONTROL, self.into_header_value().unwrap_or_else(|| HeaderValue::from_static(""))))
     }
 }
 
@@ -236,6 +241,13 @@ mod tests {
     #[test]
     fn a_lifetime_beyond_what_caches_understand_is_the_longest_one() {
         assert_eq!(CacheControl::new().max_age(u64::MAX).to_string(), "max-age=2147483648");
+    }
+
+    #[test]
+    fn a_lifetime_is_whole_seconds_and_no_more() {
+        for (millis, seconds) in [(60_000, 60), (59_980, 60), (59_900, 59), (1_500, 1), (0, 0)] {
+            assert_eq!(seconds_of(Duration::from_millis(millis)), seconds, "{millis} ms");
+        }
     }
 
     #[test]

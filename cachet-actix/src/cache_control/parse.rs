@@ -99,7 +99,9 @@ impl<'a> Member<'a> {
         let argument = match (takes, self.argument) {
             (Takes::Nothing | Takes::Fields, None) => Argument::None,
             (Takes::Nothing, Some(_)) => return Err(CacheControlError::ArgumentNotTaken(name)),
-            (Takes::Seconds, Some(text)) => Argument::Seconds(seconds(text).ok_or(CacheControlError::NotSeconds(name))?),
+            (Takes::Seconds, Some(text)) => {
+                Argument::Seconds(seconds(text).ok_or(CacheControlError::NotSeconds(name))?)
+            }
             (Takes::Seconds, None) => return Err(CacheControlError::NotSeconds(name)),
             (Takes::Fields, Some(text)) => Argument::Fields(fields(text).ok_or(CacheControlError::NotFields(name))?),
         };
@@ -151,10 +153,10 @@ mod tests {
             ("MAX-AGE=5", CacheControl::new().max_age(5)),
             ("max-age=99999999999999999999999", CacheControl::new().max_age(1 << 31)),
             ("immutable,\tmax-age=5,,", CacheControl::new().immutable().max_age(5)),
-            ("no-cache=\"Set-Cookie, X-A\"", CacheControl::new().no_cache_fields([
-                SET_COOKIE,
-                HeaderName::from_static("x-a"),
-            ])),
+            (
+                "no-cache=\"Set-Cookie, X-A\"",
+                CacheControl::new().no_cache_fields([SET_COOKIE, HeaderName::from_static("x-a")]),
+            ),
             ("", CacheControl::new()),
         ] {
             assert_eq!(text.parse(), Ok(expected), "{text}");

@@ -62,8 +62,8 @@ impl EntityTag {
 
 /// The version itself where it can stand in a tag, else its hash.
 fn token(version: &str) -> Cow<'_, str> {
-    let fits = !version.is_empty()
-        && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
+    let fits =
+        !version.is_empty() && version.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
     if fits { version.into() } else { Validator::of_bytes(version.as_bytes()).to_string().into() }
 }
 
@@ -256,7 +256,8 @@ mod tests {
 
     #[test]
     fn a_field_that_is_not_one_tag_is_none() {
-        for (field, is_tag) in [("\"a\"", true), ("W/\"a\"", true), ("a", false), ("\"a\", \"b\"", false), ("*", false)] {
+        for (field, is_tag) in [("\"a\"", true), ("W/\"a\"", true), ("a", false), ("\"a\", \"b\"", false), ("*", false)]
+        {
             assert_eq!(EntityTag::from_field(&HeaderValue::from_static(field)).is_some(), is_tag, "{field}");
         }
     }

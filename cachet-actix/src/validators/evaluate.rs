@@ -12,6 +12,7 @@ use super::{
 
 /// The conditional fields of a request. A field that is not there is empty; so is a date that is to be ignored.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_field_names, reason = "they are called as the fields are")]
 pub(crate) struct Conditions {
     pub(crate) if_match: Vec<HeaderValue>,
     pub(crate) if_none_match: Vec<HeaderValue>,

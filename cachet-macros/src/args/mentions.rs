@@ -78,7 +78,9 @@ mod tests {
     #[test]
     fn a_field_a_word_in_text_or_another_name_is_no_mention() {
         let id = format_ident!("id");
-        for expression in [quote!(user.id), quote!(f("{id}")), quote!(ids), quote!(format!("id {x}")), quote!(format!("{{id}}"))] {
+        for expression in
+            [quote!(user.id), quote!(f("{id}")), quote!(ids), quote!(format!("id {x}")), quote!(format!("{{id}}"))]
+        {
             assert!(!mentions(expression.clone(), &id), "{expression}");
         }
     }

@@ -8,7 +8,10 @@ mod values;
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Expr, Ident, LitStr, Path, Token, ext::IdentExt as _, parse::{ParseStream, Parser as _, discouraged::Speculative as _}, token,
+    Expr, Ident, LitStr, Path, Token,
+    ext::IdentExt as _,
+    parse::{ParseStream, Parser as _, discouraged::Speculative as _},
+    token,
 };
 
 pub(crate) use self::values::Tiers;
@@ -38,8 +41,22 @@ const OPTIONS: [(&str, &str); 13] = [
 
 /// The options that are designed and not built.
 const LATER: [&str; 16] = [
-    "max_bytes", "weight", "stale", "stale_if_error", "early", "jitter", "error_ttl", "when", "ttl_of", "timeout",
-    "batch", "codec", "on_outage", "cdn", "vary", "etag",
+    "max_bytes",
+    "weight",
+    "stale",
+    "stale_if_error",
+    "early",
+    "jitter",
+    "error_ttl",
+    "when",
+    "ttl_of",
+    "timeout",
+    "batch",
+    "codec",
+    "on_outage",
+    "cdn",
+    "vary",
+    "etag",
 ];
 
 /// An option's value beside the place where it was written.

@@ -1,8 +1,8 @@
 //! One option's expression as its value.
 
 use syn::{
-    Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, Path, Token, UnOp, ext::IdentExt as _, parenthesized, parse::ParseStream,
-    punctuated::Punctuated, token,
+    Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, Path, Token, UnOp, ext::IdentExt as _, parenthesized,
+    parse::ParseStream, punctuated::Punctuated, token,
 };
 
 use super::{Given, KeySource, Lifetime, duration, example, known};
@@ -46,7 +46,9 @@ pub(super) fn expression(input: ParseStream<'_>, option: &Ident) -> syn::Result<
 /// The path behind `crate =`.
 pub(super) fn path(input: ParseStream<'_>, option: &Ident) -> syn::Result<Path> {
     equals(input, option)?;
-    input.call(Path::parse_mod_style).map_err(|error| syn::Error::new(error.span(), "expected a path; write `crate = renamed_core`"))
+    input
+        .call(Path::parse_mod_style)
+        .map_err(|error| syn::Error::new(error.span(), "expected a path; write `crate = renamed_core`"))
 }
 
 /// The names in `skip(a, b)`.
@@ -85,10 +87,16 @@ pub(super) fn lifetime(option: &str, value: &Expr, errors: &Errors) -> Option<Gi
 fn whole_seconds(option: &str, literal: &LitInt) -> Result<Lifetime, String> {
     let suffix = literal.suffix();
     if duration::is_unit(suffix) {
-        return Err(format!("`{option}` with a unit is text; write `{option} = \"{}{suffix}\"`", literal.base10_digits()));
+        return Err(format!(
+            "`{option}` with a unit is text; write `{option} = \"{}{suffix}\"`",
+            literal.base10_digits()
+        ));
     }
     if !suffix.is_empty() {
-        return Err(format!("`{option}` takes a plain number of seconds; write `{option} = {}`", literal.base10_digits()));
+        return Err(format!(
+            "`{option}` takes a plain number of seconds; write `{option} = {}`",
+            literal.base10_digits()
+        ));
     }
     known(option, literal.base10_parse().map_err(|error| error.to_string()).and_then(duration::from_seconds))
 }
@@ -120,7 +128,9 @@ fn separator(hint: &str) -> &'static str {
 
 pub(super) fn key(value: &Expr, errors: &Errors) -> Option<Given<KeySource>> {
     let read = match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Template::parse(text).map(KeySource::Template).map_err(|mistake| format!("`key`: {mistake}")),
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => {
+            Template::parse(text).map(KeySource::Template).map_err(|mistake| format!("`key`: {mistake}"))
+        }
         Expr::Lit(_) => Err("a constant key shares one entry among all calls; write `key = \"{id}\"`".into()),
         expression => Ok(KeySource::Expression(expression.clone())),
     };
@@ -130,8 +140,13 @@ pub(super) fn key(value: &Expr, errors: &Errors) -> Option<Given<KeySource>> {
 pub(super) fn name(value: &Expr, errors: &Errors) -> Option<Given<LitStr>> {
     let text = text("name", value, errors)?;
     let written = text.value();
-    let good = !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte));
-    let read = if good { Ok(text) } else { Err("`name` is made of ASCII letters, digits and `_-.:/`; write `name = \"product\"`".into()) };
+    let good =
+        !written.is_empty() && written.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_-.:/".contains(&byte));
+    let read = if good {
+        Ok(text)
+    } else {
+        Err("`name` is made of ASCII letters, digits and `_-.:/`; write `name = \"product\"`".into())
+    };
     given(value, read, errors)
 }
 
@@ -148,7 +163,7 @@ pub(super) fn capacity(value: &Expr, errors: &Errors) -> Option<Given<u64>> {
 
 pub(super) fn version(value: &Expr, errors: &Errors) -> Option<Given<u64>> {
     let read = integer(value)
-        .filter(|version| *version <= u64::from(u32::MAX))
+        .filter(|version| u32::try_from(*version).is_ok())
         .ok_or_else(|| format!("`version` is a whole number up to {}; write `version = 2`", u32::MAX));
     given(value, read, errors)
 }
@@ -185,14 +200,18 @@ pub(super) fn http(value: &Expr, errors: &Errors) -> Option<Given<Directives>> {
     match Directives::parse(&text.value()) {
         Ok(directives) => Some(Given::new(directives, value)),
         Err(mistakes) => {
-            mistakes.iter().for_each(|mistake| errors.over(value, format_args!("`http`: {mistake}")));
+            for mistake in mistakes {
+                errors.over(value, format_args!("`http`: {mistake}"));
+            }
             None
         }
     }
 }
 
 pub(super) fn handle(value: &Expr, errors: &Errors) -> Option<Ident> {
-    if let Expr::Path(path) = value && let Some(name) = path.path.get_ident() {
+    if let Expr::Path(path) = value
+        && let Some(name) = path.path.get_ident()
+    {
         return Some(name.clone());
     }
     errors.over(value, "`handle` is the name of a type; write `handle = product_cache`");
@@ -200,13 +219,11 @@ pub(super) fn handle(value: &Expr, errors: &Errors) -> Option<Ident> {
 }
 
 fn text(option: &str, value: &Expr, errors: &Errors) -> Option<LitStr> {
-    match value {
-        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text.clone()),
-        _ => {
-            errors.over(value, format_args!("`{option}` is text; write `{}`", example(option)));
-            None
-        }
+    if let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value {
+        return Some(text.clone());
     }
+    errors.over(value, format_args!("`{option}` is text; write `{}`", example(option)));
+    None
 }
 
 fn given<T>(written: &Expr, read: Result<T, String>, errors: &Errors) -> Option<Given<T>> {

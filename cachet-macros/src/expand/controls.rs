@@ -1,9 +1,9 @@
 //! The controls: what callers do with a function's cache beside calling the function.
 
 use proc_macro2::TokenStream;
-use quote::{ToTokens, quote};
+use quote::quote;
 
-use super::{attributes, hidden, references};
+use super::{attributes, hidden, levels, references};
 use crate::model::{KeyArgument, Model};
 
 /// One control as it is generated.
@@ -26,10 +26,10 @@ pub(super) fn controls(model: &Model) -> TokenStream {
     }
     controls.push(clear(model));
     let controls = controls.iter().map(|control| control.tokens(model));
-    let stats = stats(model);
+    let (stats, levels) = (stats(model), levels(model));
     quote! {
         #(#attrs)*
-        #[allow(dead_code, unreachable_pub)]
+        #levels
         impl #handle {
             #(#controls)*
             #stats
@@ -42,11 +42,13 @@ impl Control {
         let Self { docs, name, parameters, returns, arguments, inferred } = self;
         let (vis, sig) = (&model.function.vis, &model.function.sig);
         let (asyncness, lifetimes, bounds) = (&sig.asyncness, &sig.generics, &sig.generics.where_clause);
-        let (wait, runtime, name) = (asyncness.map(|_| quote!(.await)), model.runtime(name), syn::Ident::new(name, sig.ident.span()));
+        let (wait, runtime, name) =
+            (asyncness.map(|_| quote!(.await)), model.runtime(name), syn::Ident::new(name, sig.ident.span()));
+        let marker = model.marker();
         quote! {
             #[doc = #docs]
             #vis #asyncness fn #name #lifetimes (#parameters) -> #returns #bounds {
-                #runtime::<Self #inferred>(#arguments) #wait
+                #runtime::<#marker #inferred>(#arguments) #wait
             }
         }
     }
@@ -66,17 +68,13 @@ fn invalidate(model: &Model) -> Control {
 
 /// Loads, so it takes every argument.
 fn refresh(model: &Model) -> Control {
-    let output = match &model.function.sig.output {
-        syn::ReturnType::Type(_, ty) => ty.to_token_stream(),
-        syn::ReturnType::Default => quote!(()),
-    };
-    loading(model, "refresh", "Invalidates the entry of these arguments and loads it anew.", output)
+    let docs = "Invalidates the entry of these arguments and loads it anew.";
+    loading(model, "refresh", docs, model.function.returns())
 }
 
 fn fetch(model: &Model) -> Control {
-    let private = model.private();
-    let output = quote!(#private::Fetched<Self>);
-    loading(model, "fetch", "Calls the function, and gives the value with its age, lifetime and validator.", output)
+    let docs = "Calls the function, and gives the value with its age, lifetime and validator.";
+    loading(model, "fetch", docs, model.part_of_return("Fetched"))
 }
 
 fn loading(model: &Model, name: &'static str, docs: &'static str, returns: TokenStream) -> Control {
@@ -96,24 +94,24 @@ fn loading(model: &Model, name: &'static str, docs: &'static str, returns: Token
 }
 
 fn peek(model: &Model) -> Control {
-    let (core, private, key, tags) = (model.core(), model.private(), borrowed_key(model), tags(model));
+    let (core, stored, key, tags) = (model.core(), model.part_of_return("Stored"), borrowed_key(model), tags(model));
     Control {
         docs: "The entry of these arguments, if a tier holds it fresh; nothing is loaded.",
         name: "peek",
         parameters: key_parameters(model),
-        returns: quote!(::core::option::Option<#core::Cached<#private::Stored<Self>>>),
+        returns: quote!(::core::option::Option<#core::Cached<#stored>>),
         arguments: if model.function.is_async() { quote!(#key, #tags) } else { key },
         inferred: TokenStream::new(),
     }
 }
 
 fn put(model: &Model) -> Control {
-    let (core, private, key, tags) = (model.core(), model.private(), key(model), tags(model));
+    let (core, stored, key, tags) = (model.core(), model.part_of_return("Stored"), key(model), tags(model));
     let (parameters, value) = (key_parameters(model), hidden("value"));
     Control {
         docs: "Puts a value into the tiers, as if these arguments had just been loaded.",
         name: "put",
-        parameters: quote!(#parameters #value: #private::Stored<Self>),
+        parameters: quote!(#parameters #value: #stored),
         returns: quote!(#core::Invalidation),
         arguments: quote!(#key, #tags, #value),
         inferred: TokenStream::new(),
@@ -134,12 +132,12 @@ fn clear(model: &Model) -> Control {
 
 /// The counters are at hand, so this one never waits.
 fn stats(model: &Model) -> TokenStream {
-    let (core, private, vis) = (model.core(), model.private(), &model.function.vis);
+    let (core, private, vis, marker) = (model.core(), model.private(), &model.function.vis, model.marker());
     quote! {
         #[doc = "The function's counters."]
         #[must_use]
         #vis fn stats() -> #core::Stats {
-            #private::stats::<Self>()
+            #private::stats::<#marker>()
         }
     }
 }

@@ -3,7 +3,7 @@
 use proc_macro2::TokenStream;
 use quote::quote;
 
-use super::{attributes, hidden, unwrapped};
+use super::{attributes, hidden, underscores, unwrapped};
 use crate::{model::Model, signature::Parameter};
 
 pub(super) fn function(model: &Model) -> TokenStream {
@@ -12,8 +12,10 @@ pub(super) fn function(model: &Model) -> TokenStream {
     let (asyncness, ident, generics, bounds) = (&sig.asyncness, &sig.ident, &sig.generics, &sig.generics.where_clause);
     let parameters = function.parameters.iter().map(plain);
     let (incoming, output, body) = if model.is_handler() { handler(model) } else { plain_function(model) };
+    let underscores = underscores(model);
     quote! {
         #(#attrs)*
+        #underscores
         #vis #asyncness fn #ident #generics (#incoming #(#parameters),*) #output #bounds {
             #body
         }
@@ -26,12 +28,13 @@ fn plain(Parameter { attrs, ident, ty, .. }: &Parameter) -> TokenStream {
 }
 
 fn plain_function(model: &Model) -> (TokenStream, TokenStream, TokenStream) {
-    let (handle, call, load, key) = (&model.handle, model.runtime("call"), model.loader(), unwrapped(&model.key.arguments));
-    let (output, written) = (&model.function.sig.output, hidden("__key"));
+    let (handle, call, load, key) =
+        (&model.handle, model.runtime("call"), model.loader(), unwrapped(&model.key.arguments));
+    let (output, marker, written) = (&model.function.sig.output, model.marker(), hidden("__key"));
     let wait = model.function.is_async().then(|| quote!(.await));
     let body = quote! {
         let #written = #handle::__key(#key);
-        #call::<#handle, _, _>(#written, #load) #wait
+        #call::<#marker, _, _>(#written, #load) #wait
     };
     (TokenStream::new(), quote!(#output), body)
 }
@@ -39,10 +42,11 @@ fn plain_function(model: &Model) -> (TokenStream, TokenStream, TokenStream) {
 /// A handler takes the request's preconditions beside its own parameters, and gives the finished response.
 fn handler(model: &Model) -> (TokenStream, TokenStream, TokenStream) {
     let (handle, load, key) = (&model.handle, model.loader(), unwrapped(&model.key.arguments));
+    let marker = model.marker();
     let (incoming, written) = (hidden("__incoming"), hidden("__key"));
     let body = quote! {
         let #written = #handle::__key(#key);
-        ::cachet_actix::__private::respond::<#handle, _, _>(#incoming, &#handle::__HTTP, #written, #load).await
+        ::cachet_actix::__private::respond::<#marker, _, _>(#incoming, &#handle::__HTTP, #written, #load).await
     };
     let parameter = quote!(#incoming: ::cachet_actix::__private::Incoming,);
     (parameter, quote!(-> ::cachet_actix::__private::HttpResponse), body)

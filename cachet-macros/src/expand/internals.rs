@@ -2,9 +2,9 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{LitStr, ReturnType, ext::IdentExt as _, spanned::Spanned as _};
+use syn::{Generics, Ident, LitStr, WhereClause, ext::IdentExt as _, spanned::Spanned as _};
 
-use super::{attributes, blamed, hidden};
+use super::{attributes, blamed, hidden, levels};
 use crate::{
     args::{KeySource, Lifetime},
     key::{Part, Place, Template},
@@ -14,30 +14,27 @@ use crate::{
 
 /// The function as a type that the runtime's functions take.
 pub(super) fn descriptor(model: &Model) -> TokenStream {
-    let (attrs, handle, private, core) = (attributes::shared(&model.function.attrs), &model.handle, model.private(), model.core());
+    let (attrs, private, core) = (attributes::shared(&model.function.attrs), model.private(), model.core());
+    let (handle, marker) = (&model.handle, model.marker());
     let (returns, kind, errors) = if model.is_handler() {
-        (
-            quote!(::cachet_actix::__private::Handled),
-            quote!(#private::Kind<{ #private::RESULT }>),
-            quote!(#private::ErrorSharing::none()),
-        )
+        let kind = quote!(#private::Kind<{ #private::RESULT }>);
+        (quote!(::cachet_actix::__private::Handled), kind, quote!(::cachet_actix::__private::SHARED_ERRORS))
     } else {
-        let (returns, place) = (returns(&model.function), place_of_return(&model.function));
-        (
-            returns.clone(),
-            quote_spanned!(place=> #private::Kind<{ #core::__kind!(#returns) }>),
-            quote!(#core::__errors!(#private::Failure<#handle>)),
-        )
+        (model.function.returns(), model.kind(), quote!(#core::__errors!(#private::Failure<#marker>)))
     };
     quote! {
         #(#attrs)*
-        impl #private::Function for #handle {
+        #[allow(non_camel_case_types)]
+        enum #marker {}
+
+        #(#attrs)*
+        impl #private::Function for #marker {
             type Returns = #returns;
             type Kind = #kind;
             const ERRORS: #private::ErrorSharing<#private::Failure<Self>> = #errors;
 
             fn call() -> &'static #private::Call<#private::Stored<Self>> {
-                static CALL: #private::Call<#private::Stored<#handle>> = #private::Call::new(#handle::__spec);
+                static CALL: #private::Call<#private::Stored<#marker>> = #private::Call::new(#handle::__spec);
                 &CALL
             }
         }
@@ -46,10 +43,11 @@ pub(super) fn descriptor(model: &Model) -> TokenStream {
 
 /// The functions that nobody calls by hand.
 pub(super) fn internals(model: &Model) -> TokenStream {
-    let (attrs, handle) = (attributes::shared(&model.function.attrs), &model.handle);
+    let (attrs, handle, levels) = (attributes::shared(&model.function.attrs), &model.handle, levels(model));
     let (http, spec, key, tags, load) = (http(model), spec(model), key(model), tags(model), load(&model.function));
     quote! {
         #(#attrs)*
+        #levels
         impl #handle {
             #http
             #spec
@@ -61,15 +59,18 @@ pub(super) fn internals(model: &Model) -> TokenStream {
 }
 
 fn http(model: &Model) -> Option<TokenStream> {
-    model.http.as_ref().map(|directives| quote! {
-        const __HTTP: ::cachet_actix::__private::Http = ::cachet_actix::__private::Http::new(#directives);
+    model.http.as_ref().map(|directives| {
+        quote! {
+            const __HTTP: ::cachet_actix::__private::Http = ::cachet_actix::__private::Http::new(#directives);
+        }
     })
 }
 
 fn spec(model: &Model) -> TokenStream {
     let (private, core, settings, name) = (model.private(), model.core(), &model.settings, model.function.name());
+    let marker = model.marker();
     let ttl = lifetime(&settings.ttl);
-    let place = place_of_return(&model.function);
+    let place = model.function.place_of_return();
     let shared = settings.tiers.has_shared().then(|| quote_spanned!(place=> .shared()));
     let memory = (!settings.tiers.has_memory()).then(|| quote!(.memory(false)));
     let given_name = settings.name.as_ref().map(|name| quote!(.name(#name)));
@@ -78,10 +79,10 @@ fn spec(model: &Model) -> TokenStream {
     let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| quote!(.negative_ttl(#ttl)));
     let memory_ttl = settings.memory_ttl.as_ref().map(lifetime).map(|ttl| quote!(.memory_ttl(#ttl)));
     quote! {
-        fn __spec() -> #private::Spec<#private::Stored<Self>> {
+        fn __spec() -> #private::Spec<#private::Stored<#marker>> {
             #private::Spec::new(::core::concat!(::core::module_path!(), "::", #name), #ttl)
                 #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl
-                .validated(#core::__validator!(#private::Stored<Self>))
+                .validated(#core::__validator!(#private::Stored<#marker>))
         }
     }
 }
@@ -106,19 +107,18 @@ fn number(value: u64) -> proc_macro2::Literal {
 
 fn key(model: &Model) -> TokenStream {
     let (private, parameters, writer) = (model.private(), key_parameters(&model.key.arguments), hidden("__writer"));
-    let (form, writes) = match &model.key.source {
+    let (form, parts) = match &model.key.source {
         None => (hidden("bytes"), model.key.arguments.iter().map(|argument| write_argument(model, argument)).collect()),
         Some(KeySource::Expression(expression)) => {
-            (hidden("bytes"), write_value(model, expression.span(), quote_spanned!(expression.span()=> &(#expression))))
+            let place = Span::mixed_site().located_at(expression.span());
+            (hidden("bytes"), write_value(model, place, &quote_spanned!(place=> &(#expression))))
         }
         Some(KeySource::Template(template)) => (hidden("text"), write_template(model, template)),
     };
-    let lifetimes = &model.function.sig.generics;
-    let bounds = &lifetimes.where_clause;
+    let (lifetimes, bounds) = generics(model);
     quote! {
-        #[allow(clippy::all, clippy::pedantic)]
         fn __key #lifetimes (#parameters) -> #private::KeyBuf #bounds {
-            #private::KeyBuf::#form(|#writer| { #writes })
+            #private::KeyBuf::#form(|#writer| { #parts })
         }
     }
 }
@@ -131,7 +131,7 @@ fn write_template(model: &Model, template: &Template) -> TokenStream {
             Some(argument) if place.fields.is_empty() => write_argument(model, argument),
             _ => {
                 let value = place_value(model, place, template);
-                write_value(model, template.literal.span(), quote!(&#value))
+                write_value(model, template.literal.span(), &quote!(&#value))
             }
         },
     };
@@ -142,10 +142,10 @@ fn write_template(model: &Model, template: &Template) -> TokenStream {
 fn write_argument(model: &Model, argument: &KeyArgument) -> TokenStream {
     let place = argument.ty.span();
     let ident = blamed(&argument.ident, place);
-    write_value(model, place, quote!(#ident))
+    write_value(model, place, &quote!(#ident))
 }
 
-fn write_value(model: &Model, place: Span, value: TokenStream) -> TokenStream {
+fn write_value(model: &Model, place: Span, value: &TokenStream) -> TokenStream {
     let (private, writer) = (model.private(), hidden("__writer"));
     quote_spanned!(place=> #private::CacheKey::write_key(#value, #writer);)
 }
@@ -154,10 +154,8 @@ fn tags(model: &Model) -> TokenStream {
     let private = model.private();
     let parameters = key_parameters(model.tag_arguments());
     let tags = model.tags.iter().map(|tag| write_tag(model, tag));
-    let lifetimes = &model.function.sig.generics;
-    let bounds = &lifetimes.where_clause;
+    let (lifetimes, bounds) = generics(model);
     quote! {
-        #[allow(clippy::all, clippy::pedantic)]
         fn __tags #lifetimes (#parameters) -> #private::Tags #bounds {
             ::std::vec![#(#tags),*]
         }
@@ -185,32 +183,25 @@ fn argument<'a>(model: &'a Model, place: &Place) -> Option<&'a KeyArgument> {
     model.key.arguments.iter().find(|argument| argument.ident.unraw() == place.argument)
 }
 
+fn generics(model: &Model) -> (&Generics, Option<&WhereClause>) {
+    let generics = &model.function.sig.generics;
+    (generics, generics.where_clause.as_ref())
+}
+
 fn key_parameters<'a>(arguments: impl IntoIterator<Item = &'a KeyArgument>) -> TokenStream {
     let parameters = arguments.into_iter().map(|KeyArgument { ident, ty, .. }| quote!(#ident: &#ty));
     quote!(#(#parameters),*)
 }
 
-/// The user's body behind the user's signature.
+/// The user's body behind the user's signature. What clippy would say about the signature is not for a private function
+/// to hear: the public one has the same, and that one is the user's.
 fn load(function: &Function) -> TokenStream {
     let (sig, body) = (&function.sig, &function.body);
-    let (asyncness, generics, inputs, output, bounds) = (&sig.asyncness, &sig.generics, &sig.inputs, &sig.output, &sig.generics.where_clause);
+    let (asyncness, generics, inputs, output, bounds) =
+        (&sig.asyncness, &sig.generics, &sig.inputs, &sig.output, &sig.generics.where_clause);
+    let load = Ident::new("__load", sig.ident.span());
     quote! {
-        #asyncness fn __load #generics (#inputs) #output #bounds #body
+        #[allow(clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref, clippy::unnecessary_wraps)]
+        #asyncness fn #load #generics (#inputs) #output #bounds #body
     }
-}
-
-fn returns(function: &Function) -> TokenStream {
-    match &function.sig.output {
-        ReturnType::Type(_, ty) => quote!(#ty),
-        ReturnType::Default => quote!(()),
-    }
-}
-
-/// What is wrong with the stored type is the return type's fault, where there is one.
-fn place_of_return(function: &Function) -> Span {
-    let place = match &function.sig.output {
-        ReturnType::Type(_, ty) => ty.span(),
-        ReturnType::Default => function.sig.ident.span(),
-    };
-    Span::mixed_site().located_at(place)
 }

@@ -9,7 +9,7 @@ mod function;
 mod internals;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, quote};
+use quote::{ToTokens, format_ident, quote, quote_spanned};
 use syn::{Ident, ext::IdentExt as _};
 
 use crate::model::{KeyArgument, Model};
@@ -53,6 +53,24 @@ impl Model {
         quote!(#core::__private)
     }
 
+    /// The type that stands for the function in the runtime's functions. It is private, while `handle` is as public as the
+    /// function: an associated type may not be less public than its type, and the return type of a `pub fn` may.
+    fn marker(&self) -> Ident {
+        format_ident!("__cachet_fn_{}", self.function.name(), span = Span::mixed_site())
+    }
+
+    /// What the return type splits into: `Stored` or `Fetched`.
+    fn part_of_return(&self, part: &str) -> TokenStream {
+        let (private, kind, returns, part) = (self.private(), self.kind(), self.function.returns(), hidden(part));
+        quote!(<#kind as #private::Returns<#returns>>::#part)
+    }
+
+    /// How the return type splits. What is wrong with it is its own fault, so that is where this code stands.
+    fn kind(&self) -> TokenStream {
+        let (private, core, returns) = (self.private(), self.core(), self.function.returns());
+        quote_spanned!(self.function.place_of_return()=> #private::Kind<{ #core::__kind!(#returns) }>)
+    }
+
     fn is_handler(&self) -> bool {
         self.http.is_some()
     }
@@ -80,6 +98,22 @@ impl Model {
         let load = if self.function.is_async() { load } else { quote!(move || #load) };
         quote!(move || (#handle::__tags(#tagged), #load))
     }
+}
+
+/// The lint levels of generated functions: not all of them are called, nor does each make use of all lifetimes.
+fn levels(model: &Model) -> TokenStream {
+    let has_lifetimes = !model.function.sig.generics.params.is_empty();
+    let lifetimes = has_lifetimes.then(|| quote!(#[allow(single_use_lifetimes, unused_lifetimes)]));
+    let underscores = underscores(model);
+    quote!(#lifetimes #underscores #[allow(dead_code, unreachable_pub)])
+}
+
+/// An argument that the body has no use for is still handed on.
+fn underscores(model: &Model) -> Option<TokenStream> {
+    let mut parameters = model.function.parameters.iter();
+    parameters
+        .any(|parameter| parameter.ident.to_string().starts_with('_'))
+        .then(|| quote!(#[allow(clippy::used_underscore_binding)]))
 }
 
 /// References to the key's values, out of the function's own parameters.

@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use actix_web::http::header::{
-    HeaderMap, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE,
-};
+use actix_web::http::header::{HeaderMap, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_UNMODIFIED_SINCE};
 
 use super::{Verdict::*, *};
 use crate::{Preconditions, validators::EntityTag};
@@ -180,13 +178,7 @@ fn the_order_is_that_of_section_13_2_2() {
         ("13.2.2", Method::GET, &[(IF_MATCH, b"\"x\""), (IF_NONE_MATCH, b"\"x\"")], strong(), NotModified),
         ("13.2.2", Method::PUT, &[(IF_MATCH, b"\"x\""), (IF_NONE_MATCH, b"\"x\"")], strong(), Failed),
         // Step 1 before step 4, step 2 before step 3.
-        (
-            "13.2.2",
-            Method::GET,
-            &[(IF_MATCH, b"\"x\""), (IF_MODIFIED_SINCE, SAME.as_bytes())],
-            strong(),
-            NotModified,
-        ),
+        ("13.2.2", Method::GET, &[(IF_MATCH, b"\"x\""), (IF_MODIFIED_SINCE, SAME.as_bytes())], strong(), NotModified),
         (
             "13.2.2",
             Method::GET,

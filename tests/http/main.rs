@@ -1,0 +1,17 @@
+//! What HTTP clients see of `cachet-actix`: real servers, and a client that shows every byte.
+#![allow(clippy::unused_async, reason = "the cached functions stand for ones that wait")]
+
+mod cached_json;
+mod handlers;
+mod server;
+mod shared;
+#[path = "../support/mod.rs"]
+mod support;
+mod unkept;
+mod validated;
+mod writes;
+
+/// The fields that every test compares with what it expects.
+fn fields<'a>(reply: &'a support::Reply, names: &[&str]) -> Vec<Option<&'a str>> {
+    names.iter().map(|name| reply.header(name)).collect()
+}

@@ -1,0 +1,16 @@
+//! What the compiler says: one case a file, grouped by theme; `TRYBUILD=overwrite` writes the expectations anew.
+
+/// Everything the macros support compiles, without a warning under the strictest lints.
+#[test]
+fn what_is_right_compiles_without_a_warning() {
+    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
+}
+
+/// Every mistake has a message that says what to write, at the token that is wrong.
+#[test]
+fn what_is_wrong_is_told_where_and_how_to_right_it() {
+    let cases = trybuild::TestCases::new();
+    for theme in ["ttl", "tier", "key", "tags", "options", "signature", "http", "derive"] {
+        cases.compile_fail(format!("tests/ui/{theme}/*.rs"));
+    }
+}
