@@ -355,6 +355,7 @@ async fn a_load_that_began_before_an_invalidation_is_neither_kept_nor_joined() {
 
     #[cached(ttl = 60, skip(gate), tags = ["rows"])]
     async fn row(id: u8, gate: Arc<Notify>) -> usize {
+        let _ = id;
         let read = ROW.load(Ordering::SeqCst);
         gate.notified().await;
         read

@@ -6,7 +6,6 @@ use crate::runtime::Cachet;
 ///
 /// Either way this node never serves the old value again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[must_use = "a queued invalidation has not reached the other nodes yet"]
 #[non_exhaustive]
 pub enum Invalidation {
     /// Every tier has it.

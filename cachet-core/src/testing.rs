@@ -9,6 +9,7 @@ use bytes::Bytes;
 
 use crate::{
     clock::Clock,
+    redis::RedisTier,
     tier::{Acquired, Lease, Lookup, NewEntry, Read, Target, Tier, TierError},
 };
 
@@ -58,6 +59,15 @@ impl Default for ManualClock {
     fn default() -> Self {
         Self::new()
     }
+}
+
+/// The Redis tier by itself, for [`tier_conformance`].
+///
+/// # Errors
+///
+/// What is wrong with the URL.
+pub fn redis_tier(url: &str) -> Result<Arc<dyn Tier>, String> {
+    Ok(Arc::new(RedisTier::new(url)?))
 }
 
 /// Checks the promises of [`Tier`] on an implementation, with keys that begin with `prefix`.

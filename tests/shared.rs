@@ -1,0 +1,328 @@
+//! The shared tier against a real `redis-server`: nodes are runtimes of one process here; `shop.rs` starts processes.
+
+mod support;
+
+use std::{
+    pin::pin,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use cachet_core::{Cachet, Invalidation, Origin, cached, invalidate_tag};
+use support::{Redis, eventually};
+use tokio::sync::Notify;
+
+/// A node of the namespace, with a memory of its own.
+fn node(redis: &Redis, namespace: &str) -> Cachet {
+    Cachet::builder().namespace(namespace).redis(redis.url()).build().expect("the configuration is valid")
+}
+
+/// Waits without blocking the test's runtime.
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < support::DEADLINE, "gave up waiting: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+static LOADS: AtomicU32 = AtomicU32::new(0);
+
+#[cached(ttl = 3600, tier = "memory,redis", key = "{id}", name = "counted", tags = ["all", "id:{id}"])]
+async fn counted(id: u64) -> Result<(u64, u32), String> {
+    Ok((id, LOADS.fetch_add(1, Ordering::SeqCst)))
+}
+
+#[tokio::test]
+async fn a_second_node_reads_what_the_first_one_loaded() {
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "read"), node(&redis, "read"));
+    let loaded = one.scope(counted::fetch(1)).await.expect("it loads");
+    assert_eq!(loaded.origin(), Origin::Loaded);
+    let read = other.scope(counted::fetch(1)).await.expect("it is read");
+    assert_eq!(read.origin(), Origin::Shared);
+    assert_eq!((*read, read.validator()), (*loaded, loaded.validator()));
+    assert!(read.remaining() > Duration::from_secs(3590) && read.remaining() < Duration::from_hours(1));
+    assert_eq!(other.scope(counted::fetch(1)).await.map(|hit| hit.origin()), Ok(Origin::Memory));
+    assert_eq!(other.scope(async { counted::stats().loads }).await, 0);
+    let keys = redis.command(&["KEYS", "read:counted:*:1"]);
+    assert!(keys.contains("read:counted:"), "the key can be read by a person: {keys}");
+}
+
+#[tokio::test]
+async fn an_invalidation_reaches_the_shared_tier_by_key_tag_function_and_namespace() {
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "invalidate"), node(&redis, "invalidate"));
+    for by in ["key", "tag", "function", "namespace", "put"] {
+        let old = one.scope(counted(2)).await;
+        let done = one
+            .scope(async {
+                match by {
+                    "key" => counted::invalidate(2).await,
+                    "tag" => invalidate_tag("id:2").await,
+                    "function" => counted::clear().await,
+                    "namespace" => Cachet::current().clear().await,
+                    _ => counted::put(2, (2, u32::MAX)).await,
+                }
+            })
+            .await;
+        assert_eq!(done, Invalidation::Done);
+        assert_ne!(one.scope(counted(2)).await, old, "this node does not serve it again, by {by}");
+        // A node without a memory of it, because the other one's is bounded by its `memory_ttl` only.
+        let fresh = node(&redis, "invalidate");
+        assert_ne!(fresh.scope(counted(2)).await, old, "nor does Redis, by {by}");
+        drop(other.scope(counted(2)).await);
+    }
+}
+
+/// Who: a load on one node, an invalidation on another. When: the load began before. What stops it: the invalidation
+/// removes the lease, and a fill without its lease is refused.
+#[tokio::test]
+async fn a_load_that_began_before_another_nodes_invalidation_never_becomes_visible() {
+    static ROW: AtomicU64 = AtomicU64::new(1);
+
+    #[cached(ttl = 3600, tier = "memory,redis", skip(begun, gate), tags = ["rows"])]
+    async fn row(id: u8, begun: Arc<Notify>, gate: Arc<Notify>) -> u64 {
+        let read = ROW.load(Ordering::SeqCst) + u64::from(id);
+        begun.notify_one();
+        gate.notified().await;
+        read
+    }
+
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "fill"), node(&redis, "fill"));
+    for (id, by_tag) in [(0, false), (100, true)] {
+        ROW.store(1, Ordering::SeqCst);
+        let (begun, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+        let mut slow = pin!(one.scope(row(id, begun.clone(), gate.clone())));
+        tokio::select! {
+            _ = &mut slow => panic!("the load waits at its gate"),
+            () = begun.notified() => {}
+        }
+        ROW.store(2, Ordering::SeqCst);
+        let done = other.scope(async { if by_tag { invalidate_tag("rows").await } else { row::invalidate(id).await } });
+        assert!(done.await.is_done());
+        gate.notify_one();
+        assert_eq!(slow.await, 1 + u64::from(id), "its own caller has the value it loaded");
+        gate.notify_one();
+        assert_eq!(other.scope(row(id, begun, gate)).await, 2 + u64::from(id), "nobody else has");
+    }
+}
+
+#[cached(ttl = 3600, tier = "memory,redis", skip(gate))]
+async fn gated(key: &str, gate: Arc<Notify>) -> String {
+    gate.notified().await;
+    key.to_owned()
+}
+
+#[tokio::test]
+async fn two_nodes_that_miss_at_once_make_one_load() {
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "lease"), node(&redis, "lease"));
+    let gate = Arc::new(Notify::new());
+    let mut leads = pin!(one.scope(gated("k", gate.clone())));
+    let mut waits = pin!(other.scope(gated("k", Arc::new(Notify::new()))));
+    tokio::select! {
+        _ = &mut leads => panic!("the load waits at its gate"),
+        () = until("a lease is taken", async || redis.command(&["KEYS", "lease:*gated*"]).contains("gated")) => {}
+    }
+    tokio::select! {
+        _ = &mut waits => panic!("the value is not there yet"),
+        () = until("the other node looks", async || {
+            other.scope(async { gated::stats().misses }).await == 1
+        }) => {}
+    }
+    gate.notify_one();
+    assert_eq!(tokio::join!(leads, waits), ("k".to_owned(), "k".to_owned()));
+    assert_eq!(other.scope(async { gated::stats().loads }).await, 0);
+}
+
+#[tokio::test]
+async fn a_cancelled_load_gives_its_lease_back() {
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "cancel"), node(&redis, "cancel"));
+    {
+        let mut cancelled = pin!(one.scope(gated("k", Arc::new(Notify::new()))));
+        tokio::select! {
+            _ = &mut cancelled => panic!("the load waits at its gate"),
+            () = until("a lease is taken", async || redis.command(&["KEYS", "cancel:*gated*"]).contains("gated")) => {}
+        }
+    }
+    let open = Arc::new(Notify::new());
+    open.notify_one();
+    let begun = Instant::now();
+    assert_eq!(other.scope(gated("k", open)).await, "k");
+    assert!(begun.elapsed() < Duration::from_secs(4), "it did not wait for the lease of 5 s to end");
+}
+
+#[tokio::test]
+async fn garbage_under_our_key_is_a_miss_and_overwritten() {
+    let redis = Redis::start();
+    let key = {
+        let first = node(&redis, "garbage");
+        first.scope(counted(3)).await.expect("it loads");
+        redis.command(&["KEYS", "garbage:counted:*"]).lines().next().expect("there is an entry").trim().to_owned()
+    };
+    let whole = "V".to_owned() + &"0".repeat(120);
+    for garbage in ["", "x", "L", "V", "garbage", "L0123", whole.as_str()] {
+        redis.command(&["SET", &key, garbage, "PX", "600000"]);
+        let (writer, reader) = (node(&redis, "garbage"), node(&redis, "garbage"));
+        let loaded = writer.scope(counted::fetch(3)).await.expect("it loads");
+        assert_eq!(loaded.origin(), Origin::Loaded, "{garbage:?} is no value");
+        let read = reader.scope(counted::fetch(3)).await.expect("it is read");
+        assert_eq!((read.origin(), *read), (Origin::Shared, *loaded), "{garbage:?} was overwritten");
+    }
+}
+
+#[tokio::test]
+async fn another_programs_type_under_our_key_costs_the_cache_and_not_the_call() {
+    let redis = Redis::start();
+    node(&redis, "type").scope(counted(4)).await.expect("it loads");
+    let key = redis.command(&["KEYS", "type:counted:*"]).lines().next().expect("there is an entry").trim().to_owned();
+    redis.command(&["DEL", &key]);
+    redis.command(&["LPUSH", &key, "a list"]);
+    let loaded = node(&redis, "type").scope(counted::fetch(4)).await.expect("it loads all the same");
+    assert_eq!(loaded.origin(), Origin::Loaded);
+}
+
+#[tokio::test]
+async fn an_outage_is_bounded_and_recovered_from() {
+    let mut redis = Redis::start();
+    let node = node(&redis, "outage");
+    node.scope(counted(5)).await.expect("it loads");
+    redis.pause();
+    let begun = Instant::now();
+    let loaded = node.scope(counted::fetch(6)).await.expect("a hung server is no error");
+    assert_eq!(loaded.origin(), Origin::Loaded);
+    assert!(begun.elapsed() < Duration::from_millis(750), "one deadline of 250 ms, and slack: {:?}", begun.elapsed());
+    redis.resume();
+    redis.kill();
+    for id in 10..20 {
+        node.scope(counted(id)).await.expect("a dead server is no error");
+    }
+    redis.restart();
+    let mut id = 100;
+    until("values reach the restarted server", async || {
+        id += 1;
+        node.scope(counted(id)).await.is_ok() && redis.command(&["KEYS", "outage:counted:*"]).contains("outage:counted")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_node_that_starts_without_its_server_finds_it_later() {
+    let mut redis = Redis::start();
+    redis.kill();
+    let node = node(&redis, "late");
+    node.scope(counted(1)).await.expect("a missing server is no error");
+    redis.restart();
+    let mut id = 100;
+    until("the server is found", async || {
+        id += 1;
+        node.scope(counted(id)).await.is_ok() && redis.command(&["KEYS", "late:counted:*"]).contains("late:counted")
+    })
+    .await;
+}
+
+/// Who: a writer, a frozen server that holds the old value. When: it answers again. What stops the old value: the
+/// invalidation is kept, and the tier is not asked before it was sent.
+#[tokio::test]
+async fn an_invalidation_that_could_not_be_sent_is_sent_before_the_tier_is_believed_again() {
+    let redis = Redis::start();
+    let node = node(&redis, "queued");
+    let old = node.scope(counted(7)).await;
+    redis.pause();
+    let queued = node.scope(counted::invalidate(7)).await;
+    assert_eq!(queued, Invalidation::Queued);
+    assert_ne!(node.scope(counted(7)).await, old);
+    redis.resume();
+    for _ in 0..50 {
+        assert_ne!(node.scope(counted(7)).await, old, "the old value stays gone while the tier comes back");
+    }
+    eventually("the kept invalidation is sent", || !redis.command(&["KEYS", "queued:counted:*"]).contains("counted"));
+    until("the tier is used again", async || {
+        node.scope(async {
+            counted::invalidate(7).await;
+            counted::fetch(7).await.expect("it loads");
+        })
+        .await;
+        redis.command(&["KEYS", "queued:counted:*"]).contains("counted")
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn what_an_earlier_life_of_the_server_left_is_a_miss() {
+    let redis = Redis::start();
+    node(&redis, "life").scope(counted(8)).await.expect("it loads");
+    let key = redis.command(&["KEYS", "life:counted:*"]).lines().next().expect("there is an entry").trim().to_owned();
+    // The same entry with the token of another incarnation, as a snapshot would bring it back.
+    redis.command(&["SETRANGE", &key, "1", "00000000"]);
+    let loaded = node(&redis, "life").scope(counted::fetch(8)).await.expect("it loads");
+    assert_eq!(loaded.origin(), Origin::Loaded);
+    let read = node(&redis, "life").scope(counted::fetch(8)).await.expect("it is read");
+    assert_eq!(read.origin(), Origin::Shared);
+}
+
+mod old {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub(super) struct Product {
+        pub(super) name: String,
+        pub(super) price: u32,
+    }
+
+    #[cached(ttl = 3600, tier = "redis", name = "product")]
+    pub(super) async fn product(id: u64) -> Product {
+        Product { name: id.to_string(), price: 1 }
+    }
+}
+
+mod new {
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+    pub(super) struct Product {
+        pub(super) price: u32,
+        pub(super) name: String,
+    }
+
+    #[cached(ttl = 3600, tier = "redis", name = "product")]
+    pub(super) async fn product(id: u64) -> Product {
+        Product { name: id.to_string(), price: 2 }
+    }
+}
+
+#[tokio::test]
+async fn functions_of_one_name_and_different_values_live_side_by_side() {
+    let redis = Redis::start();
+    let node = node(&redis, "shapes");
+    for _ in 0..2 {
+        assert_eq!(node.scope(old::product(1)).await.price, 1);
+        assert_eq!(node.scope(new::product(1)).await.price, 2);
+    }
+    let loads = node.scope(async { (old::product::stats().loads, new::product::stats().loads) }).await;
+    assert_eq!(loads, (1, 1));
+}
+
+#[tokio::test]
+async fn the_redis_tier_keeps_the_promises_of_a_tier() {
+    let redis = Redis::start();
+    let tier = cachet_core::testing::redis_tier(&redis.url()).expect("the URL is valid");
+    cachet_core::testing::tier_conformance(tier, "suite").await.expect("the server answers");
+}
+
+#[test]
+fn a_bad_configuration_is_an_error_that_names_its_field_and_no_secret() {
+    for url in ["localhost", "http://127.0.0.1", "redis://user:hunter2@127.0.0.1:port", ""] {
+        let error = Cachet::builder().redis(url).build().expect_err("it is no URL of a Redis").to_string();
+        assert!(error.contains("`redis`") && !error.contains("hunter2"), "{error}");
+    }
+    let error = Cachet::builder().namespace("a b").memory_only().build().expect_err("it has a space").to_string();
+    assert!(error.contains("`namespace`"), "{error}");
+    assert!(Cachet::builder().deadline(Duration::ZERO).memory_only().build().is_err());
+}
