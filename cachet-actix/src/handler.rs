@@ -22,7 +22,6 @@ use cachet_core::{
 };
 
 use crate::{
-    cache_control::seconds_of,
     preconditions::Preconditions,
     respond::Head,
     stored::{Collected, Fate, StoredResponse, collect},
@@ -58,7 +57,7 @@ impl Http {
 
     fn cache_control(&self, entry: &Cached<StoredResponse>) -> HeaderValue {
         if self.takes_lifetime {
-            let text = format!("{}, max-age={}", self.directives, seconds_of(entry.lifetime()));
+            let text = format!("{}, max-age={}", self.directives, entry.lifetime().as_secs());
             HeaderValue::try_from(text).expect("the macro refuses what no field may hold")
         } else {
             self.unaged()

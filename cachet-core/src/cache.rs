@@ -149,9 +149,12 @@ impl<S: Value> Cache<S> {
             // Nothing will confirm this load's value, so only those who came before it began may share it.
             leader.confirming();
         }
-        let negative = load.negative;
+        let (negative, described) = (load.negative, load.described);
         match load.run(self.spec.display_name(), &self.counters).await {
-            Ok(value) => Ok(self.fill(leader, permit, value, negative).await),
+            Ok(value) => {
+                let ttl = self.ttl_of(&value, negative);
+                Ok(self.fill(leader, permit, value, ttl, described).await)
+            }
             Err(failed) => {
                 if let Permit::Leased(lease) = permit {
                     lease.release().await;
@@ -209,9 +212,18 @@ impl<S: Value> Cache<S> {
     }
 
     /// Hands a loaded value to the tiers and the followers.
-    async fn fill(&self, leader: Leader<'_, S>, permit: Permit, value: S, negative: fn(&S) -> bool) -> Cached<S> {
-        let ttl = if negative(&value) { self.spec.negative_ttl } else { Some(self.spec.ttl) };
+    async fn fill(
+        &self,
+        leader: Leader<'_, S>,
+        permit: Permit,
+        value: S,
+        ttl: Option<Duration>,
+        described: bool,
+    ) -> Cached<S> {
         let mut entry = self.new_entry(value, ttl.unwrap_or_default(), leader.ticket());
+        if described || matches!(permit, Permit::Leased(_)) {
+            entry.validator = self.spec.validate.and_then(|validate| validate(&entry.value));
+        }
         let remember = |key, entry| {
             if ttl.is_some() {
                 self.remember(key, entry);
@@ -225,7 +237,6 @@ impl<S: Value> Cache<S> {
             }
             Permit::Unleased => leader.land(entry.clone(), |_, _| {}),
             Permit::Leased(lease) => {
-                entry.validator = self.spec.validate.and_then(|validate| validate(&entry.value));
                 leader.confirming();
                 let stood = match ttl.and_then(|ttl| self.encode(&entry, ttl)) {
                     Some(new) => lease.fill(new).await,
@@ -265,8 +276,7 @@ impl<S: Value> Cache<S> {
 
     fn new_entry(&self, value: S, ttl: Duration, ticket: &Ticket) -> Entry<S> {
         let now = self.clock.now();
-        // A coarse reading is at most `RESOLUTION` behind, and the shared entry begins to age after this one.
-        let fresh_until = if self.shared.is_some() { now + ttl.saturating_sub(RESOLUTION) } else { now + ttl };
+        let fresh_until = now + ttl;
         Entry {
             value,
             serial: self.serials.fetch_add(1, Ordering::Relaxed),
@@ -282,7 +292,7 @@ impl<S: Value> Cache<S> {
 
     /// An entry that mirrors a shared one, which was asked for at `asked` and had that much left some time after.
     fn entry_of(&self, value: S, stored: &StoredEntry, asked: Tick, ticket: &Ticket) -> Entry<S> {
-        let fresh_until = asked + stored.remaining.saturating_sub(RESOLUTION);
+        let fresh_until = asked + stored.remaining;
         Entry {
             value,
             serial: self.serials.fetch_add(1, Ordering::Relaxed),
@@ -297,11 +307,17 @@ impl<S: Value> Cache<S> {
     }
 
     fn kept_until(&self, now: Tick, fresh_until: Tick) -> Tick {
-        let beside_shared = self.shared.is_some().then_some(MEMORY_TTL_BESIDE_SHARED);
-        match self.spec.memory_ttl.or(beside_shared) {
-            Some(ttl) => fresh_until.min(now + ttl),
-            None => fresh_until,
+        if self.shared.is_none() {
+            return self.spec.memory_ttl.map_or(fresh_until, |ttl| fresh_until.min(now + ttl));
         }
+        let ttl = self.spec.memory_ttl.unwrap_or(MEMORY_TTL_BESIDE_SHARED);
+        // The shared entry began to age later than this one, but a coarse reading may be that much behind.
+        fresh_until.before(RESOLUTION).min(now + ttl)
+    }
+
+    /// How long a value is kept; `None` for one that is not.
+    fn ttl_of(&self, value: &S, negative: fn(&S) -> bool) -> Option<Duration> {
+        if negative(value) { self.spec.negative_ttl } else { Some(self.spec.ttl) }
     }
 
     fn cached(&self, entry: Entry<S>, origin: Origin) -> Cached<S> {
@@ -403,7 +419,8 @@ impl<S: Value> Cache<S> {
                     None => Permit::Outage,
                 },
             };
-            self.fill(leader, permit, value, negative).await;
+            let ttl = self.ttl_of(&value, negative);
+            self.fill(leader, permit, value, ttl, false).await;
         }
         invalidated
     }

@@ -16,6 +16,8 @@ pub(crate) struct Load<S, E, F> {
     pub(crate) errors: ErrorSharing<E>,
     /// Whether a value says that there is none.
     pub(crate) negative: fn(&S) -> bool,
+    /// Whether the caller wants the validator, which is then computed before anyone else meets the value.
+    pub(crate) described: bool,
 }
 
 impl<S, E, F: Future<Output = Result<S, E>>> Load<S, E, F> {

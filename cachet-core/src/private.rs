@@ -54,7 +54,7 @@ where
     let cache = F::call().cache();
     let outcome = match cache.hit(&key) {
         Some(entry) => Ok(entry.value),
-        None => Box::pin(miss::<F, L, Fut>(cache, key, load)).await.map(Cached::into_inner),
+        None => Box::pin(miss::<F, L, Fut>(cache, key, load, false)).await.map(Cached::into_inner),
     };
     F::Kind::join(outcome)
 }
@@ -81,11 +81,11 @@ where
     Fut: Future<Output = F::Returns>,
 {
     let describing = cache.clone();
-    miss::<F, L, Fut>(cache, key, load).await.map(|cached| describing.validated(cached))
+    miss::<F, L, Fut>(cache, key, load, true).await.map(|cached| describing.validated(cached))
 }
 
 /// What `call` and `fetch` do when memory does not answer; kept out of their futures by a box.
-async fn miss<F, L, Fut>(cache: Current<Stored<F>>, key: KeyBuf, load: L) -> Outcome<F>
+async fn miss<F, L, Fut>(cache: Current<Stored<F>>, key: KeyBuf, load: L, described: bool) -> Outcome<F>
 where
     F: Function,
     L: FnOnce() -> (Tags, Fut),
@@ -93,7 +93,7 @@ where
 {
     let (tags, loader) = load();
     let future = async move { F::Kind::split(loader.await) };
-    cache.fetch(key, tags, Load { future, errors: F::ERRORS, negative: negative::<F>() }).await
+    cache.fetch(key, tags, Load { future, errors: F::ERRORS, negative: negative::<F>(), described }).await
 }
 
 /// Invalidates and loads anew.
@@ -106,7 +106,7 @@ where
     let cache = cache::<F>();
     // Queued or done, this node loads anew.
     let _ = cache.invalidate(&key).await;
-    F::Kind::join(Box::pin(miss::<F, L, Fut>(cache, key, load)).await.map(Cached::into_inner))
+    F::Kind::join(Box::pin(miss::<F, L, Fut>(cache, key, load, false)).await.map(Cached::into_inner))
 }
 
 /// What the tiers hold.
@@ -145,7 +145,7 @@ where
     let cache = F::call().cache();
     let outcome = match cache.hit(&key) {
         Some(entry) => Ok(entry.value),
-        None => miss_blocking::<F, L, B>(cache, key, load).map(Cached::into_inner),
+        None => miss_blocking::<F, L, B>(cache, key, load, false).map(Cached::into_inner),
     };
     F::Kind::join(outcome)
 }
@@ -162,12 +162,12 @@ where
         return F::Kind::fetched(Ok(cache.describe(&key, entry)));
     }
     let describing = cache.clone();
-    F::Kind::fetched(miss_blocking::<F, L, B>(cache, key, load).map(|cached| describing.validated(cached)))
+    F::Kind::fetched(miss_blocking::<F, L, B>(cache, key, load, true).map(|cached| describing.validated(cached)))
 }
 
 /// The flow without a runtime: memory is its only tier, so it waits for nothing but another caller's flight.
 #[cold]
-fn miss_blocking<F, L, B>(cache: Current<Stored<F>>, key: KeyBuf, load: L) -> Outcome<F>
+fn miss_blocking<F, L, B>(cache: Current<Stored<F>>, key: KeyBuf, load: L, described: bool) -> Outcome<F>
 where
     F: Function,
     L: FnOnce() -> (Tags, B),
@@ -177,7 +177,7 @@ where
         let (tags, loader) = load();
         (tags, async move { ready(loader()).await })
     };
-    pollster::block_on(miss::<F, _, _>(cache, key, lazily))
+    pollster::block_on(miss::<F, _, _>(cache, key, lazily, described))
 }
 
 /// Invalidates and loads anew, in a plain `fn`.
@@ -189,7 +189,7 @@ where
 {
     let cache = cache::<F>();
     let _ = cache.invalidate_memory(&key);
-    F::Kind::join(miss_blocking::<F, L, B>(cache, key, load).map(Cached::into_inner))
+    F::Kind::join(miss_blocking::<F, L, B>(cache, key, load, false).map(Cached::into_inner))
 }
 
 /// What memory holds.

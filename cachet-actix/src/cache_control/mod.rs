@@ -150,7 +150,7 @@ impl CacheControl {
         let settled = self.0.contains_key(&Directive::MaxAge)
             || self.0.contains_key(&Directive::NoStore)
             || self.0.get(&Directive::NoCache) == Some(&Argument::None);
-        if settled { self } else { self.max_age(seconds_of(lifetime)) }
+        if settled { self } else { self.max_age(lifetime.as_secs()) }
     }
 
     /// The field's value; nothing is said by a field without directives.
@@ -171,13 +171,6 @@ impl CacheControl {
         self.0.insert(directive, argument);
         self
     }
-}
-
-/// An entry's lifetime in whole seconds. On the way through a shared tier it may fall short of its TTL by the resolution
-/// of a clock, which must not take a whole second from every client.
-pub(crate) fn seconds_of(lifetime: Duration) -> u64 {
-    const RESOLUTION: Duration = Duration::from_millis(50);
-    lifetime.saturating_add(RESOLUTION).as_secs()
 }
 
 impl fmt::Display for CacheControl {
@@ -241,13 +234,6 @@ mod tests {
     #[test]
     fn a_lifetime_beyond_what_caches_understand_is_the_longest_one() {
         assert_eq!(CacheControl::new().max_age(u64::MAX).to_string(), "max-age=2147483648");
-    }
-
-    #[test]
-    fn a_lifetime_is_whole_seconds_and_no_more() {
-        for (millis, seconds) in [(60_000, 60), (59_980, 60), (59_900, 59), (1_500, 1), (0, 0)] {
-            assert_eq!(seconds_of(Duration::from_millis(millis)), seconds, "{millis} ms");
-        }
     }
 
     #[test]

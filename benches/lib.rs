@@ -1,0 +1,1 @@
+//! Benchmarks are run with `cargo bench`; see `README.md` beside this file.
