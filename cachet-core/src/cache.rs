@@ -93,6 +93,18 @@ impl<S: Value> Cache<S> {
 
     /// A memory hit: no await, no lock held, nothing allocated.
     #[inline]
+    pub(crate) fn hit_value(&self, call: &KeyBuf) -> Option<S> {
+        let entry = self.memory.as_ref()?.get(self.key(call))?;
+        // Written out, because handing the whole entry on would copy it twice more.
+        if entry.is_live(self.clock.now(), self.generation()) {
+            self.counters.memory_hit();
+            Some(entry.value)
+        } else {
+            None
+        }
+    }
+
+    /// The same with the entry's ages.
     pub(crate) fn hit(&self, call: &KeyBuf) -> Option<Entry<S>> {
         let entry = self.find(self.key(call))?;
         self.counters.memory_hit();

@@ -52,8 +52,8 @@ where
     Fut: Future<Output = F::Returns>,
 {
     let cache = F::call().cache();
-    let outcome = match cache.hit(&key) {
-        Some(entry) => Ok(entry.value),
+    let outcome = match cache.hit_value(&key) {
+        Some(value) => Ok(value),
         None => Box::pin(miss::<F, L, Fut>(cache, key, load, false)).await.map(Cached::into_inner),
     };
     F::Kind::join(outcome)
@@ -143,8 +143,8 @@ where
     B: FnOnce() -> F::Returns,
 {
     let cache = F::call().cache();
-    let outcome = match cache.hit(&key) {
-        Some(entry) => Ok(entry.value),
+    let outcome = match cache.hit_value(&key) {
+        Some(value) => Ok(value),
         None => miss_blocking::<F, L, B>(cache, key, load, false).map(Cached::into_inner),
     };
     F::Kind::join(outcome)
