@@ -21,6 +21,7 @@ fn value() -> Value {
     Arc::new([7; 200])
 }
 
+#[allow(clippy::unused_async, reason = "what is measured is the call")]
 mod cachet {
     use super::{Value, value};
 
@@ -43,6 +44,7 @@ mod cachet {
     }
 }
 
+#[allow(clippy::unused_async, reason = "what is measured is the call")]
 mod peer {
     use super::{Value, value};
 
@@ -80,7 +82,7 @@ static MINI_MOKA: LazyLock<mini_moka::sync::Cache<u64, Value>> = LazyLock::new(|
 /// One thing to measure: `run(n)` makes n hits, each of the key that `key` gives.
 struct Subject {
     name: &'static str,
-    run: fn(u64, fn(u64) -> u64),
+    run: fn(u64, Pattern),
 }
 
 const SUBJECTS: [Subject; 8] = [
@@ -142,8 +144,11 @@ const SUBJECTS: [Subject; 8] = [
     },
 ];
 
-/// The key patterns: one hot key, and a walk over all of them.
-const PATTERNS: [(&str, fn(u64) -> u64); 2] = [("hot", |_| 1), ("spread", |i| i.wrapping_mul(0x9E37_79B9) % KEYS)];
+/// Which key the n-th hit asks for.
+type Pattern = fn(u64) -> u64;
+
+/// One hot key, and a walk over all of them.
+const PATTERNS: [(&str, Pattern); 2] = [("hot", |_| 1), ("spread", |i| i.wrapping_mul(0x9E37_79B9) % KEYS)];
 
 const HITS: u64 = 200_000;
 const ROUNDS: usize = 15;
@@ -183,7 +188,7 @@ fn main() {
 }
 
 /// The least time of a hit of each subject, in ns. The subjects take turns, so that a slow moment meets all of them.
-fn times(key: fn(u64) -> u64) -> Vec<f64> {
+fn times(key: Pattern) -> Vec<f64> {
     let mut least = vec![f64::INFINITY; SUBJECTS.len()];
     for subject in &SUBJECTS {
         (subject.run)(KEYS * 2, key);

@@ -1,4 +1,5 @@
 //! What a memory hit may cost, counted: allocations here, instructions and nanoseconds in `cargo bench --bench hit`.
+#![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
 use std::{mem::size_of_val, sync::Arc};
 

@@ -1,4 +1,5 @@
 //! What a user can observe of the memory tier and of flights, through the attribute alone.
+#![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
 use std::{
     future::{pending, poll_fn},

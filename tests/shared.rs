@@ -1,4 +1,5 @@
 //! The shared tier against a real `redis-server`: nodes are runtimes of one process here; `shop.rs` starts processes.
+#![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
 mod support;
 

@@ -100,3 +100,8 @@ pub use crate::{
 pub mod __private {
     pub use crate::private::*;
 }
+
+/// The README's code, compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;

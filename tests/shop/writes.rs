@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::{
     at_once,
-    support::{Node, Shop},
+    support::{Node, Shop, eventually},
 };
 
 #[test]
@@ -110,6 +110,24 @@ fn permissions_are_cleared_for_one_user_alone() {
     let anew = node.get("/users/1/permissions");
     assert_eq!(node.loads("permissions"), 3);
     assert!(anew.json()["permissions"].is_array());
+}
+
+/// The server drops the handler of a client that hangs up, be it between the commit and the invalidation.
+#[test]
+fn a_client_that_hangs_up_leaves_no_old_price_behind() {
+    let shop = Shop::new();
+    let node = shop.node();
+    for id in 1..=200 {
+        let target = format!("/products/{id}");
+        node.get(&target);
+        node.request("PUT", &target).json(r#"{"price": 0.01}"#).hang_up();
+    }
+    eventually("the node agrees with the database", || {
+        // A node that starts now has the database's word alone.
+        let fresh = shop.node();
+        let products = (1..=200).map(|id| format!("/products/{id}"));
+        products.into_iter().all(|target| node.get(&target).body == fresh.get(&target).body)
+    });
 }
 
 fn price_in_page(node: &Node, page: &str, id: u64) -> Value {

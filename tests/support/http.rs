@@ -49,13 +49,22 @@ impl Request {
     /// If the server does not answer within 30 seconds, or with something that is not HTTP.
     pub(crate) fn send(self) -> Reply {
         let start = Instant::now();
+        let mut bytes = Vec::new();
+        self.write().read_to_end(&mut bytes).expect("the server answers and closes");
+        Reply::parse(&bytes, start.elapsed())
+    }
+
+    /// Sends the request and closes the connection without waiting for the answer.
+    pub(crate) fn hang_up(self) {
+        drop(self.write());
+    }
+
+    fn write(self) -> TcpStream {
         let mut stream = TcpStream::connect(self.server).expect("the server accepts connections");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout above zero");
         let request = format!("{}\r\n{}", self.head, self.body);
         stream.write_all(request.as_bytes()).expect("the server reads the request");
-        let mut bytes = Vec::new();
-        stream.read_to_end(&mut bytes).expect("the server answers and closes");
-        Reply::parse(&bytes, start.elapsed())
+        stream
     }
 }
 
