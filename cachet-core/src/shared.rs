@@ -7,10 +7,10 @@ use std::{
     error::Error as StdError,
     future::Future,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{runtime::Handle, time};
@@ -24,6 +24,9 @@ use crate::{
 
 /// How often a tier that failed is tried again.
 const RETRY_EVERY: Duration = Duration::from_millis(200);
+
+/// Faults that are no outage change no state, so they are logged once in so long.
+const LOG_EVERY: Duration = Duration::from_secs(10);
 
 /// The first and the longest pause between two looks at a key that another node is loading.
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
@@ -40,6 +43,8 @@ struct Inner {
     breaker: Breaker,
     recovery: Recovery,
     recovering: AtomicBool,
+    /// When a fault that is no outage was logged last.
+    logged: Mutex<Option<Instant>>,
 }
 
 impl Shared {
@@ -58,6 +63,7 @@ impl Shared {
             breaker: Breaker::default(),
             recovery: Recovery::new(everything),
             recovering: AtomicBool::new(false),
+            logged: Mutex::default(),
         }));
         shared.0.background.spawn(shared.clone().look_at_start());
         shared
@@ -197,7 +203,13 @@ impl Shared {
                     self.recover();
                 }
             }
-            Fault::Full | Fault::Reply => self.log(error),
+            Fault::Full | Fault::Reply => {
+                let mut logged = self.0.logged.lock().unwrap_or_else(PoisonError::into_inner);
+                if logged.is_none_or(|last| last.elapsed() >= LOG_EVERY) {
+                    *logged = Some(Instant::now());
+                    self.log(error);
+                }
+            }
         }
     }
 

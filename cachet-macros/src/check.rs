@@ -33,7 +33,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
 /// An entry without an end is the first mistake of caching, so there is no default to fall into. A `ttl` whose value
 /// is wrong was reported already.
 fn ttl_is_given(args: &Args, errors: &Errors) {
-    if !args.mentions("ttl") {
+    if !args.seems_to_have_ttl() {
         errors.at(
             proc_macro2::Span::call_site(),
             "`ttl` is required: an entry without one lives until it is evicted; write `ttl = \"5m\"`",
@@ -144,6 +144,7 @@ fn return_type_has_a_name(args: &Args, function: &Function, errors: &Errors) {
     if let syn::ReturnType::Type(_, ty) = &function.sig.output
         && matches!(**ty, syn::Type::ImplTrait(_))
         && !args.mentions("http")
+        && function.route().is_none()
     {
         errors.over(ty, "a cached value needs a type with a name; write the type instead of `impl Trait`");
     }

@@ -3,11 +3,12 @@
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{
-    Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Index, Member, Token, Type, Variant,
-    meta::ParseNestedMeta, parse_quote, punctuated::Punctuated, spanned::Spanned as _,
+    Attribute, Data, DeriveInput, Field, Fields, Generics, Ident, Index, Member, Token, Type, Variant, WherePredicate,
+    meta::ParseNestedMeta, parse_quote, punctuated::Punctuated,
 };
 
 use crate::{
+    blame::Blame,
     errors::{Errors, did_you_mean},
     fallback,
 };
@@ -100,19 +101,19 @@ fn arm(index: u32, variant: &Variant, written: &[(Member, &Field)]) -> TokenStre
 
 /// The pattern that takes the fields apart, and the code that writes them.
 fn parts(fields: &Fields, written: &[(Member, &Field)]) -> (TokenStream, TokenStream) {
-    let bindings: Vec<Ident> = (0..written.len())
-        .zip(written)
-        .map(|(n, (_, field))| format_ident!("__field{n}", span = place_of(&field.ty)))
-        .collect();
+    let bindings: Vec<Ident> =
+        (0..written.len()).map(|n| format_ident!("__field{n}", span = Span::mixed_site())).collect();
     let members = written.iter().map(|(member, _)| member);
     let rest = (written.len() < fields.len()).then(|| quote!(..));
-    let writes = written.iter().zip(&bindings).map(|((_, field), binding)| write(place_of(&field.ty), binding));
+    let writes = written.iter().zip(&bindings).map(|((_, field), binding)| write(&field.ty, binding));
     (quote!({ #(#members: #bindings,)* #rest }), quote!(#(#writes)*))
 }
 
-fn write(place: Span, value: &Ident) -> TokenStream {
-    let writer = writer();
-    quote_spanned!(place=> ::cachet_core::CacheKey::write_key(#value, #writer);)
+/// Writes one field; if its type is no key, the type is to blame.
+fn write(ty: &Type, binding: &Ident) -> TokenStream {
+    let (blame, writer) = (Blame::on(ty), writer());
+    let value = blame.reference(binding);
+    quote_spanned!(blame.start()=> ::cachet_core::CacheKey::write_key(#value, #writer);)
 }
 
 /// The fields that are part of the key.
@@ -156,7 +157,7 @@ fn mistake(meta: &ParseNestedMeta<'_>, place: Place, skipped: bool) -> Option<St
     let name = quote::ToTokens::to_token_stream(&meta.path).to_string();
     match (name.as_str(), place) {
         ("with" | "rename", _) => Some(format!("`{name}` is not available yet")),
-        ("skip", Place::Item) => Some("`skip` goes on a field; a type without a key is no `CacheKey`".into()),
+        ("skip", Place::Item) => Some("`skip` goes on a field; a type that is no key needs no derive".into()),
         ("skip", Place::Variant) => Some("`skip` goes on a field; a variant is always part of the key".into()),
         ("skip", Place::Field) if skipped => Some("`skip` is given twice; keep one".into()),
         ("skip", Place::Field) => None,
@@ -171,41 +172,42 @@ fn pass_value(meta: &ParseNestedMeta<'_>) {
     }
 }
 
-/// Asks of each type parameter that a written field mentions to be a `CacheKey`; of `T::Item`, that this one is.
+/// Asks of each type parameter that a written field mentions to be a `CacheKey`; where it is `T::Item` that a field
+/// mentions, of the field's type.
 fn bounded(generics: &Generics, written: &[&Type]) -> Generics {
     let mut bounded = generics.clone();
     for parameter in generics.type_params() {
         let name = &parameter.ident;
-        if written.iter().any(|ty| mentions(quote!(#ty), name)) {
-            bounded.make_where_clause().predicates.push(parse_quote!(#name: ::cachet_core::CacheKey));
+        let predicates = &mut bounded.make_where_clause().predicates;
+        if written.iter().any(|ty| mentions(quote!(#ty), name, false)) {
+            predicates.push(parse_quote!(#name: ::cachet_core::CacheKey));
         }
-        let projected = written.iter().filter(|ty| is_projection(ty, name));
-        bounded
-            .make_where_clause()
-            .predicates
-            .extend(projected.map(|ty| -> syn::WherePredicate { parse_quote!(#ty: ::cachet_core::CacheKey) }));
+        let projected = written.iter().filter(|ty| mentions(quote!(#ty), name, true));
+        predicates.extend(projected.map(|ty| -> WherePredicate { parse_quote!(#ty: ::cachet_core::CacheKey) }));
     }
     bounded
 }
 
-fn mentions(ty: TokenStream, name: &Ident) -> bool {
-    ty.into_iter().any(|token| match token {
-        TokenTree::Ident(ident) => ident == *name,
-        TokenTree::Group(group) => mentions(group.stream(), name),
-        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
-    })
-}
-
-fn is_projection(ty: &Type, name: &Ident) -> bool {
-    matches!(ty, Type::Path(path) if path.qself.is_none() && path.path.segments.len() > 1 && path.path.segments[0].ident == *name)
+/// Whether a type mentions a parameter `T`: itself, or `T::…` when that is asked for.
+fn mentions(ty: TokenStream, name: &Ident, projected: bool) -> bool {
+    let mut tokens = ty.into_iter().peekable();
+    while let Some(token) = tokens.next() {
+        let found = match token {
+            TokenTree::Ident(ident) => {
+                let is_path = matches!(tokens.peek(), Some(TokenTree::Punct(punct)) if punct.as_char() == ':');
+                ident == *name && is_path == projected
+            }
+            TokenTree::Group(group) => mentions(group.stream(), name, projected),
+            TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+        };
+        if found {
+            return true;
+        }
+    }
+    false
 }
 
 /// A name of ours, which no field can clash with.
 fn writer() -> Ident {
     Ident::new("__writer", Span::mixed_site())
-}
-
-/// Where a field whose type is no key is blamed.
-fn place_of(ty: &Type) -> Span {
-    Span::mixed_site().located_at(ty.span())
 }

@@ -55,31 +55,33 @@ pub(crate) fn did_you_mean<'a>(written: &str, known: impl IntoIterator<Item = &'
     closest(written, known).map(|name| format!("; did you mean `{name}`?")).unwrap_or_default()
 }
 
-fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+/// The one of `known` that was probably meant.
+pub(crate) fn closest<'a>(written: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let written = written.to_lowercase();
     known
         .into_iter()
         .map(|name| (distance(&written, name), name))
-        .filter(|(distance, name)| *distance <= name.len().min(written.len()).div_ceil(3))
+        .filter(|(distance, name)| *distance <= 2 * name.len().min(written.len()).div_ceil(3))
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
 
-/// How many insertions, deletions, replacements and swaps of neighbours lead from one word to the other.
+/// Twice how many insertions, deletions and replacements lead from one word to the other. A swap of neighbours counts
+/// half as much: it is the likeliest slip.
 fn distance(from: &str, to: &str) -> usize {
     let (from, to): (Vec<char>, Vec<char>) = (from.chars().collect(), to.chars().collect());
     let mut rows = vec![vec![0; to.len() + 1]; from.len() + 1];
     for i in 0..=from.len() {
         for j in 0..=to.len() {
-            rows[i][j] = if i == 0 || j == 0 { i + j } else { step(&rows, &from, &to, i, j) };
+            rows[i][j] = if i == 0 || j == 0 { 2 * (i + j) } else { step(&rows, &from, &to, i, j) };
         }
     }
     rows[from.len()][to.len()]
 }
 
 fn step(rows: &[Vec<usize>], from: &[char], to: &[char], i: usize, j: usize) -> usize {
-    let replaced = rows[i - 1][j - 1] + usize::from(from[i - 1] != to[j - 1]);
-    let least = replaced.min(rows[i - 1][j] + 1).min(rows[i][j - 1] + 1);
+    let replaced = rows[i - 1][j - 1] + 2 * usize::from(from[i - 1] != to[j - 1]);
+    let least = replaced.min(rows[i - 1][j] + 2).min(rows[i][j - 1] + 2);
     let swapped = i > 1 && j > 1 && from[i - 1] == to[j - 2] && from[i - 2] == to[j - 1];
     if swapped { least.min(rows[i - 2][j - 2] + 1) } else { least }
 }

@@ -5,6 +5,7 @@
 //! hold only what passed them; `expand` writes it down. Every mistake of one attribute is reported at once.
 
 mod args;
+mod blame;
 mod check;
 mod derive_key;
 mod duration;

@@ -10,7 +10,7 @@ use syn::{
     spanned::Spanned as _,
 };
 
-use crate::errors::Errors;
+use crate::{blame::Blame, errors::Errors};
 
 /// A free function.
 pub(crate) struct Function {
@@ -77,13 +77,12 @@ impl Function {
         }
     }
 
-    /// Where the return type is blamed; the function's name, where none is written.
-    pub(crate) fn place_of_return(&self) -> Span {
-        let place = match &self.sig.output {
-            ReturnType::Type(_, ty) => ty.span(),
-            ReturnType::Default => self.sig.ident.span(),
-        };
-        Span::mixed_site().located_at(place)
+    /// Blames the return type; the function's name, where none is written.
+    pub(crate) fn blame_return(&self) -> Blame {
+        match &self.sig.output {
+            ReturnType::Type(_, ty) => Blame::on(ty),
+            ReturnType::Default => Blame::on(&self.sig.ident),
+        }
     }
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&Parameter> {
@@ -102,6 +101,7 @@ impl Function {
         refuse_modifiers(&self.sig, errors);
         refuse_generics(&self.sig, errors);
         refuse_borrowed_return(&self.sig, errors);
+        refuse_associated(&self, errors);
         let inputs = self.sig.inputs.iter();
         self.parameters = inputs.filter_map(|input| Parameter::read(input, errors)).collect();
         self
@@ -248,6 +248,26 @@ fn refuse_borrowed_return(sig: &Signature, errors: &Errors) {
     {
         errors.over(borrowed, "a cached value outlives its call, so it cannot borrow from an argument; return an owned value, such as `String` or `Arc<T>`");
     }
+}
+
+/// `Self` tells an associated function from a free one, where no receiver does. A body with an `impl` or a `trait` of its
+/// own may mean theirs.
+fn refuse_associated(function: &Function, errors: &Errors) {
+    let (sig, body) = (&function.sig, function.body.stream());
+    let has_own = ["impl", "trait"].iter().any(|keyword| find(body.clone(), keyword).is_some());
+    let body = if has_own { None } else { find(body, "Self") };
+    if let Some(place) = find(quote!(#sig), "Self").or(body).filter(|_| sig.receiver().is_none()) {
+        errors.at(place, "associated functions are not supported yet; write a free function");
+    }
+}
+
+/// Where a word stands.
+fn find(tokens: TokenStream, word: &str) -> Option<Span> {
+    tokens.into_iter().find_map(|token| match token {
+        TokenTree::Ident(ident) if ident == word => Some(ident.span()),
+        TokenTree::Group(group) => find(group.stream(), word),
+        _ => None,
+    })
 }
 
 /// The tokens of the first lifetime (or reference without one) that is not `'static`.

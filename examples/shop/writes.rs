@@ -25,7 +25,7 @@ impl<T> Written<T> {
 
 /// Runs a write in a task of its own.
 ///
-/// The server drops a handler whose client hangs up. Between the commit and the invalidation that would leave the old
+/// The server drops a handler whose connection breaks. Between the commit and the invalidation that would leave the old
 /// value in the caches for the rest of its life; a task runs on without the client.
 pub(crate) async fn finish<T, F>(write: F) -> Result<T, ShopError>
 where

@@ -112,7 +112,7 @@ fn permissions_are_cleared_for_one_user_alone() {
     assert!(anew.json()["permissions"].is_array());
 }
 
-/// The server drops the handler of a client that hangs up, be it between the commit and the invalidation.
+/// The server drops the handler of a client whose connection breaks, be it between the commit and the invalidation.
 #[test]
 fn a_client_that_hangs_up_leaves_no_old_price_behind() {
     let shop = Shop::new();

@@ -49,22 +49,34 @@ impl Request {
     /// If the server does not answer within 30 seconds, or with something that is not HTTP.
     pub(crate) fn send(self) -> Reply {
         let start = Instant::now();
+        let mut stream = self.connect();
+        self.write(&mut stream);
         let mut bytes = Vec::new();
-        self.write().read_to_end(&mut bytes).expect("the server answers and closes");
+        stream.read_to_end(&mut bytes).expect("the server answers and closes");
         Reply::parse(&bytes, start.elapsed())
     }
 
-    /// Sends the request and closes the connection without waiting for the answer.
+    /// Sends the request and resets the connection, as a client does that crashes.
+    ///
+    /// What makes the system reset it, and not end it in good order, is the answer to an earlier request on it that
+    /// was received and never read.
     pub(crate) fn hang_up(self) {
-        drop(self.write());
+        let mut stream = self.connect();
+        let earlier = format!("GET /nothing HTTP/1.1\r\nhost: {}\r\n\r\n", self.server);
+        stream.write_all(earlier.as_bytes()).expect("the server reads a request");
+        stream.peek(&mut [0]).expect("the server answers it");
+        self.write(&mut stream);
     }
 
-    fn write(self) -> TcpStream {
-        let mut stream = TcpStream::connect(self.server).expect("the server accepts connections");
+    fn connect(&self) -> TcpStream {
+        let stream = TcpStream::connect(self.server).expect("the server accepts connections");
         stream.set_read_timeout(Some(Duration::from_secs(30))).expect("a timeout above zero");
+        stream
+    }
+
+    fn write(&self, stream: &mut TcpStream) {
         let request = format!("{}\r\n{}", self.head, self.body);
         stream.write_all(request.as_bytes()).expect("the server reads the request");
-        stream
     }
 }
 

@@ -17,7 +17,7 @@ use syn::{
 pub(crate) use self::values::Tiers;
 use crate::{
     duration,
-    errors::{Errors, did_you_mean},
+    errors::{self, Errors, did_you_mean},
     http::Directives,
     key::Template,
 };
@@ -99,6 +99,8 @@ pub(crate) struct Args {
     pub(crate) krate: Option<Path>,
     /// Names of all options that were there, whether their values were good or not.
     mentioned: Vec<Ident>,
+    /// A misspelt `ttl`, or a value without a name, so that the missing one is no mistake of its own.
+    seems_to_have_ttl: bool,
 }
 
 impl Args {
@@ -116,6 +118,10 @@ impl Args {
 
     pub(crate) fn mentions(&self, option: &str) -> bool {
         self.mentioned_at(option).is_some()
+    }
+
+    pub(crate) fn seems_to_have_ttl(&self) -> bool {
+        self.seems_to_have_ttl || self.mentions("ttl")
     }
 
     /// Where an option's name stands.
@@ -138,12 +144,14 @@ impl Args {
 
     fn option(&mut self, input: ParseStream<'_>, errors: &Errors) -> syn::Result<()> {
         if !input.peek(Ident::peek_any) {
+            self.seems_to_have_ttl = true;
             return Err(input.error("expected an option; write its name, such as `ttl = \"5m\"`"));
         }
         let name = input.call(Ident::parse_any)?;
         let text = name.to_string();
         if let Some(mistake) = self.unwelcome(&text) {
             errors.at(name.span(), mistake);
+            self.seems_to_have_ttl |= errors::closest(&text, option_names()) == Some("ttl");
             skip_value(input);
             return Ok(());
         }
@@ -161,7 +169,7 @@ impl Args {
         if LATER.contains(&name) {
             Some(format!("`{name}` is not available yet"))
         } else if OPTIONS.iter().all(|(known, _)| *known != name) {
-            let hint = did_you_mean(name, OPTIONS.iter().map(|(known, _)| *known));
+            let hint = did_you_mean(name, option_names());
             Some(format!("unknown option `{name}`{hint}"))
         } else {
             self.mentions(name).then(|| format!("`{name}` is given twice; keep one"))
@@ -199,6 +207,10 @@ impl<T> Given<T> {
     fn new(value: T, written: impl ToTokens) -> Self {
         Self { value, written: written.into_token_stream() }
     }
+}
+
+fn option_names() -> impl Iterator<Item = &'static str> {
+    OPTIONS.iter().map(|(name, _)| *name)
 }
 
 /// How an option is written.

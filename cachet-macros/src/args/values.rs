@@ -1,8 +1,12 @@
 //! One option's expression as its value.
 
+use proc_macro2::Group;
 use syn::{
-    Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, Path, Token, UnOp, ext::IdentExt as _, parenthesized,
-    parse::ParseStream, punctuated::Punctuated, token,
+    Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, Path, Token, UnOp,
+    ext::IdentExt as _,
+    parse::{ParseStream, Parser as _},
+    punctuated::Punctuated,
+    token,
 };
 
 use super::{Given, KeySource, Lifetime, duration, example, known};
@@ -56,9 +60,10 @@ pub(super) fn names(input: ParseStream<'_>, option: &Ident) -> syn::Result<Punct
     if !input.peek(token::Paren) {
         return Err(syn::Error::new(option.span(), "`skip` takes arguments in parentheses; write `skip(db)`"));
     }
-    let inside;
-    parenthesized!(inside in input);
-    Punctuated::parse_terminated_with(&inside, Ident::parse_any)
+    let inside: Group = input.parse()?;
+    let names = |inside: ParseStream<'_>| Punctuated::parse_terminated_with(inside, Ident::parse_any);
+    names
+        .parse2(inside.stream())
         .map_err(|error| syn::Error::new(error.span(), "expected the name of an argument; write `skip(db)`"))
 }
 
@@ -98,7 +103,7 @@ fn whole_seconds(option: &str, literal: &LitInt) -> Result<Lifetime, String> {
             literal.base10_digits()
         ));
     }
-    known(option, literal.base10_parse().map_err(|error| error.to_string()).and_then(duration::from_seconds))
+    known(option, duration::from_seconds(literal.base10_parse().unwrap_or(u64::MAX)))
 }
 
 pub(super) fn tiers(value: &Expr, errors: &Errors) -> Option<Given<Tiers>> {
@@ -111,7 +116,8 @@ fn read_tiers(text: &str) -> Result<Tiers, String> {
     let names: Vec<&str> = text.split(',').map(str::trim).collect();
     if let Some(unknown) = names.iter().find(|name| !name.is_empty() && !KNOWN.contains(name)) {
         let hint = did_you_mean(unknown, KNOWN);
-        return Err(format!("unknown tier `{unknown}`{hint}{} the tiers are `memory` and `redis`", separator(&hint)));
+        let hint = if hint.is_empty() { "; the tiers are `memory` and `redis`" } else { &hint };
+        return Err(format!("unknown tier `{unknown}`{hint}"));
     }
     match names.as_slice() {
         ["memory"] => Ok(Tiers::Memory),
@@ -120,10 +126,6 @@ fn read_tiers(text: &str) -> Result<Tiers, String> {
         ["redis", "memory"] => Err("the nearest tier comes first; write `tier = \"memory,redis\"`".into()),
         _ => Err("`tier` names each tier once, the nearest first; write `tier = \"memory,redis\"`".into()),
     }
-}
-
-fn separator(hint: &str) -> &'static str {
-    if hint.is_empty() { ";" } else { "" }
 }
 
 pub(super) fn key(value: &Expr, errors: &Errors) -> Option<Given<KeySource>> {

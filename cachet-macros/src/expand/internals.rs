@@ -2,11 +2,12 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{quote, quote_spanned};
-use syn::{Generics, Ident, LitStr, WhereClause, ext::IdentExt as _, spanned::Spanned as _};
+use syn::{Generics, Ident, LitStr, WhereClause, ext::IdentExt as _};
 
 use super::{attributes, blamed, hidden, levels};
 use crate::{
     args::{KeySource, Lifetime},
+    blame::Blame,
     key::{Part, Place, Template},
     model::{KeyArgument, Model},
     signature::Function,
@@ -44,12 +45,12 @@ pub(super) fn descriptor(model: &Model) -> TokenStream {
 /// The functions that nobody calls by hand.
 pub(super) fn internals(model: &Model) -> TokenStream {
     let (attrs, handle, levels) = (attributes::shared(&model.function.attrs), &model.handle, levels(model));
-    let (http, spec, key, tags, load) = (http(model), spec(model), key(model), tags(model), load(&model.function));
+    let (first, spec, key, tags, load) = (constant(model), spec(model), key(model), tags(model), load(&model.function));
     quote! {
         #(#attrs)*
         #levels
         impl #handle {
-            #http
+            #first
             #spec
             #key
             #tags
@@ -58,19 +59,23 @@ pub(super) fn internals(model: &Model) -> TokenStream {
     }
 }
 
-fn http(model: &Model) -> Option<TokenStream> {
-    model.http.as_ref().map(|directives| {
-        quote! {
+/// A handler's directives; a function's kind, which is where a value that cannot be kept is noticed.
+fn constant(model: &Model) -> TokenStream {
+    if let Some(directives) = &model.http {
+        return quote! {
             const __HTTP: ::cachet_actix::__private::Http = ::cachet_actix::__private::Http::new(#directives);
-        }
-    })
+        };
+    }
+    let (core, function) = (model.core(), &model.function);
+    let kind = function.blame_return().invocation(quote!(#core::__kind), function.returns());
+    quote!(const __KIND: u8 = #kind;)
 }
 
 fn spec(model: &Model) -> TokenStream {
     let (private, core, settings, name) = (model.private(), model.core(), &model.settings, model.function.name());
     let marker = model.marker();
     let ttl = lifetime(&settings.ttl);
-    let place = model.function.place_of_return();
+    let place = model.function.blame_return().start();
     let shared = settings.tiers.has_shared().then(|| quote_spanned!(place=> .shared()));
     let memory = (!settings.tiers.has_memory()).then(|| quote!(.memory(false)));
     let given_name = settings.name.as_ref().map(|name| quote!(.name(#name)));
@@ -110,13 +115,14 @@ fn key(model: &Model) -> TokenStream {
     let (form, parts) = match &model.key.source {
         None => (hidden("bytes"), model.key.arguments.iter().map(|argument| write_argument(model, argument)).collect()),
         Some(KeySource::Expression(expression)) => {
-            let place = Span::mixed_site().located_at(expression.span());
-            (hidden("bytes"), write_value(model, place, &quote_spanned!(place=> &(#expression))))
+            let blame = Blame::on(expression);
+            (hidden("bytes"), write_value(model, blame, &blame.borrowed(expression)))
         }
         Some(KeySource::Template(template)) => (hidden("text"), write_template(model, template)),
     };
     let (lifetimes, bounds) = generics(model);
     quote! {
+        #[allow(clippy::borrow_deref_ref)]
         fn __key #lifetimes (#parameters) -> #private::KeyBuf #bounds {
             #private::KeyBuf::#form(|#writer| { #parts })
         }
@@ -131,7 +137,7 @@ fn write_template(model: &Model, template: &Template) -> TokenStream {
             Some(argument) if place.fields.is_empty() => write_argument(model, argument),
             _ => {
                 let value = place_value(model, place, template);
-                write_value(model, template.literal.span(), &quote!(&#value))
+                write_value(model, Blame::on(template), &quote!(&#value))
             }
         },
     };
@@ -140,14 +146,13 @@ fn write_template(model: &Model, template: &Template) -> TokenStream {
 
 /// Writes a whole argument; if its type is no key, the type is to blame.
 fn write_argument(model: &Model, argument: &KeyArgument) -> TokenStream {
-    let place = argument.ty.span();
-    let ident = blamed(&argument.ident, place);
-    write_value(model, place, &quote!(#ident))
+    let blame = Blame::on(&argument.ty);
+    write_value(model, blame, &blame.reference(&argument.ident))
 }
 
-fn write_value(model: &Model, place: Span, value: &TokenStream) -> TokenStream {
+fn write_value(model: &Model, blame: Blame, value: &TokenStream) -> TokenStream {
     let (private, writer) = (model.private(), hidden("__writer"));
-    quote_spanned!(place=> #private::CacheKey::write_key(#value, #writer);)
+    quote_spanned!(blame.start()=> #private::CacheKey::write_key(#value, #writer);)
 }
 
 fn tags(model: &Model) -> TokenStream {

@@ -9,7 +9,7 @@ mod function;
 mod internals;
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens, format_ident, quote, quote_spanned};
+use quote::{ToTokens, format_ident, quote};
 use syn::{Ident, ext::IdentExt as _};
 
 use crate::model::{KeyArgument, Model};
@@ -32,7 +32,7 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
 /// The type that the controls hang off.
 fn handle(model: &Model) -> TokenStream {
     let (attrs, vis, handle) = (attributes::shared(&model.function.attrs), &model.function.vis, &model.handle);
-    let docs = format!("The controls of the cache of [`{0}()`]({0}()).", model.function.name());
+    let docs = format!("The controls of the cache of `{}`.", model.function.name());
     quote! {
         #(#attrs)*
         #[doc = #docs]
@@ -65,10 +65,10 @@ impl Model {
         quote!(<#kind as #private::Returns<#returns>>::#part)
     }
 
-    /// How the return type splits. What is wrong with it is its own fault, so that is where this code stands.
+    /// How the return type splits.
     fn kind(&self) -> TokenStream {
-        let (private, core, returns) = (self.private(), self.core(), self.function.returns());
-        quote_spanned!(self.function.place_of_return()=> #private::Kind<{ #core::__kind!(#returns) }>)
+        let (private, handle) = (self.private(), &self.handle);
+        quote!(#private::Kind<{ #handle::__KIND }>)
     }
 
     fn is_handler(&self) -> bool {

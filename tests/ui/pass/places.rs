@@ -19,7 +19,7 @@ mod products {
 }
 
 mod renamed {
-    pub use cachet_core as core;
+    pub(crate) use cachet_core as core;
 }
 
 #[cachet_core::cached(ttl = 60, crate = crate::renamed::core)]

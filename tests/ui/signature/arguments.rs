@@ -11,6 +11,6 @@ fn opaque(id: impl Into<u64>) -> u64 {
 }
 
 #[cached(ttl = "5m")]
-fn switched(#[cfg(unix)] id: u64) {}
+fn switched(#[cfg(unix)] _id: u64) {}
 
 fn main() {}

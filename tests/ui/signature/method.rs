@@ -9,6 +9,17 @@ impl Shop {
     }
 }
 
+impl Shop {
+    #[cached(ttl = "5m")]
+    fn default_product() -> u64 {
+        Self::first()
+    }
+
+    fn first() -> u64 {
+        1
+    }
+}
+
 fn main() {
-    Shop.product(1);
+    Shop.product(Shop::default_product());
 }
