@@ -126,6 +126,11 @@ async fn memory_holds_no_more_than_its_capacity() {
             let stats = bounded::stats();
             assert!(stats.entries <= 100, "{stats:?}");
             assert!(stats.evictions >= 900, "{stats:?}");
+            for n in 0..1000 {
+                square::put(n, n).await;
+                square::refresh(n).await;
+            }
+            assert_eq!((square::stats().entries, square::stats().evictions), (1000, 0), "a successor evicts nothing");
         })
         .await;
 }

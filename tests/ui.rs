@@ -1,11 +1,5 @@
 //! What the compiler says: one case a file, grouped by theme; `TRYBUILD=overwrite` writes the expectations anew.
 
-/// Everything the macros support compiles, without a warning under the strictest lints.
-#[test]
-fn what_is_right_compiles_without_a_warning() {
-    trybuild::TestCases::new().pass("tests/ui/pass/*.rs");
-}
-
 /// Every mistake has a message that says what to write, at the token that is wrong.
 #[test]
 fn what_is_wrong_is_told_where_and_how_to_right_it() {

@@ -11,7 +11,7 @@ use std::{
     time::Duration,
 };
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 /// Independent hit counters; a power of two.
 const SHARDS: usize = 16;
@@ -103,7 +103,8 @@ pub struct Stats {
     pub loads: u64,
     /// Loads among them that ended in an error.
     pub load_errors: u64,
-    /// The time that all loads took together.
+    /// The time that all loads took together; in seconds where it is serialized.
+    #[serde(serialize_with = "as_seconds")]
     pub load_time: Duration,
     /// Invalidations by key and clears of the function; not those by tag.
     pub invalidations: u64,
@@ -117,4 +118,8 @@ pub struct Stats {
     pub evictions: u64,
     /// Entries in memory now.
     pub entries: u64,
+}
+
+fn as_seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(span.as_secs_f64())
 }

@@ -57,7 +57,10 @@ impl<S: Value> Memory<S> {
 
     pub(crate) fn insert(&self, key: Key, entry: Entry<S>) {
         match self {
-            Self::QuickCache(cache) => cache.insert(key, entry),
+            Self::QuickCache(cache) => {
+                let mut inserting = Inserting(Some(key.borrowed().hash_code()));
+                cache.insert_with_lifecycle(key, entry, &mut inserting);
+            }
             Self::MiniMoka(cache) => cache.insert(key, entry),
         }
     }
@@ -96,10 +99,16 @@ impl Equivalent<Key> for KeyRef<'_> {
 #[derive(Clone)]
 pub(crate) struct CountEvictions(Arc<AtomicU64>);
 
-impl<S> Lifecycle<Key, Entry<S>> for CountEvictions {
-    type RequestState = ();
+/// The hash of the key that is being inserted: an entry that makes way for its successor is not evicted.
+#[derive(Default)]
+pub(crate) struct Inserting(Option<u64>);
 
-    fn on_evict(&self, (): &mut (), _: Key, _: Entry<S>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+impl<S> Lifecycle<Key, Entry<S>> for CountEvictions {
+    type RequestState = Inserting;
+
+    fn on_evict(&self, inserting: &mut Inserting, key: Key, _: Entry<S>) {
+        if inserting.0 != Some(key.borrowed().hash_code()) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
     }
 }

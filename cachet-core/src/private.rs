@@ -8,8 +8,9 @@ pub use crate::{
     key::{CacheKey, KeyBuf, KeyWriter},
     policy::Spec,
     returns::{
-        ErrorProbe, ErrorSharing, IsOption, IsResult, IsResultOption, Kind, NotShared, NotValidated, OPTION, Otherwise,
-        PLAIN, RESULT, RESULT_OPTION, Returns, Validate, ValidatorProbe, Value, kind,
+        ErrorProbe, ErrorSharing, IsOption, IsResult, IsResultOption, IsResultValue, IsValue, Kind, NotShared,
+        NotValidated, OPTION, Otherwise, PLAIN, RESULT, RESULT_OPTION, Returns, Validate, ValidatorProbe, Value,
+        is_kept, kind,
     },
 };
 use crate::{call::Current, entry::Cached, events::Stats, invalidate::Invalidation, loader::Load};

@@ -158,6 +158,11 @@ pub struct IsResult<R>(PhantomData<R>);
 /// Asks whether `R` is a `Result` over an `Option`.
 pub struct IsResultOption<R>(PhantomData<R>);
 
+/// Asks whether `R` can be kept.
+pub struct IsValue<R>(PhantomData<R>);
+/// Asks whether `R` is a `Result` over what can be kept.
+pub struct IsResultValue<R>(PhantomData<R>);
+
 /// The answer of a probe that does not know the type.
 pub trait Otherwise {
     /// It is not.
@@ -167,6 +172,18 @@ pub trait Otherwise {
 impl<R> Otherwise for IsOption<R> {}
 impl<R> Otherwise for IsResult<R> {}
 impl<R> Otherwise for IsResultOption<R> {}
+impl<R> Otherwise for IsValue<R> {}
+impl<R> Otherwise for IsResultValue<R> {}
+
+impl<T: Value> IsValue<T> {
+    /// It can.
+    pub const ANSWER: bool = true;
+}
+
+impl<T: Value, E> IsResultValue<Result<T, E>> {
+    /// It is.
+    pub const ANSWER: bool = true;
+}
 
 impl<T> IsOption<Option<T>> {
     /// It is.
@@ -181,6 +198,11 @@ impl<T, E> IsResult<Result<T, E>> {
 impl<T, E> IsResultOption<Result<Option<T>, E>> {
     /// It is.
     pub const ANSWER: bool = true;
+}
+
+/// Whether a type of this kind can be kept, from the probes' answers.
+pub const fn is_kept(kind: u8, value: bool, result_value: bool) -> bool {
+    if kind == RESULT || kind == RESULT_OPTION { result_value } else { value }
 }
 
 /// The kind, from the probes' answers.
@@ -200,11 +222,19 @@ macro_rules! __kind {
     ($returned:ty) => {{
         #[allow(unused_imports)]
         use $crate::__private::Otherwise as _;
-        $crate::__private::kind(
+        let kind = $crate::__private::kind(
             $crate::__private::IsOption::<$returned>::ANSWER,
             $crate::__private::IsResult::<$returned>::ANSWER,
             $crate::__private::IsResultOption::<$returned>::ANSWER,
-        )
+        );
+        let value = $crate::__private::IsValue::<$returned>::ANSWER;
+        let result_value = $crate::__private::IsResultValue::<$returned>::ANSWER;
+        ::core::assert!(
+            $crate::__private::is_kept(kind, value, result_value),
+            "a cached value is given to many callers: its type must be `Clone`, `Send`, `Sync` and `'static`; derive \
+             `Clone` for it, or return it in an `Arc`"
+        );
+        kind
     }};
 }
 

@@ -256,7 +256,7 @@ impl Shared {
                 }
                 shared.0.breaker.close();
                 shared.0.recovering.store(false, Ordering::Release);
-                tracing::info!(tier = shared.name(), "the shared tier answers again");
+                tracing::warn!(tier = shared.name(), "the shared tier answers again");
                 // An invalidation may have been kept between the last look at the queue and the closing; its own
                 // attempt to recover found this one still running.
                 if shared.0.recovery.is_empty() || shared.0.recovering.swap(true, Ordering::AcqRel) {

@@ -46,11 +46,21 @@ impl Blame {
     }
 
     /// `path!(arguments)`.
-    pub(crate) fn invocation(self, path: TokenStream, arguments: TokenStream) -> TokenStream {
+    pub(crate) fn invocation(self, path: &TokenStream, arguments: TokenStream) -> TokenStream {
+        self.call(&quote!(#path!), arguments)
+    }
+
+    /// `path(arguments).await`.
+    pub(crate) fn awaited_call(self, path: &TokenStream, arguments: TokenStream) -> TokenStream {
+        let (call, wait) = (self.call(path, arguments), quote_spanned!(self.end()=> .await));
+        quote!(#call #wait)
+    }
+
+    fn call(self, path: &TokenStream, arguments: TokenStream) -> TokenStream {
         let mut group = Group::new(Delimiter::Parenthesis, arguments);
         group.set_span(self.end());
-        let path = at(path, self.start());
-        quote_spanned!(self.start()=> #path!#group)
+        let path = at(path.clone(), self.start());
+        quote!(#path #group)
     }
 }
 

@@ -60,7 +60,13 @@ fn capacity_needs_the_memory_tier(args: &Args, errors: &Errors) {
     for option in ["capacity", "memory_ttl"] {
         if let Some(name) = args.mentioned_at(option) {
             let tier = &tier.written;
-            errors.at(name, format_args!("`{option}` is about the memory tier, which `tier = {tier}` leaves out; write `tier = \"memory,redis\"`"));
+            errors.at(
+                name,
+                format_args!(
+                    "`{option}` is about the memory tier, which `tier = {tier}` leaves out; \
+                     write `tier = \"memory,redis\"`"
+                ),
+            );
         }
     }
 }
@@ -130,16 +136,21 @@ fn tags_follow_from_the_key(args: &Args, function: &Function, errors: &Errors) {
             if key_parameters(args, function).any(|parameter| parameter.is_named(name)) {
                 continue;
             }
-            errors.over(template, match function.parameter(name) {
-                Some(_) => format!("`{name}` is no part of the key, and a tag must follow from the key, so that whoever holds the key knows the tags; add it to the key, or remove it here"),
+            let mistake = match function.parameter(name) {
+                Some(_) => format!(
+                    "`{name}` is no part of the key, and a tag must follow from the key, so that whoever holds the key \
+                     knows the tags; add it to the key, or remove it here"
+                ),
                 None if name == "value" => "`value` in a tag is not available yet".into(),
                 None => no_argument(name, function),
-            });
+            };
+            errors.over(template, mistake);
         }
     }
 }
 
-/// The descriptor names the type of what is stored, and `impl Trait` has no name. A handler's answer is stored as bytes.
+/// The descriptor names the type of what is stored, and `impl Trait` has no name. A handler's answer is stored as
+/// bytes.
 fn return_type_has_a_name(args: &Args, function: &Function, errors: &Errors) {
     if let syn::ReturnType::Type(_, ty) = &function.sig.output
         && matches!(**ty, syn::Type::ImplTrait(_))
@@ -190,13 +201,19 @@ fn handlers_key_on_values(args: &Args, function: &Function, errors: &Errors) {
     for parameter in key_parameters(args, function) {
         if matches!(parameter.extractor, Extractor::Raw | Extractor::Identity) {
             let name = &parameter.ident;
-            errors.over(&parameter.ty, format_args!("this argument cannot be part of a key; write `skip({name})`, or take what is needed of it as `Path`, `Query` or a type with `CacheKey`"));
+            errors.over(
+                &parameter.ty,
+                format_args!(
+                    "this argument cannot be part of a key; write `skip({name})`, or take what is needed of it as \
+                     `Path`, `Query` or a type with `CacheKey`"
+                ),
+            );
         }
     }
 }
 
-/// What everyone may be given must not depend on who asked (HTTP.md, Safety). An argument that is left out of the key
-/// could still be looked at by the body.
+/// What everyone may be given must not depend on who asked. An argument that is left out of the key could still be
+/// looked at by the body.
 fn public_answers_depend_on_no_identity(args: &Args, function: &Function, errors: &Errors) {
     let Some(http) = args.http.as_ref().filter(|http| http.value.has("public") || http.value.has("s-maxage")) else {
         return;
@@ -205,7 +222,13 @@ fn public_answers_depend_on_no_identity(args: &Args, function: &Function, errors
     for parameter in &function.parameters {
         if matches!(parameter.extractor, Extractor::Identity) && !keyed.contains(&&parameter.ident) {
             let name = &parameter.ident;
-            errors.over(&http.written, format_args!("a response for everyone cannot depend on `{name}`, which tells who asks and is no part of the key; write `private`, or remove the argument"));
+            errors.over(
+                &http.written,
+                format_args!(
+                    "a response for everyone cannot depend on `{name}`, which tells who asks and is no part of the \
+                     key; write `private`, or remove the argument"
+                ),
+            );
         }
     }
 }
@@ -217,7 +240,12 @@ fn max_age_is_within_ttl(args: &Args, errors: &Errors) {
     for directive in ["max-age", "s-maxage"] {
         if http.value.seconds(directive).is_some_and(|seconds| seconds > ttl.as_secs()) {
             let seconds = ttl.as_secs();
-            errors.over(&http.written, format_args!("`{directive}` is longer than `ttl`; write at most `{directive}={seconds}`, or leave it out to give what remains of the entry's life"));
+            errors.over(
+                &http.written,
+                format_args!(
+                    "`{directive}` is longer than `ttl`; write at most `{directive}={seconds}`, or leave it out"
+                ),
+            );
         }
     }
 }
@@ -225,7 +253,11 @@ fn max_age_is_within_ttl(args: &Args, errors: &Errors) {
 /// A response is never `None`; which ones are stored is decided by their status.
 fn handlers_have_no_negative_ttl(args: &Args, errors: &Errors) {
     if let Some(name) = args.mentioned_at("negative_ttl").filter(|_| args.mentions("http")) {
-        errors.at(name, "`negative_ttl` keeps a `None`, which a response never is; remove it, or cache the function that the handler calls");
+        errors.at(
+            name,
+            "`negative_ttl` keeps a `None`, which a response never is; \
+             remove it, or cache the function that the handler calls",
+        );
     }
 }
 

@@ -1,8 +1,8 @@
 //! The attributes and derives of cachet. Use them through `cachet_core`, which re-exports them beside what their
 //! expansion needs.
 //!
-//! Inside: tokens become arguments (`args`) and a `signature`; the rules in `check` are held against both; the `model` can
-//! hold only what passed them; `expand` writes it down. Every mistake of one attribute is reported at once.
+//! Inside: tokens become arguments (`args`) and a `signature`; the rules in `check` are held against both; the `model`
+//! can hold only what passed them; `expand` writes it down. Every mistake of one attribute is reported at once.
 
 mod args;
 mod blame;
@@ -33,11 +33,11 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// product::invalidate(42).await;  // gone; a load that began before can never bring the old value back
 /// ```
 ///
-/// It goes on an `async fn`, on a plain `fn` (memory tier only), and, with `http`, on an actix-web handler, under or over its
-/// route attribute. Arguments are plain names; each is part of the key and needs `CacheKey`, unless it is left out. The
-/// value is what the function returns: `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>` with
-/// `T: Clone + Send + Sync + 'static`, and `Serialize + DeserializeOwned` in a shared tier. An `Err` is never cached, a `None` only
-/// with `negative_ttl`.
+/// It goes on an `async fn`, on a plain `fn` (memory tier only), and, with `http`, on an actix-web handler, under or
+/// over its route attribute. Arguments are plain names; each is part of the key and needs `CacheKey`, unless it is left
+/// out. The value is what the function returns: `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>` with `T:
+/// Clone + Send + Sync + 'static`, and `Serialize + DeserializeOwned` in a shared tier. An `Err` is never cached, a
+/// `None` only with `negative_ttl`.
 ///
 /// # Options
 ///
@@ -57,24 +57,26 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `handle` | a name | name of the type with the controls | the function's |
 /// | `crate` | a path | where cachet-core is, if renamed | `::cachet_core` |
 ///
-/// A *duration* is a whole number of seconds (`3600`), text with units from large to small (`"1h 30m"`; `w`, `d`, `h`, `m`, `s`,
-/// `ms`), or an expression of type `Duration`, which is evaluated once for each runtime. Zero, and more than a hundred
-/// years, are errors.
+/// A *duration* is a whole number of seconds (`3600`), text with units from large to small (`"1h 30m"`; `w`, `d`, `h`,
+/// `m`, `s`, `ms`), or an expression of type `Duration`, which is evaluated once for each runtime. Zero, and more than
+/// a hundred years, are errors.
 ///
-/// A *template* (`key`, `tags`) is text with places: `{id}` an argument, `{user.lang}` or `{pair.0}` a field of one, `{{` and `}}`
-/// braces. In a key, text values are percent-escaped, and a separator (one of `: / | @ # ; = & ? !` or a space) must
-/// stand between two places, so that no two calls write the same key. In a tag, a place is written by `Display`. A `key`
-/// expression sees the arguments by reference, and its value is a `CacheKey`.
+/// A *template* (`key`, `tags`) is text with places: `{id}` an argument, `{user.lang}` or `{pair.0}` a field of one,
+/// `{{` and `}}` braces. In a key, text values are percent-escaped, and a separator (one of `: / | @ # ; = & ? !` or a
+/// space) must stand between two places, so that no two calls write the same key. In a tag, a place is written by
+/// `Display`. A `key` expression sees the arguments by reference, and its value is a `CacheKey`.
 ///
-/// `http` knows `public`, `private`, `no-store`, `no-cache`, `must-revalidate`, `proxy-revalidate`, `no-transform`, `must-understand`,
-/// `immutable`, `max-age`, `s-maxage`, `stale-while-revalidate`, `stale-if-error`; ages are seconds and at most `ttl`. Without
-/// `max-age` the client is given what remains of the entry's life. The key of a handler is made of what is inside `Path`,
-/// `Query`, `Json` and `Form`; `Data` is left out by itself; the raw request must be left out by `skip`.
+/// `http` knows `public`, `private`, `no-store`, `no-cache`, `must-revalidate`, `proxy-revalidate`, `no-transform`,
+/// `must-understand`, `immutable`, `max-age`, `s-maxage`, `stale-while-revalidate`, `stale-if-error`; ages are seconds
+/// and at most `ttl`. Without `max-age` the client is given the entry's lifetime, beside its `Age`. The key of a handler
+/// is made of what is inside `Path`, `Query`, `Json` and `Form`; `Data` is left out by itself; the raw request must be
+/// left out by `skip`, and then the response must not be `public`.
 ///
 /// # Controls
 ///
-/// A type of the function's name and visibility stands beside it. Its functions are `async` when the function is, except
-/// `stats`. Under a route attribute they are known in that attribute's expansion only; over one, `handle` names them.
+/// A type of the function's name and visibility stands beside it. Its functions are `async` when the function is,
+/// except `stats`. Under a route attribute they are known in that attribute's expansion only; over one, `handle` names
+/// them.
 ///
 /// | control | arguments | gives |
 /// |---|---|---|
@@ -90,15 +92,15 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 ///
 /// # Attributes
 ///
-/// `#[cfg]` and lint levels of the function go to everything that is generated (`#[expect]` as `#[allow]`); documentation and all
-/// other attributes stay on the function. The body is not touched: it becomes the loader.
+/// `#[cfg]` and lint levels of the function go to everything that is generated (`#[expect]` as `#[allow]`);
+/// documentation and all other attributes stay on the function. The body is not touched: it becomes the loader.
 ///
 /// # Errors
 ///
-/// All mistakes are reported at once, each where it was made and with what to write. The function itself is still there,
-/// so that nothing else in the crate goes red. Not supported yet: methods, generic functions, `impl Trait`, patterns as arguments,
-/// and the options `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `jitter`, `error_ttl`, `when`, `ttl_of`, `timeout`, `batch`,
-/// `codec`, `on_outage`, `cdn`, `vary` and `etag`.
+/// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
+/// there, so that nothing else in the crate goes red. Not supported yet: methods, generic functions, `impl Trait`,
+/// patterns as arguments, and the options `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `jitter`,
+/// `error_ttl`, `when`, `ttl_of`, `timeout`, `batch`, `codec`, `on_outage`, `cdn`, `vary` and `etag`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_cached(options.into(), &item.into()).into()
@@ -116,12 +118,13 @@ pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -
 /// }
 /// ```
 ///
-/// `#[cache_key(skip)]` leaves a field out. Type parameters that a written field mentions get a `CacheKey` bound. The order of
-/// fields and variants is part of the key: moving them misses entries that a shared tier still holds.
+/// `#[cache_key(skip)]` leaves a field out. Type parameters that a written field mentions get a `CacheKey` bound. The
+/// order of fields and variants is part of the key: moving them misses entries that a shared tier still holds.
 ///
 /// # Errors
 ///
-/// A union has no key. A field whose type has none (`f64`, say) is blamed at that type. `with` and `rename` are not available yet.
+/// A union has no key. A field whose type has none (`f64`, say) is blamed at that type. `with` and `rename` are not
+/// available yet.
 #[proc_macro_derive(CacheKey, attributes(cache_key))]
 pub fn derive_cache_key(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive_key::derive(input.into()).into()

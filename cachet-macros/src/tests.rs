@@ -139,7 +139,8 @@ fn over_a_route_attribute_the_controls_hide_unless_named() {
 #[test]
 fn every_mistake_is_reported_at_once_and_the_function_survives() {
     let function = r#"fn load(self, id: u64, (a, b): Pair) -> &str { "" }"#;
-    let options = r#"tll = 5, tier = "redis,memory", capacity = 0, stale = "1m", tags = ["{x}", 5], skip(idd), skip("id"), = 3"#;
+    let options =
+        r#"tll = 5, tier = "redis,memory", capacity = 0, stale = "1m", tags = ["{x}", 5], skip(idd), skip("id"), = 3"#;
     let found = mistakes(options, function);
     assert_eq!(found.len(), 12, "{found:#?}");
     assert!(text(options, function).ends_with(&spaceless(function)));

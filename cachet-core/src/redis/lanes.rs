@@ -10,8 +10,8 @@ use std::sync::{
 };
 
 use deadpool_redis::{
-    Config, Connection, Pool, PoolError, Runtime,
-    redis::{self, aio::MultiplexedConnection},
+    Connection, Manager, Pool, PoolError, Runtime,
+    redis::{self, AsyncConnectionConfig, aio::MultiplexedConnection},
 };
 use tokio::sync::Mutex;
 
@@ -45,9 +45,10 @@ pub(super) struct Lane {
 
 impl Lanes {
     pub(super) fn new(url: &str) -> Result<Self, String> {
-        let pool = Config::from_url(url)
-            .builder()
-            .map_err(|error| error.to_string())?
+        // The one deadline is the caller's; the library's own would cut a longer one short.
+        let timeouts = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
+        let manager = Manager::new_with_config(url, timeouts).map_err(|error| error.to_string())?;
+        let pool = Pool::builder(manager)
             .max_size(LANES)
             .runtime(Runtime::Tokio1)
             .build()

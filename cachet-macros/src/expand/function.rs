@@ -44,9 +44,13 @@ fn handler(model: &Model) -> (TokenStream, TokenStream, TokenStream) {
     let (handle, load, key) = (&model.handle, model.loader(), unwrapped(&model.key.arguments));
     let marker = model.marker();
     let (incoming, written) = (hidden("__incoming"), hidden("__key"));
+    let respond = model.function.blame_return().awaited_call(
+        &quote!(::cachet_actix::__private::respond::<#marker, _, _>),
+        quote!(#incoming, &#handle::__HTTP, #written, #load),
+    );
     let body = quote! {
         let #written = #handle::__key(#key);
-        ::cachet_actix::__private::respond::<#marker, _, _>(#incoming, &#handle::__HTTP, #written, #load).await
+        #respond
     };
     let parameter = quote!(#incoming: ::cachet_actix::__private::Incoming,);
     (parameter, quote!(-> ::cachet_actix::__private::HttpResponse), body)

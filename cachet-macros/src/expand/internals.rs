@@ -67,7 +67,7 @@ fn constant(model: &Model) -> TokenStream {
         };
     }
     let (core, function) = (model.core(), &model.function);
-    let kind = function.blame_return().invocation(quote!(#core::__kind), function.returns());
+    let kind = function.blame_return().invocation(&quote!(#core::__kind), function.returns());
     quote!(const __KIND: u8 = #kind;)
 }
 
@@ -83,11 +83,13 @@ fn spec(model: &Model) -> TokenStream {
     let version = settings.version.map(number).map(|version| quote!(.version(#version)));
     let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| quote!(.negative_ttl(#ttl)));
     let memory_ttl = settings.memory_ttl.as_ref().map(lifetime).map(|ttl| quote!(.memory_ttl(#ttl)));
+    // A stored response has its entity tag among its headers.
+    let validated = (!model.is_handler()).then(|| quote!(.validated(#core::__validator!(#private::Stored<#marker>))));
     quote! {
         fn __spec() -> #private::Spec<#private::Stored<#marker>> {
             #private::Spec::new(::core::concat!(::core::module_path!(), "::", #name), #ttl)
                 #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl
-                .validated(#core::__validator!(#private::Stored<#marker>))
+                #validated
         }
     }
 }
@@ -205,8 +207,14 @@ fn load(function: &Function) -> TokenStream {
     let (asyncness, generics, inputs, output, bounds) =
         (&sig.asyncness, &sig.generics, &sig.inputs, &sig.output, &sig.generics.where_clause);
     let load = Ident::new("__load", sig.ident.span());
+    let unused_async = asyncness.map(|_| quote!(clippy::unused_async));
     quote! {
-        #[allow(clippy::needless_pass_by_value, clippy::trivially_copy_pass_by_ref, clippy::unnecessary_wraps)]
+        #[allow(
+            clippy::needless_pass_by_value,
+            clippy::trivially_copy_pass_by_ref,
+            clippy::unnecessary_wraps,
+            #unused_async
+        )]
         #asyncness fn #load #generics (#inputs) #output #bounds #body
     }
 }

@@ -53,8 +53,8 @@ impl Model {
         quote!(#core::__private)
     }
 
-    /// The type that stands for the function in the runtime's functions. It is private, while `handle` is as public as the
-    /// function: an associated type may not be less public than its type, and the return type of a `pub fn` may.
+    /// The type that stands for the function in the runtime's functions. It is private, while `handle` is as public as
+    /// the function: an associated type may not be less public than its type, and the return type of a `pub fn` may.
     fn marker(&self) -> Ident {
         format_ident!("__cachet_fn_{}", self.function.name(), span = Span::mixed_site())
     }

@@ -1,10 +1,12 @@
 //! The function under the attribute: its signature is parsed, its body stays tokens and so keeps its places.
 
-use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+mod unsupported;
+
+use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::{ToTokens as _, quote};
 use syn::{
-    Attribute, FnArg, GenericArgument, GenericParam, Ident, ItemFn, Pat, PatType, PathArguments, ReturnType, Signature,
-    Token, Type, Visibility,
+    Attribute, FnArg, GenericArgument, Ident, ItemFn, Pat, PatType, PathArguments, ReturnType, Signature, Token, Type,
+    Visibility,
     ext::IdentExt as _,
     parse::{ParseStream, Parser as _},
     spanned::Spanned as _,
@@ -26,7 +28,7 @@ pub(crate) struct Parameter {
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
     pub(crate) extractor: Extractor,
-    /// Attributes without the pattern's `mut`.
+    /// The attributes that stand before it.
     pub(crate) attrs: Vec<Attribute>,
 }
 
@@ -98,10 +100,7 @@ impl Function {
     }
 
     fn checked(mut self, errors: &Errors) -> Self {
-        refuse_modifiers(&self.sig, errors);
-        refuse_generics(&self.sig, errors);
-        refuse_borrowed_return(&self.sig, errors);
-        refuse_associated(&self, errors);
+        unsupported::refuse(&self, errors);
         let inputs = self.sig.inputs.iter();
         self.parameters = inputs.filter_map(|input| Parameter::read(input, errors)).collect();
         self
@@ -209,89 +208,4 @@ fn explain(item: TokenStream, error: syn::Error) -> syn::Error {
 fn first_line(item: &syn::Item) -> TokenStream {
     let tokens = quote!(#item);
     tokens.into_iter().skip_while(|token| matches!(token, TokenTree::Punct(_) | TokenTree::Group(_))).take(1).collect()
-}
-
-fn refuse_modifiers(sig: &Signature, errors: &Errors) {
-    if let Some(token) = &sig.constness {
-        errors.over(token, "a `const fn` cannot be cached: it may run while the program compiles; remove `const`");
-    }
-    if let syn::Safety::Unsafe(token) = &sig.safety {
-        errors.over(token, "an `unsafe fn` is not supported yet; write a safe function around it");
-    }
-    if let Some(abi) = &sig.abi {
-        errors.over(abi, "an `extern fn` is not supported yet; write a Rust function around it");
-    }
-    if let Some(variadic) = &sig.variadic {
-        errors.over(variadic, "variadic arguments cannot be part of a key; write them out");
-    }
-}
-
-fn refuse_generics(sig: &Signature, errors: &Errors) {
-    for parameter in &sig.generics.params {
-        let (ident, what) = match parameter {
-            GenericParam::Lifetime(_) => continue,
-            GenericParam::Type(ty) => (&ty.ident, "a generic type"),
-            GenericParam::Const(constant) => (&constant.ident, "a const generic"),
-        };
-        errors.over(
-            ident,
-            format_args!(
-                "{what} is not supported yet; write one function for each type and call the generic one from it"
-            ),
-        );
-    }
-}
-
-fn refuse_borrowed_return(sig: &Signature, errors: &Errors) {
-    if let ReturnType::Type(_, ty) = &sig.output
-        && let Some(borrowed) = borrowed(ty)
-    {
-        errors.over(borrowed, "a cached value outlives its call, so it cannot borrow from an argument; return an owned value, such as `String` or `Arc<T>`");
-    }
-}
-
-/// `Self` tells an associated function from a free one, where no receiver does. A body with an `impl` or a `trait` of its
-/// own may mean theirs.
-fn refuse_associated(function: &Function, errors: &Errors) {
-    let (sig, body) = (&function.sig, function.body.stream());
-    let has_own = ["impl", "trait"].iter().any(|keyword| find(body.clone(), keyword).is_some());
-    let body = if has_own { None } else { find(body, "Self") };
-    if let Some(place) = find(quote!(#sig), "Self").or(body).filter(|_| sig.receiver().is_none()) {
-        errors.at(place, "associated functions are not supported yet; write a free function");
-    }
-}
-
-/// Where a word stands.
-fn find(tokens: TokenStream, word: &str) -> Option<Span> {
-    tokens.into_iter().find_map(|token| match token {
-        TokenTree::Ident(ident) if ident == word => Some(ident.span()),
-        TokenTree::Group(group) => find(group.stream(), word),
-        _ => None,
-    })
-}
-
-/// The tokens of the first lifetime (or reference without one) that is not `'static`.
-fn borrowed(ty: &Type) -> Option<TokenStream> {
-    match ty {
-        Type::Reference(reference) => match &reference.lifetime {
-            Some(lifetime) if lifetime.ident == "static" => borrowed(&reference.elem),
-            _ => Some(quote!(#reference)),
-        },
-        Type::Path(path) => path.path.segments.iter().find_map(|segment| borrowed_argument(&segment.arguments)),
-        Type::Tuple(tuple) => tuple.elems.iter().find_map(borrowed),
-        Type::Array(array) => borrowed(&array.elem),
-        Type::Slice(slice) => borrowed(&slice.elem),
-        Type::Paren(paren) => borrowed(&paren.elem),
-        Type::Group(group) => borrowed(&group.elem),
-        _ => None,
-    }
-}
-
-fn borrowed_argument(arguments: &PathArguments) -> Option<TokenStream> {
-    let PathArguments::AngleBracketed(arguments) = arguments else { return None };
-    arguments.args.iter().find_map(|argument| match argument {
-        GenericArgument::Lifetime(lifetime) if lifetime.ident != "static" => Some(quote!(#lifetime)),
-        GenericArgument::Type(ty) => borrowed(ty),
-        _ => None,
-    })
 }
