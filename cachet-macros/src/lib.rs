@@ -51,7 +51,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `capacity` | entries, 1 to 4 294 967 295 | bound of the memory tier | 10 000 |
 /// | `version` | 0 to 4 294 967 295 | part of the shared key: another number, other entries | 0 |
 /// | `negative_ttl` | duration | how long a `None` is kept | not kept |
-/// | `memory_ttl` | duration, at most `ttl` | how long memory answers without asking the shared tier | `ttl` |
+/// | `memory_ttl` | duration, at most `ttl` | how long memory answers without asking the shared tier | 10 s beside a shared tier, else `ttl` |
 /// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag`; places are key arguments | none |
 /// | `http` | Cache-Control directives | caches a handler's response, and sends these directives with it | no handler |
 /// | `handle` | a name | name of the type with the controls | the function's |
