@@ -123,7 +123,7 @@ impl<S: Value> Cache<S> {
                 // Another flight may have landed between this call's look-up and its boarding.
                 Boarding::Lead(leader) => match self.find(key.borrowed()) {
                     Some(entry) => return Ok(self.cached(entry, Origin::Memory)),
-                    None => return self.lead(leader, self.lookup(&call, &tags), load).await,
+                    None => return self.lead(leader, &call, &tags, load).await,
                 },
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
@@ -145,11 +145,17 @@ impl<S: Value> Cache<S> {
     }
 
     /// The leader's way: the shared tier's value, or a load and its fill.
-    async fn lead<E, F>(&self, leader: Leader<'_, S>, lookup: Lookup, load: Load<S, E, F>) -> Result<Cached<S>, E>
+    async fn lead<E, F>(
+        &self,
+        leader: Leader<'_, S>,
+        call: &KeyBuf,
+        tags: &[String],
+        load: Load<S, E, F>,
+    ) -> Result<Cached<S>, E>
     where
         F: Future<Output = Result<S, E>>,
     {
-        let permit = match self.ask_shared(&leader, lookup).await {
+        let permit = match self.ask_shared(&leader, call, tags).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
                 leader.land(entry.clone(), |key, entry| self.remember(key, entry));
@@ -178,8 +184,9 @@ impl<S: Value> Cache<S> {
     }
 
     /// Asks the shared tier for the value, or for a lease to load it.
-    async fn ask_shared(&self, leader: &Leader<'_, S>, lookup: Lookup) -> Answer<S> {
+    async fn ask_shared(&self, leader: &Leader<'_, S>, call: &KeyBuf, tags: &[String]) -> Answer<S> {
         let Some((shared, codec)) = &self.shared else { return Answer::Load(Permit::Alone) };
+        let lookup = self.lookup(call, tags);
         let give_up = Instant::now() + shared.lease();
         let mut asked = self.clock.now();
         leader.confirming();

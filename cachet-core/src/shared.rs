@@ -140,10 +140,15 @@ impl Shared {
                 Err(error) => self.log(&error),
             }
         }
-        // Kept before the breaker opens: whoever sees it closed again finds the queue empty.
         self.0.recovery.keep(target);
         self.suspend();
         Invalidation::Queued
+    }
+
+    /// Whether the tier is not asked for values: it is out of reach, or may still hold what was invalidated. The queue
+    /// itself is looked at, because the breaker closes a moment before an invalidation that came last is noticed.
+    fn is_suspended(&self) -> bool {
+        self.0.breaker.is_open() || !self.0.recovery.is_empty()
     }
 
     /// One guarded exchange: `None` when the tier could not be asked.
@@ -152,14 +157,14 @@ impl Shared {
         T: Send + 'static,
         F: Future<Output = Result<T, TierError>> + Send + 'static,
     {
-        if self.0.breaker.is_open() {
+        if self.is_suspended() {
             return None;
         }
         match self.bounded(operation, exchange).await {
             Ok(answer) => {
                 self.0.breaker.succeeded();
                 // An answer from before an invalidation that is still to be sent is no answer.
-                (!self.0.breaker.is_open()).then_some(answer)
+                (!self.is_suspended()).then_some(answer)
             }
             Err(error) => {
                 self.took_fault(&error);

@@ -97,19 +97,14 @@ impl Scripts {
         let dead = dead.map_or_else(Vec::new, |id| id.0.to_vec());
         let mut call = self.acquire.key(key);
         call.arg(nonce()).arg(millis(lease)).arg(dead);
-        let (code, detail): (u8, Option<Value>) = {
-            let mut answer: Vec<Value> = call.invoke_async(connection).await?;
-            let detail = (answer.len() > 1).then(|| answer.swap_remove(1));
-            (redis_code(answer.first()), detail)
-        };
-        Ok(match (code, detail) {
-            (1, Some(Value::BulkString(token))) if token.len() == 32 => {
-                let mut id = [0; 32];
-                id.copy_from_slice(&token);
-                Answer::Granted(EntryId(id))
-            }
-            (2, Some(Value::Int(left))) => {
-                Answer::Held(Duration::from_millis(u64::try_from(left).unwrap_or_default().max(1)))
+        let answer: Vec<Value> = call.invoke_async(connection).await?;
+        Ok(match &answer[..] {
+            [Value::Int(1), Value::BulkString(token)] => match token.as_slice().try_into() {
+                Ok(token) => Answer::Granted(EntryId(token)),
+                Err(_) => Answer::Filled,
+            },
+            [Value::Int(2), Value::Int(left)] => {
+                Answer::Held(Duration::from_millis(u64::try_from(*left).unwrap_or_default().max(1)))
             }
             _ => Answer::Filled,
         })
@@ -145,13 +140,6 @@ impl Scripts {
             call.key(tag);
         }
         call.arg(nonce()).arg(millis(TAG_LIFETIME)).invoke_async(connection).await
-    }
-}
-
-fn redis_code(value: Option<&Value>) -> u8 {
-    match value {
-        Some(Value::Int(code)) => u8::try_from(*code).unwrap_or(0),
-        _ => 0,
     }
 }
 
