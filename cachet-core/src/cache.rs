@@ -1,7 +1,10 @@
 //! The flow of one call: memory, flight, shared tier, loader, fill.
+//!
+//! It knows no types: a value is an [`Erased`] one on its way into an entry. What knows the function's types is the thin
+//! shell in `private.rs`, which runs the loader between [`Cache::begin`] and [`Lead::fill`].
 
 use std::{
-    future::Future,
+    any::Any,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -11,21 +14,22 @@ use std::{
 
 use crate::{
     clock::{Clock, RESOLUTION, Tick},
-    codec::Codec,
-    entry::{Cached, Entry, Origin},
+    codec::CodecError,
+    entry::{AnyValue, Entry, Meta, Origin},
+    erased::{AnyCodec, Erased, erase},
     events::{Counters, Stats, count},
     flight::{Boarding, Flights, Leader, Ticket},
     invalidate::Invalidation,
     key::{Key, KeyBuf, KeyRef},
-    loader::Load,
     memory::Memory,
     names::Names,
-    policy::Spec,
-    returns::Value,
+    policy::Settings,
+    returns::SharedError,
     runtime::Surroundings,
     shared::{Grant, HeldLease, Shared},
-    tags::TagBoard,
+    tags::{AnyTag, TagBoard, TagSeen},
     tier::{Lookup, NewEntry, Read, StoredEntry},
+    validator::Validator,
 };
 
 /// Tags of one entry, as text.
@@ -39,19 +43,35 @@ const MEMORY_TTL_BESIDE_SHARED: Duration = Duration::from_secs(10);
 const MEMORY_TTL_IN_OUTAGE: Duration = Duration::from_secs(1);
 
 /// The cache of one function in one runtime.
-pub(crate) struct Cache<S: Value> {
-    spec: Spec<S>,
+pub(crate) struct Cache {
+    settings: Settings,
+    name: String,
     names: Names,
-    memory: Option<Memory<S>>,
-    shared: Option<(Shared, Codec<S>)>,
-    flights: Flights<S>,
+    memory: Option<Memory>,
+    shared: Option<(Shared, Arc<dyn AnyCodec>)>,
+    flights: Flights,
     tags: Arc<TagBoard>,
     /// Advanced by a clear; entries and loads of an earlier generation are dead.
     generation: AtomicU64,
-    serials: AtomicU64,
     counters: Counters,
     clock: Clock,
     hasher: foldhash::fast::RandomState,
+}
+
+/// How a call that memory did not answer goes on.
+pub(crate) enum Begun<'c> {
+    /// A tier, or another caller's load, has the value.
+    Found(Found),
+    /// Another caller's load failed.
+    Failed(SharedError),
+    /// The caller runs the loader.
+    Lead(Lead<'c>),
+}
+
+/// An entry, and where it came from.
+pub(crate) struct Found {
+    pub(crate) entry: Arc<Entry>,
+    pub(crate) origin: Origin,
 }
 
 /// What a load may do with its value.
@@ -67,99 +87,77 @@ enum Permit {
 }
 
 /// What the shared tier answered.
-enum Answer<S> {
-    Value(Entry<S>),
+enum Answer {
+    Value(Arc<Entry>),
     Load(Permit),
 }
 
-impl<S: Value> Cache<S> {
-    pub(crate) fn new(spec: Spec<S>, surroundings: &Surroundings) -> Self {
+impl Cache {
+    pub(crate) fn new(settings: Settings, surroundings: &Surroundings) -> Self {
         let counters = Counters::default();
-        let capacity = spec.capacity.max(1);
+        let capacity = settings.capacity.max(1);
         Self {
-            names: Names::new(&surroundings.namespace, &spec),
-            memory: spec.memory.then(|| Memory::new(surroundings.engine, capacity, Arc::clone(&counters.evictions))),
-            shared: surroundings.shared.clone().zip(spec.codec),
+            name: settings.display_name(),
+            names: Names::new(&surroundings.namespace, &settings),
+            memory: settings
+                .memory
+                .then(|| Memory::new(surroundings.engine, capacity, Arc::clone(&counters.evictions))),
+            shared: surroundings.shared.clone().zip(settings.codec.clone()),
             flights: Flights::new(),
             tags: Arc::clone(&surroundings.tags),
             generation: AtomicU64::new(0),
-            serials: AtomicU64::new(0),
             counters,
             clock: surroundings.clock.clone(),
             hasher: foldhash::fast::RandomState::default(),
-            spec,
+            settings,
         }
     }
 
     /// A memory hit: no await, no lock held, nothing allocated.
     #[inline]
-    pub(crate) fn hit_value(&self, call: &KeyBuf) -> Option<S> {
+    pub(crate) fn hit(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.get(self.key(call))?;
-        // Written out, because handing the whole entry on would copy it twice more.
         if entry.is_live(self.clock.now(), self.generation()) {
             self.counters.memory_hit();
-            Some(entry.value)
+            Some(entry)
         } else {
             None
         }
     }
 
-    /// The same with the entry's ages.
-    pub(crate) fn hit(&self, call: &KeyBuf) -> Option<Entry<S>> {
-        let entry = self.find(self.key(call))?;
-        self.counters.memory_hit();
-        Some(entry)
-    }
-
     /// What follows when memory does not answer: one caller of a key leads, the others follow.
-    pub(crate) async fn fetch<E, F>(&self, call: KeyBuf, tags: Tags, load: Load<S, E, F>) -> Result<Cached<S>, E>
-    where
-        F: Future<Output = Result<S, E>>,
-    {
+    pub(crate) async fn begin(&self, call: &KeyBuf, tags: &[String]) -> Begun<'_> {
         count(&self.counters.misses);
-        let key = self.key(&call).to_key();
+        let key = self.key(call).to_key();
         loop {
-            match self.flights.board(&key, self.generation(), || self.ticket(&tags)) {
+            match self.flights.board(&key, self.generation(), || self.ticket(tags)) {
                 // Another flight may have landed between this call's look-up and its boarding.
                 Boarding::Lead(leader) => match self.find(key.borrowed()) {
-                    Some(entry) => return Ok(self.cached(entry, Origin::Memory)),
-                    None => return self.lead(leader, &call, &tags, load).await,
+                    Some(entry) => return Begun::Found(Found { entry, origin: Origin::Memory }),
+                    None => return self.lead(leader, call, tags).await,
                 },
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
                     match follower.outcome().await {
-                        Some(Ok(entry)) => return Ok(self.cached(entry, Origin::Flight)),
-                        Some(Err(shared)) => {
-                            if let Some(error) = load.errors.take(&shared) {
-                                return Err(error);
-                            }
-                        }
+                        Some(Ok(entry)) => return Begun::Found(Found { entry, origin: Origin::Flight }),
+                        Some(Err(error)) => return Begun::Failed(error),
                         None => {}
                     }
                     if let Some(entry) = self.find(key.borrowed()) {
-                        return Ok(self.cached(entry, Origin::Memory));
+                        return Begun::Found(Found { entry, origin: Origin::Memory });
                     }
                 }
             }
         }
     }
 
-    /// The leader's way: the shared tier's value, or a load and its fill.
-    async fn lead<E, F>(
-        &self,
-        leader: Leader<'_, S>,
-        call: &KeyBuf,
-        tags: &[String],
-        load: Load<S, E, F>,
-    ) -> Result<Cached<S>, E>
-    where
-        F: Future<Output = Result<S, E>>,
-    {
+    /// The leader's way to its load: the shared tier may have the value.
+    async fn lead<'c>(&'c self, leader: Leader<'c>, call: &KeyBuf, tags: &[String]) -> Begun<'c> {
         let permit = match self.ask_shared(&leader, call, tags).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
-                leader.land(entry.clone(), |key, entry| self.remember(key, entry));
-                return Ok(self.cached(entry, Origin::Shared));
+                leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));
+                return Begun::Found(Found { entry, origin: Origin::Shared });
             }
             Answer::Load(permit) => permit,
         };
@@ -167,25 +165,12 @@ impl<S: Value> Cache<S> {
             // Nothing will confirm this load's value, so only those who came before it began may share it.
             leader.confirming();
         }
-        let (negative, described) = (load.negative, load.described);
-        match load.run(self.spec.display_name(), &self.counters).await {
-            Ok(value) => {
-                let ttl = self.ttl_of(&value, negative);
-                Ok(self.fill(leader, permit, value, ttl, described).await)
-            }
-            Err(failed) => {
-                if let Permit::Leased(lease) = permit {
-                    lease.release().await;
-                }
-                leader.fail(failed.shared);
-                Err(failed.error)
-            }
-        }
+        Begun::Lead(Lead { cache: self, leader, permit })
     }
 
     /// Asks the shared tier for the value, or for a lease to load it.
-    async fn ask_shared(&self, leader: &Leader<'_, S>, call: &KeyBuf, tags: &[String]) -> Answer<S> {
-        let Some((shared, codec)) = &self.shared else { return Answer::Load(Permit::Alone) };
+    async fn ask_shared(&self, leader: &Leader<'_>, call: &KeyBuf, tags: &[String]) -> Answer {
+        let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone) };
         let lookup = self.lookup(call, tags);
         let give_up = Instant::now() + shared.lease();
         let mut asked = self.clock.now();
@@ -193,13 +178,9 @@ impl<S: Value> Cache<S> {
         let mut answer = shared.read(lookup.clone()).await;
         loop {
             let dead = match answer {
-                Some(Read::Hit(stored)) => match (codec.decode)(&stored.entry.body) {
-                    Ok(value) => return Answer::Value(self.entry_of(value, &stored, asked, leader.ticket())),
-                    Err(error) => {
-                        count(&self.counters.undecodable);
-                        tracing::debug!(function = self.spec.display_name(), %error, "an entry is overwritten");
-                        Some(stored.id)
-                    }
+                Some(Read::Hit(stored)) => match self.decode(&stored) {
+                    Some(value) => return Answer::Value(self.mirror(value, &stored, asked, leader.ticket())),
+                    None => Some(stored.id),
                 },
                 Some(Read::Miss { dead }) => dead,
                 Some(Read::Leased) => None,
@@ -225,221 +206,182 @@ impl<S: Value> Cache<S> {
         }
     }
 
-    fn bypass(&self) -> Answer<S> {
+    fn bypass(&self) -> Answer {
         count(&self.counters.bypassed);
         Answer::Load(Permit::Outage)
     }
 
-    /// Hands a loaded value to the tiers and the followers.
-    async fn fill(
-        &self,
-        leader: Leader<'_, S>,
-        permit: Permit,
-        value: S,
-        ttl: Option<Duration>,
-        described: bool,
-    ) -> Cached<S> {
-        let mut entry = self.new_entry(value, ttl.unwrap_or_default(), leader.ticket());
-        if described || matches!(permit, Permit::Leased(_)) {
-            entry.validator = self.spec.validate.and_then(|validate| validate(&entry.value));
-        }
-        let remember = |key, entry| {
-            if ttl.is_some() {
-                self.remember(key, entry);
-            }
+    /// How long a loaded value is kept; `None` for one that is not.
+    fn lifetime(&self, value: &AnyValue) -> Option<Duration> {
+        let settings = &self.settings;
+        let ttl = if let Some(error) = value.downcast_ref::<SharedError>() {
+            self.error_lifetime(error.as_any())?
+        } else if (settings.is_negative)(value) {
+            settings.negative_ttl?
+        } else if settings.when.as_ref().is_some_and(|passes| !passes(value)) {
+            return None;
+        } else {
+            settings.ttl_of.as_ref().and_then(|ttl| ttl(value)).unwrap_or(settings.ttl)
         };
-        match permit {
-            Permit::Alone => leader.land_unconfirmed(entry.clone(), remember),
-            Permit::Outage => {
-                entry.kept_until = entry.kept_until.min(entry.loaded + MEMORY_TTL_IN_OUTAGE);
-                leader.land_unconfirmed(entry.clone(), remember);
-            }
-            Permit::Unleased => leader.land(entry.clone(), |_, _| {}),
-            Permit::Leased(lease) => {
-                leader.confirming();
-                let stood = match ttl.and_then(|ttl| self.encode(&entry, ttl)) {
-                    Some(new) => lease.fill(new).await,
-                    None => lease.release().await,
-                };
-                match stood {
-                    Some(true) => leader.land(entry.clone(), remember),
-                    Some(false) => {
-                        count(&self.counters.refused_fills);
-                        leader.fail(None);
-                    }
-                    None => {
-                        entry.kept_until = entry.kept_until.min(entry.loaded + MEMORY_TTL_IN_OUTAGE);
-                        leader.land_unconfirmed(entry.clone(), remember);
-                    }
-                }
-            }
-        }
-        self.cached(entry, Origin::Loaded)
+        let ttl = if settings.jitter > 0.0 { shortened(ttl, settings.jitter) } else { ttl };
+        (!ttl.is_zero()).then_some(ttl)
     }
 
-    fn encode(&self, entry: &Entry<S>, ttl: Duration) -> Option<NewEntry> {
+    fn error_lifetime(&self, error: &dyn Any) -> Option<Duration> {
+        self.settings.error_ttl.as_ref().and_then(|ttl| ttl(error))
+    }
+
+    /// An entry for a value that this node loaded.
+    fn entry(&self, value: Box<dyn Erased>, fate: Fate, keep: Duration) -> Arc<Entry> {
+        let now = self.clock.now();
+        let fresh_until = now + fate.lifetime.unwrap_or_default();
+        value.into_entry(Meta {
+            loaded: now,
+            fresh_until,
+            kept_until: self.kept_until(now, fresh_until).min(now + keep),
+            generation: fate.generation,
+            modified: Some(SystemTime::now()),
+            validator: fate.validator.map(Some).map(Into::into).unwrap_or_default(),
+            tags: fate.tags,
+        })
+    }
+
+    /// An entry that mirrors a shared one, which was asked for at `asked` and had that much left some time after.
+    fn mirror(&self, value: Box<dyn Erased>, stored: &StoredEntry, asked: Tick, ticket: &Ticket) -> Arc<Entry> {
+        let fresh_until = asked + stored.remaining;
+        value.into_entry(Meta {
+            loaded: fresh_until.before(stored.entry.lifetime),
+            fresh_until,
+            kept_until: self.kept_until(asked, fresh_until),
+            generation: ticket.generation,
+            modified: Some(stored.entry.modified),
+            validator: stored.entry.validator.map(Some).map(Into::into).unwrap_or_default(),
+            tags: ticket.tags.clone(),
+        })
+    }
+
+    fn kept_until(&self, now: Tick, fresh_until: Tick) -> Tick {
+        if self.shared.is_none() {
+            return self.settings.memory_ttl.map_or(fresh_until, |ttl| fresh_until.min(now + ttl));
+        }
+        let ttl = self.settings.memory_ttl.unwrap_or(MEMORY_TTL_BESIDE_SHARED);
+        // The shared entry began to age later than this one, but a coarse reading may be that much behind.
+        fresh_until.before(RESOLUTION).min(now + ttl)
+    }
+
+    /// A loaded value as the shared tier is given it.
+    fn new_entry(&self, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
+        let lifetime = fate.lifetime?;
+        let body = self.encode(value)?.into();
+        Some(NewEntry { lifetime, modified: SystemTime::now(), validator: fate.validator, body })
+    }
+
+    fn encode(&self, value: &AnyValue) -> Option<Vec<u8>> {
         let (_, codec) = self.shared.as_ref()?;
-        match (codec.encode)(&entry.value) {
-            Ok(body) => Some(NewEntry {
-                lifetime: ttl,
-                modified: entry.modified,
-                validator: entry.validator,
-                body: body.into(),
-            }),
+        let (mark, encoded) = match (&self.settings.error_codec, codec.encode(value)) {
+            (None, Some(encoded)) => (None, encoded),
+            (Some(_), Some(encoded)) => (Some(VALUE), encoded),
+            (Some(errors), None) => (Some(ERROR), errors.encode(value)?),
+            (None, None) => return None,
+        };
+        match encoded {
+            Ok(mut body) => {
+                body.extend(mark);
+                Some(body)
+            }
             Err(error) => {
-                tracing::error!(function = self.spec.display_name(), %error, "the value stays out of the shared tier");
+                tracing::error!(function = self.name(), %error, "the value stays out of the shared tier");
                 None
             }
         }
     }
 
-    fn new_entry(&self, value: S, ttl: Duration, ticket: &Ticket) -> Entry<S> {
-        let now = self.clock.now();
-        let fresh_until = now + ttl;
-        Entry {
-            value,
-            serial: self.serials.fetch_add(1, Ordering::Relaxed),
-            loaded: now,
-            fresh_until,
-            kept_until: self.kept_until(now, fresh_until),
-            generation: ticket.generation,
-            modified: SystemTime::now(),
-            validator: None,
-            tags: ticket.tags.clone(),
-        }
-    }
-
-    /// An entry that mirrors a shared one, which was asked for at `asked` and had that much left some time after.
-    fn entry_of(&self, value: S, stored: &StoredEntry, asked: Tick, ticket: &Ticket) -> Entry<S> {
-        let fresh_until = asked + stored.remaining;
-        Entry {
-            value,
-            serial: self.serials.fetch_add(1, Ordering::Relaxed),
-            loaded: fresh_until.before(stored.entry.lifetime),
-            fresh_until,
-            kept_until: self.kept_until(asked, fresh_until),
-            generation: ticket.generation,
-            modified: stored.entry.modified,
-            validator: stored.entry.validator,
-            tags: ticket.tags.clone(),
-        }
-    }
-
-    fn kept_until(&self, now: Tick, fresh_until: Tick) -> Tick {
-        if self.shared.is_none() {
-            return self.spec.memory_ttl.map_or(fresh_until, |ttl| fresh_until.min(now + ttl));
-        }
-        let ttl = self.spec.memory_ttl.unwrap_or(MEMORY_TTL_BESIDE_SHARED);
-        // The shared entry began to age later than this one, but a coarse reading may be that much behind.
-        fresh_until.before(RESOLUTION).min(now + ttl)
-    }
-
-    /// How long a value is kept; `None` for one that is not.
-    fn ttl_of(&self, value: &S, negative: fn(&S) -> bool) -> Option<Duration> {
-        if negative(value) { self.spec.negative_ttl } else { Some(self.spec.ttl) }
-    }
-
-    fn cached(&self, entry: Entry<S>, origin: Origin) -> Cached<S> {
-        entry.into_cached(self.clock.now(), origin)
+    fn decode(&self, stored: &StoredEntry) -> Option<Box<dyn Erased>> {
+        let (_, codec) = self.shared.as_ref()?;
+        let body = &stored.entry.body;
+        let decoded = match (&self.settings.error_codec, body.split_last()) {
+            (None, _) => codec.decode(body),
+            (Some(_), Some((&VALUE, value))) => codec.decode(value),
+            (Some(errors), Some((&ERROR, error))) => errors.decode(error),
+            (Some(_), _) => Err(CodecError::Mark),
+        };
+        decoded
+            .inspect_err(|error| {
+                count(&self.counters.undecodable);
+                tracing::debug!(function = self.name(), %error, "an entry is overwritten");
+            })
+            .ok()
     }
 
     #[inline]
-    fn find(&self, key: KeyRef<'_>) -> Option<Entry<S>> {
+    fn find(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.get(key)?;
         entry.is_live(self.clock.now(), self.generation()).then_some(entry)
     }
 
-    fn remember(&self, key: Key, entry: Entry<S>) {
+    fn remember(&self, key: Key, entry: Arc<Entry>) {
         if let Some(memory) = &self.memory {
             memory.insert(key, entry);
         }
     }
 
-    #[inline]
     fn key<'a>(&self, call: &'a KeyBuf) -> KeyRef<'a> {
         KeyRef::new(&self.hasher, call.as_bytes())
     }
 
-    #[inline]
     fn generation(&self) -> u64 {
         self.generation.load(Ordering::Acquire)
     }
 
     fn ticket(&self, tags: &[String]) -> Ticket {
-        Ticket { generation: self.generation(), tags: self.tags.observe(tags) }
+        Ticket {
+            generation: self.generation(),
+            tags: self.tags.observe(tags),
+            any_tag: self.settings.tags_of.as_ref().map(|_| AnyTag::observe(&self.tags)),
+        }
     }
 
     fn lookup(&self, call: &KeyBuf, tags: &[String]) -> Lookup {
         self.names.lookup(call, tags)
     }
-}
 
-/// The controls.
-impl<S: Value> Cache<S> {
-    /// The entry with its validator, which is computed once: the entry in memory keeps it.
-    pub(crate) fn describe(&self, call: &KeyBuf, mut entry: Entry<S>) -> Cached<S> {
-        if entry.validator.is_none()
-            && let Some(validate) = self.spec.validate
-        {
-            entry.validator = validate(&entry.value);
-            let key = self.key(call);
-            self.flights.undisturbed(key, || {
-                // Only in place of the very entry that was read: anything else there is newer.
-                if self.find(key).is_some_and(|kept| kept.serial == entry.serial) {
-                    self.remember(key.to_key(), entry.clone());
-                }
-            });
-        }
-        self.cached(entry, Origin::Memory)
-    }
-
-    /// The validator of a value that was just fetched.
-    pub(crate) fn validated(&self, cached: Cached<S>) -> Cached<S> {
-        match self.spec.validate {
-            Some(validate) if cached.validator().is_none() => cached.with_validator(validate),
-            _ => cached,
-        }
+    /// Computes an entry's validator, unless it has one.
+    pub(crate) fn validate(&self, entry: &Entry) {
+        entry.meta.validator.get_or_init(|| self.settings.validate.and_then(|validate| validate(&entry.value)));
     }
 
     /// What the tiers hold, without loading or counting.
-    pub(crate) async fn peek(&self, call: &KeyBuf, tags: &[String]) -> Option<Cached<S>> {
-        if let Some(cached) = self.peek_memory(call) {
-            return Some(cached);
+    pub(crate) async fn peek(&self, call: &KeyBuf, tags: &[String]) -> Option<Found> {
+        if let Some(found) = self.peek_memory(call) {
+            return Some(found);
         }
-        let (shared, codec) = self.shared.as_ref()?;
+        let (shared, _) = self.shared.as_ref()?;
         let (asked, ticket) = (self.clock.now(), self.ticket(tags));
         let Some(Read::Hit(stored)) = shared.read(self.lookup(call, tags)).await else { return None };
-        let value = (codec.decode)(&stored.entry.body).ok()?;
-        Some(self.cached(self.entry_of(value, &stored, asked, &ticket), Origin::Shared))
+        let entry = self.mirror(self.decode(&stored)?, &stored, asked, &ticket);
+        Some(Found { entry, origin: Origin::Shared })
     }
 
     /// What memory holds, without counting.
-    pub(crate) fn peek_memory(&self, call: &KeyBuf) -> Option<Cached<S>> {
-        self.find(self.key(call)).map(|entry| self.cached(entry, Origin::Memory))
+    pub(crate) fn peek_memory(&self, call: &KeyBuf) -> Option<Found> {
+        self.find(self.key(call)).map(|entry| Found { entry, origin: Origin::Memory })
     }
 
     /// Puts a value in place of whatever the tiers hold, as a load that began now would.
-    pub(crate) async fn put(
-        self: &Arc<Self>,
-        call: KeyBuf,
-        tags: Tags,
-        value: S,
-        negative: fn(&S) -> bool,
-    ) -> Invalidation {
-        let invalidated = self.invalidate(&call).await;
-        let key = self.key(&call).to_key();
+    pub(crate) async fn put(self: &Arc<Self>, call: &KeyBuf, tags: &[String], value: Box<dyn Erased>) -> Invalidation {
+        let invalidated = self.invalidate(call).await;
+        let key = self.key(call).to_key();
         // Someone else may lead by now: that load began after the invalidation, and its value is as new as this one.
-        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(&tags)) {
+        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(tags)) {
             let permit = match &self.shared {
                 None => Permit::Alone,
-                Some((shared, _)) => match shared.acquire(self.lookup(&call, &tags), None).await {
+                Some((shared, _)) => match shared.acquire(self.lookup(call, tags), None).await {
                     Some(Grant::Lease(lease)) => Permit::Leased(lease),
                     Some(Grant::Held(_) | Grant::Filled) => Permit::Unleased,
                     None => Permit::Outage,
                 },
             };
-            let ttl = self.ttl_of(&value, negative);
-            self.fill(leader, permit, value, ttl, false).await;
+            Lead { cache: self, leader, permit }.fill(value, false).await;
         }
         invalidated
     }
@@ -500,7 +442,127 @@ impl<S: Value> Cache<S> {
         self.counters.snapshot(self.memory.as_ref().map_or(0, Memory::len))
     }
 
-    pub(crate) fn name(&self) -> &'static str {
-        self.spec.display_name()
+    pub(crate) fn now(&self) -> Tick {
+        self.clock.now()
     }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Counts a loader's run.
+    pub(crate) fn loaded(&self, time: Duration, is_ok: bool) {
+        self.counters.loaded_in(time);
+        if !is_ok {
+            count(&self.counters.load_errors);
+        }
+    }
+}
+
+/// The last byte of a shared body, where errors are kept beside values.
+const VALUE: u8 = 0;
+const ERROR: u8 = 1;
+
+/// What becomes of a loaded value.
+struct Fate {
+    /// `None` for a value that nothing keeps.
+    lifetime: Option<Duration>,
+    generation: u64,
+    tags: Option<Arc<[TagSeen]>>,
+    validator: Option<Validator>,
+}
+
+/// A caller that runs the loader for all who wait. Dropping it hands its part to one of them, and its lease back.
+pub(crate) struct Lead<'c> {
+    cache: &'c Cache,
+    leader: Leader<'c>,
+    permit: Permit,
+}
+
+impl Lead<'_> {
+    /// Hands a loaded value to the tiers and the followers; `described` asks for its validator.
+    pub(crate) async fn fill(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
+        let fate = self.fate(value.as_any(), described);
+        self.land(value, fate).await
+    }
+
+    /// Ends the flight with the loader's error, which `error_ttl` may keep.
+    pub(crate) async fn fail(self, error: &dyn Any) {
+        let shared = self.cache.settings.share.and_then(|share| share(error));
+        match (shared, self.cache.error_lifetime(error)) {
+            (Some(shared), Some(_)) => {
+                self.fill(erase(shared), false).await;
+            }
+            (shared, _) => {
+                if let Permit::Leased(lease) = self.permit {
+                    lease.release().await;
+                }
+                self.leader.fail(shared);
+            }
+        }
+    }
+
+    fn fate(&self, value: &AnyValue, described: bool) -> Fate {
+        let (cache, ticket) = (self.cache, self.leader.ticket());
+        let (mut lifetime, mut tags) = (cache.lifetime(value), ticket.tags.clone());
+        if let (Some(tags_of), Some(before)) = (&cache.settings.tags_of, &ticket.any_tag) {
+            match before.and(tags.as_deref(), &tags_of(value)) {
+                Some(all) => tags = Some(all),
+                None => lifetime = None,
+            }
+        }
+        let wanted = described || matches!(self.permit, Permit::Leased(_));
+        let validator = cache.settings.validate.filter(|_| wanted).and_then(|validate| validate(value));
+        Fate { lifetime, generation: ticket.generation, tags, validator }
+    }
+
+    async fn land(self, value: Box<dyn Erased>, fate: Fate) -> Arc<Entry> {
+        let Self { cache, leader, permit } = self;
+        let is_kept = fate.lifetime.is_some();
+        let remember = |key, entry| {
+            if is_kept {
+                cache.remember(key, entry);
+            }
+        };
+        match permit {
+            Permit::Alone => {
+                let entry = cache.entry(value, fate, Duration::MAX);
+                leader.land_unconfirmed(Arc::clone(&entry), remember);
+                entry
+            }
+            Permit::Outage => {
+                let entry = cache.entry(value, fate, MEMORY_TTL_IN_OUTAGE);
+                leader.land_unconfirmed(Arc::clone(&entry), remember);
+                entry
+            }
+            Permit::Unleased => {
+                let entry = cache.entry(value, fate, Duration::MAX);
+                leader.land(Arc::clone(&entry), |_, _| {});
+                entry
+            }
+            Permit::Leased(lease) => {
+                leader.confirming();
+                let stood = match cache.new_entry(value.as_any(), &fate) {
+                    Some(new) => lease.fill(new).await,
+                    None => lease.release().await,
+                };
+                let keep = if stood.is_none() { MEMORY_TTL_IN_OUTAGE } else { Duration::MAX };
+                let entry = cache.entry(value, fate, keep);
+                match stood {
+                    Some(true) => leader.land(Arc::clone(&entry), remember),
+                    Some(false) => {
+                        count(&cache.counters.refused_fills);
+                        leader.fail(None);
+                    }
+                    None => leader.land_unconfirmed(Arc::clone(&entry), remember),
+                }
+                entry
+            }
+        }
+    }
+}
+
+/// A lifetime without a random part of its share.
+fn shortened(lifetime: Duration, share: f64) -> Duration {
+    lifetime.mul_f64(1.0 - share.clamp(0.0, 1.0) * fastrand::f64())
 }

@@ -1,62 +1,87 @@
-//! The static descriptor of one cached function, and the way from there to its cache.
+//! The static of one cached function, and the way from there to its cache.
 
 use std::{
+    any::TypeId,
     ops::Deref,
     sync::{Arc, OnceLock},
 };
 
 use crate::{
     cache::Cache,
-    policy::Spec,
-    returns::Value,
+    policy::Settings,
     runtime::{self, Cachet},
 };
 
 /// One cached function: a static of its own, so that the installed runtime's cache is one load away.
-pub struct Call<S: Value> {
-    spec: fn() -> Spec<S>,
-    installed: OnceLock<Arc<Cache<S>>>,
+///
+/// A generic function, or a method of a generic type, has a cache for each of its instances. They stand in a list that
+/// only grows, so that looking for one takes no lock; the first is the only one of most functions.
+pub struct Site(OnceLock<Box<Instance>>);
+
+struct Instance {
+    id: TypeId,
+    cache: Arc<Cache>,
+    next: OnceLock<Box<Instance>>,
 }
 
-impl<S: Value> Call<S> {
-    /// Describes a function.
-    pub const fn new(spec: fn() -> Spec<S>) -> Self {
-        Self { spec, installed: OnceLock::new() }
+impl Site {
+    /// A function that was not called yet.
+    #[expect(clippy::new_without_default, reason = "a static needs a constant")]
+    pub const fn new() -> Self {
+        Self(OnceLock::new())
     }
 
-    /// The function's cache in the current runtime.
+    /// The cache of one instance of the function in the current runtime.
     #[inline]
-    pub(crate) fn cache(&'static self) -> Current<S> {
-        match self.installed.get() {
-            Some(cache) if !runtime::scopes_exist() => Current::Installed(cache),
-            _ => self.find_cache(),
+    pub(crate) fn cache(&'static self, id: TypeId, settings: impl FnOnce() -> Settings) -> Current {
+        match self.0.get() {
+            Some(first) if first.id == id && !runtime::scopes_exist() => Current::Installed(&first.cache),
+            _ => self.find_cache(id, settings),
         }
     }
 
     #[cold]
-    fn find_cache(&'static self) -> Current<S> {
+    fn find_cache(&'static self, id: TypeId, settings: impl FnOnce() -> Settings) -> Current {
         match Cachet::scoped() {
-            Some(runtime) => Current::Scoped(self.cache_in(&runtime)),
-            None => Current::Installed(self.installed.get_or_init(|| self.cache_in(&Cachet::installed()))),
+            Some(runtime) => Current::Scoped(self.cache_in(&runtime, id, settings)),
+            None => Current::Installed(self.installed(id, settings)),
         }
     }
 
-    fn cache_in(&'static self, runtime: &Cachet) -> Arc<Cache<S>> {
-        runtime.cache(std::ptr::from_ref(self).addr(), |surroundings| Cache::new((self.spec)(), surroundings))
+    fn installed(&'static self, id: TypeId, settings: impl FnOnce() -> Settings) -> &'static Arc<Cache> {
+        let mut place = &self.0;
+        let mut settings = Some(settings);
+        loop {
+            let instance = place.get_or_init(|| {
+                let settings = settings.take().expect("a place that was empty ends the search");
+                let cache = self.cache_in(&Cachet::installed(), id, settings);
+                Box::new(Instance { id, cache, next: OnceLock::new() })
+            });
+            if instance.id == id {
+                return &instance.cache;
+            }
+            place = &instance.next;
+        }
+    }
+
+    fn cache_in(&'static self, runtime: &Cachet, id: TypeId, settings: impl FnOnce() -> Settings) -> Arc<Cache> {
+        let site = std::ptr::from_ref(self).addr();
+        runtime.cache((site, id), |surroundings| Cache::new(settings(), surroundings))
     }
 }
 
 /// A function's cache: the installed runtime's, which lives as long as the process, or a scope's.
-pub(crate) enum Current<S: Value> {
-    Installed(&'static Arc<Cache<S>>),
-    Scoped(Arc<Cache<S>>),
+#[derive(Clone)]
+pub(crate) enum Current {
+    Installed(&'static Arc<Cache>),
+    Scoped(Arc<Cache>),
 }
 
-impl<S: Value> Deref for Current<S> {
-    type Target = Arc<Cache<S>>;
+impl Deref for Current {
+    type Target = Arc<Cache>;
 
     #[inline]
-    fn deref(&self) -> &Arc<Cache<S>> {
+    fn deref(&self) -> &Arc<Cache> {
         match self {
             Self::Installed(cache) => cache,
             Self::Scoped(cache) => cache,

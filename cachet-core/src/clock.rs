@@ -14,7 +14,7 @@ use std::{ops::Add, time::Duration};
 pub(crate) const RESOLUTION: Duration = Duration::from_millis(20);
 
 /// A moment on this node's clock, in 2⁻³² seconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Tick(u64);
 
 impl Tick {

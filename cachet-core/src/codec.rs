@@ -30,6 +30,8 @@ pub(crate) enum CodecError {
     Decode(#[from] bincode::error::DecodeError),
     #[error("a shared entry has {0} bytes after its value")]
     Trailing(usize),
+    #[error("a shared entry does not say whether it holds a value or an error")]
+    Mark,
 }
 
 impl<S: Serialize + DeserializeOwned> Codec<S> {

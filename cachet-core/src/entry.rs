@@ -1,19 +1,28 @@
 //! An entry: a value with its ages, validator and tags, and how callers see it.
 
 use std::{
+    any::Any,
     ops::Deref,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
-use crate::{clock::Tick, returns::Validate, tags::TagSeen, validator::Validator};
+use crate::{clock::Tick, tags::TagSeen, validator::Validator};
+
+/// What an entry holds, whatever its type: tiers and flights handle values without knowing them, so that their code is
+/// compiled once and not once a function.
+pub(crate) type AnyValue = dyn Any + Send + Sync;
 
 /// A value in the memory tier.
-#[derive(Clone)]
-pub(crate) struct Entry<S> {
-    pub(crate) value: S,
-    /// Tells this entry from any other of its function in this process.
-    pub(crate) serial: u64,
+#[derive(Debug)]
+pub(crate) struct Entry<V: ?Sized = AnyValue> {
+    pub(crate) meta: Meta,
+    pub(crate) value: V,
+}
+
+/// What an entry knows beside its value.
+#[derive(Debug, Default)]
+pub(crate) struct Meta {
     /// When the value was loaded, on this node's clock.
     pub(crate) loaded: Tick,
     /// Until when the value is fresh.
@@ -22,28 +31,33 @@ pub(crate) struct Entry<S> {
     pub(crate) kept_until: Tick,
     /// The function's generation when the load began; another one means that all was cleared since.
     pub(crate) generation: u64,
-    pub(crate) modified: SystemTime,
-    pub(crate) validator: Option<Validator>,
+    pub(crate) modified: Option<SystemTime>,
+    /// Computed when first asked for; the shared tier brings it along.
+    pub(crate) validator: OnceLock<Option<Validator>>,
     /// The entry's tags as they were when the load began.
     pub(crate) tags: Option<Arc<[TagSeen]>>,
 }
 
-impl<S> Entry<S> {
+impl Entry {
     /// Whether the entry may answer a call.
     #[inline]
     pub(crate) fn is_live(&self, now: Tick, generation: u64) -> bool {
-        now < self.kept_until && self.generation == generation && self.tags.as_deref().is_none_or(TagSeen::all_current)
+        let meta = &self.meta;
+        now < meta.kept_until && meta.generation == generation && meta.tags.as_deref().is_none_or(TagSeen::all_current)
     }
 
-    pub(crate) fn into_cached(self, now: Tick, origin: Origin) -> Cached<S> {
-        Cached {
-            value: self.value,
-            age: now.since(self.loaded),
-            lifetime: self.fresh_until.since(self.loaded),
-            modified: self.modified,
-            validator: self.validator,
+    /// The value with its ages, if it is of the type `T`.
+    pub(crate) fn cached<T: Clone + 'static>(&self, now: Tick, origin: Origin) -> Option<Cached<T>> {
+        let value = self.value.downcast_ref::<T>()?.clone();
+        let meta = &self.meta;
+        Some(Cached {
+            value,
+            age: now.since(meta.loaded),
+            lifetime: meta.fresh_until.since(meta.loaded),
+            modified: meta.modified.unwrap_or(SystemTime::UNIX_EPOCH),
+            validator: meta.validator.get().copied().flatten(),
             origin,
-        }
+        })
     }
 }
 
@@ -118,11 +132,6 @@ impl<T> Cached<T> {
     /// Whether a tier answered, so that no loader ran for this call.
     pub fn is_hit(&self) -> bool {
         matches!(self.origin, Origin::Memory | Origin::Shared)
-    }
-
-    pub(crate) fn with_validator(mut self, validate: Validate<T>) -> Self {
-        self.validator = validate(&self.value);
-        self
     }
 
     /// The same entry seen through `f`. The validator stays that of the whole value.

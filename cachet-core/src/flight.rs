@@ -22,33 +22,37 @@ use crate::{
     entry::Entry,
     key::{Key, KeyHash, KeyRef},
     returns::SharedError,
-    tags::TagSeen,
+    tags::{AnyTag, TagSeen},
 };
 
 /// Independent locks; a power of two.
 const SHARDS: usize = 32;
 
 /// Loads under way, by key.
-pub(crate) struct Flights<S> {
-    shards: [Mutex<HashMap<Key, Flight<S>, KeyHash>>; SHARDS],
+pub(crate) struct Flights {
+    shards: [Mutex<HashMap<Key, Flight, KeyHash>>; SHARDS],
 }
 
-type Shard<'a, S> = MutexGuard<'a, HashMap<Key, Flight<S>, KeyHash>>;
+type Shard<'a> = MutexGuard<'a, HashMap<Key, Flight, KeyHash>>;
 
-struct Flight<S> {
+struct Flight {
     state: Arc<State>,
-    outcome: watch::Receiver<Option<Outcome<S>>>,
+    outcome: watch::Receiver<Option<Outcome>>,
 }
 
 /// What a flight's load depends on, noted before it began.
 pub(crate) struct Ticket {
     pub(crate) generation: u64,
     pub(crate) tags: Option<Arc<[TagSeen]>>,
+    /// Of a function whose values have tags of their own.
+    pub(crate) any_tag: Option<AnyTag>,
 }
 
 impl Ticket {
     fn is_current(&self, generation: u64) -> bool {
-        self.generation == generation && self.tags.as_deref().is_none_or(TagSeen::all_current)
+        self.generation == generation
+            && self.tags.as_deref().is_none_or(TagSeen::all_current)
+            && self.any_tag.as_ref().is_none_or(AnyTag::is_current)
     }
 }
 
@@ -62,27 +66,27 @@ struct State {
 
 /// How a flight ended.
 #[derive(Clone)]
-enum Outcome<S> {
+enum Outcome {
     /// A value for those who joined before the given number of confirmations were sent.
-    Value(Entry<S>, u8),
+    Value(Arc<Entry>, u8),
     Error(SharedError),
     /// Nothing that others may use.
     StartOver,
 }
 
 /// A caller's part in a flight.
-pub(crate) enum Boarding<'a, S> {
-    Lead(Leader<'a, S>),
-    Follow(Follower<S>),
+pub(crate) enum Boarding<'a> {
+    Lead(Leader<'a>),
+    Follow(Follower),
 }
 
-impl<S> Flights<S> {
+impl Flights {
     pub(crate) fn new() -> Self {
         Self { shards: std::array::from_fn(|_| Mutex::default()) }
     }
 
     /// Joins the key's flight, or begins one where there is none that may be joined.
-    pub(crate) fn board(&self, key: &Key, generation: u64, ticket: impl FnOnce() -> Ticket) -> Boarding<'_, S> {
+    pub(crate) fn board(&self, key: &Key, generation: u64, ticket: impl FnOnce() -> Ticket) -> Boarding<'_> {
         let mut shard = self.shard(key.borrowed());
         if let Some(flight) = shard.get(key).filter(|flight| flight.state.ticket.is_current(generation)) {
             return Boarding::Follow(Follower {
@@ -111,27 +115,21 @@ impl<S> Flights<S> {
         and();
     }
 
-    /// Runs `action` while no load of the key can end and no invalidation of it can happen.
-    pub(crate) fn undisturbed(&self, key: KeyRef<'_>, action: impl FnOnce()) {
-        let _shard = self.shard(key);
-        action();
-    }
-
-    fn shard(&self, key: KeyRef<'_>) -> Shard<'_, S> {
+    fn shard(&self, key: KeyRef<'_>) -> Shard<'_> {
         let index = usize::try_from(key.hash_code() >> 32).unwrap_or_default() % SHARDS;
         self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The one caller that loads. Dropping it without an end makes every follower start over.
-pub(crate) struct Leader<'a, S> {
-    flights: &'a Flights<S>,
+pub(crate) struct Leader<'a> {
+    flights: &'a Flights,
     key: Key,
     state: Arc<State>,
-    sender: watch::Sender<Option<Outcome<S>>>,
+    sender: watch::Sender<Option<Outcome>>,
 }
 
-impl<S> Leader<'_, S> {
+impl Leader<'_> {
     pub(crate) fn ticket(&self) -> &Ticket {
         &self.state.ticket
     }
@@ -146,21 +144,15 @@ impl<S> Leader<'_, S> {
 
     /// Ends the flight with a value whose last confirming command confirmed it. `store` runs if nothing invalidated the
     /// key meanwhile.
-    pub(crate) fn land(self, entry: Entry<S>, store: impl FnOnce(Key, Entry<S>))
-    where
-        S: Clone,
-    {
+    pub(crate) fn land(self, entry: Arc<Entry>, store: impl FnOnce(Key, Arc<Entry>)) {
         let confirmed = self.state.confirmations.load(Ordering::Relaxed);
         let bound = if confirmed == 0 { u8::MAX } else { confirmed };
-        self.end(Outcome::Value(entry.clone(), bound), |key| store(key, entry));
+        self.end(Outcome::Value(Arc::clone(&entry), bound), |key| store(key, entry));
     }
 
     /// Ends the flight with a value that no tier confirmed, for all who wait for it.
-    pub(crate) fn land_unconfirmed(self, entry: Entry<S>, store: impl FnOnce(Key, Entry<S>))
-    where
-        S: Clone,
-    {
-        self.end(Outcome::Value(entry.clone(), u8::MAX), |key| store(key, entry));
+    pub(crate) fn land_unconfirmed(self, entry: Arc<Entry>, store: impl FnOnce(Key, Arc<Entry>)) {
+        self.end(Outcome::Value(Arc::clone(&entry), u8::MAX), |key| store(key, entry));
     }
 
     /// Ends the flight with the loader's error.
@@ -168,7 +160,7 @@ impl<S> Leader<'_, S> {
         self.end(error.map_or(Outcome::StartOver, Outcome::Error), drop);
     }
 
-    fn end(self, outcome: Outcome<S>, store: impl FnOnce(Key)) {
+    fn end(self, outcome: Outcome, store: impl FnOnce(Key)) {
         let mut shard = self.flights.shard(self.key.borrowed());
         if let hash_map::Entry::Occupied(flight) = shard.entry(self.key.clone())
             && Arc::ptr_eq(&flight.get().state, &self.state)
@@ -180,7 +172,7 @@ impl<S> Leader<'_, S> {
     }
 }
 
-impl<S> Drop for Leader<'_, S> {
+impl Drop for Leader<'_> {
     /// Takes an abandoned flight out of the table; after an end it is out already.
     fn drop(&mut self) {
         let mut shard = self.flights.shard(self.key.borrowed());
@@ -191,14 +183,14 @@ impl<S> Drop for Leader<'_, S> {
 }
 
 /// A caller that waits for the leader.
-pub(crate) struct Follower<S> {
+pub(crate) struct Follower {
     joined: u8,
-    outcome: watch::Receiver<Option<Outcome<S>>>,
+    outcome: watch::Receiver<Option<Outcome>>,
 }
 
-impl<S: Clone> Follower<S> {
+impl Follower {
     /// The leader's value or error; `None` when the caller has to start over.
-    pub(crate) async fn outcome(mut self) -> Option<Result<Entry<S>, SharedError>> {
+    pub(crate) async fn outcome(mut self) -> Option<Result<Arc<Entry>, SharedError>> {
         let outcome = self.outcome.wait_for(Option::is_some).await.ok()?.clone()?;
         match outcome {
             Outcome::Value(entry, bound) if self.joined < bound => Some(Ok(entry)),

@@ -21,10 +21,13 @@
 
 mod breaker;
 mod cache;
+mod arguments;
 mod call;
 mod clock;
 mod codec;
+mod controls;
 mod entry;
+mod erased;
 mod error;
 mod events;
 mod flight;
@@ -41,15 +44,18 @@ mod returns;
 mod runtime;
 mod shared;
 mod tags;
+mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tier;
 mod validator;
+mod warm;
 
 #[cfg(feature = "macros")]
 pub use cachet_macros::{CacheKey, cached};
 
 pub use crate::{
+    controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
     entry::{Cached, Origin},
     error::Error,
     events::Stats,
@@ -59,6 +65,7 @@ pub use crate::{
     runtime::{Builder, Cachet},
     tier::Tier,
     validator::Validator,
+    warm::{Warmed, Warming},
 };
 
 #[doc(hidden)]

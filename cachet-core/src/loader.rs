@@ -4,38 +4,16 @@ use std::{future::Future, time::Instant};
 
 use tracing::Instrument as _;
 
-use crate::{
-    events::{Counters, count},
-    returns::{ErrorSharing, SharedError},
-};
+use crate::{cache::Cache, returns::Splits};
 
-/// A load that was not begun yet, and how its result is to be understood.
-pub(crate) struct Load<S, E, F> {
-    pub(crate) future: F,
-    /// Which errors the followers of a flight are given.
-    pub(crate) errors: ErrorSharing<E>,
-    /// Whether a value says that there is none.
-    pub(crate) negative: fn(&S) -> bool,
-    /// Whether the caller wants the validator, which is then computed before anyone else meets the value.
-    pub(crate) described: bool,
-}
-
-impl<S, E, F: Future<Output = Result<S, E>>> Load<S, E, F> {
-    /// Runs the loader to its end. Dropped on the way, or on a panic, it counts nothing.
-    pub(crate) async fn run(self, function: &'static str, counters: &Counters) -> Result<S, Failed<E>> {
-        let begun = Instant::now();
-        let span = tracing::debug_span!("load", function);
-        let outcome = self.future.instrument(span).await;
-        counters.loaded_in(begun.elapsed());
-        outcome.map_err(|error| {
-            count(&counters.load_errors);
-            Failed { shared: self.errors.share(&error), error }
-        })
-    }
-}
-
-/// A loader's error, and the same for the followers where it can be shared.
-pub(crate) struct Failed<E> {
-    pub(crate) error: E,
-    pub(crate) shared: Option<SharedError>,
+/// Runs a loader to its end. Dropped on the way, or on a panic, it counts nothing.
+pub(crate) async fn run<R, K, F>(cache: &Cache, loader: F) -> Result<K::Stored, K::Failure>
+where
+    K: Splits<R>,
+    F: Future<Output = R>,
+{
+    let (begun, span) = (Instant::now(), tracing::debug_span!("load", function = cache.name()));
+    let outcome = K::split(loader.instrument(span).await);
+    cache.loaded(begun.elapsed(), outcome.is_ok());
+    outcome
 }

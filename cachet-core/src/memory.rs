@@ -1,4 +1,4 @@
-//! The memory tier of one function: typed values behind one of two engines, bounded.
+//! The memory tier of one function: values of any type behind one of two engines, bounded.
 
 use std::sync::{
     Arc,
@@ -10,7 +10,6 @@ use quick_cache::{Equivalent, Lifecycle, UnitWeighter};
 use crate::{
     entry::Entry,
     key::{Key, KeyHash, KeyRef},
-    returns::Value,
 };
 
 /// The table behind the memory tier.
@@ -25,12 +24,12 @@ pub enum Engine {
     MiniMoka,
 }
 
-pub(crate) enum Memory<S: Value> {
-    QuickCache(quick_cache::sync::Cache<Key, Entry<S>, UnitWeighter, KeyHash, CountEvictions>),
-    MiniMoka(mini_moka::sync::Cache<Key, Entry<S>, KeyHash>),
+pub(crate) enum Memory {
+    QuickCache(quick_cache::sync::Cache<Key, Arc<Entry>, UnitWeighter, KeyHash, CountEvictions>),
+    MiniMoka(mini_moka::sync::Cache<Key, Arc<Entry>, KeyHash>),
 }
 
-impl<S: Value> Memory<S> {
+impl Memory {
     /// A tier of at most `capacity` entries.
     pub(crate) fn new(engine: Engine, capacity: usize, evictions: Arc<AtomicU64>) -> Self {
         match engine {
@@ -48,14 +47,14 @@ impl<S: Value> Memory<S> {
     }
 
     #[inline]
-    pub(crate) fn get(&self, key: KeyRef<'_>) -> Option<Entry<S>> {
+    pub(crate) fn get(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
         match self {
             Self::QuickCache(cache) => cache.get(&key),
             Self::MiniMoka(cache) => cache.get(&key.to_key()),
         }
     }
 
-    pub(crate) fn insert(&self, key: Key, entry: Entry<S>) {
+    pub(crate) fn insert(&self, key: Key, entry: Arc<Entry>) {
         match self {
             Self::QuickCache(cache) => {
                 let mut inserting = Inserting(Some(key.borrowed().hash_code()));
@@ -103,10 +102,10 @@ pub(crate) struct CountEvictions(Arc<AtomicU64>);
 #[derive(Default)]
 pub(crate) struct Inserting(Option<u64>);
 
-impl<S> Lifecycle<Key, Entry<S>> for CountEvictions {
+impl Lifecycle<Key, Arc<Entry>> for CountEvictions {
     type RequestState = Inserting;
 
-    fn on_evict(&self, inserting: &mut Inserting, key: Key, _: Entry<S>) {
+    fn on_evict(&self, inserting: &mut Inserting, key: Key, _: Arc<Entry>) {
         if inserting.0 != Some(key.borrowed().hash_code()) {
             self.0.fetch_add(1, Ordering::Relaxed);
         }

@@ -11,8 +11,7 @@ use std::sync::Arc;
 
 use crate::{
     key::KeyBuf,
-    policy::Spec,
-    returns::Value,
+    policy::Settings,
     tier::{Lookup, Target},
 };
 
@@ -24,7 +23,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    pub(crate) fn new<S: Value>(namespace: &Arc<str>, spec: &Spec<S>) -> Self {
+    pub(crate) fn new(namespace: &Arc<str>, spec: &Settings) -> Self {
         let name = spec.display_name();
         Self {
             prefix: format!("{namespace}:{name}:{}:", fingerprint(spec)),
@@ -73,12 +72,13 @@ pub(crate) fn tag(namespace: &str, tag: &str) -> Target {
 /// A digest of all that makes one build's bytes unreadable to another: the value's shape, the function and its version.
 ///
 /// The function's path is in it, so two functions that were given one `name` never read each other's entries.
-fn fingerprint<S: Value>(spec: &Spec<S>) -> String {
+fn fingerprint(spec: &Settings) -> String {
     let mut hasher = blake3::Hasher::new();
-    if let Some(codec) = &spec.codec {
-        (codec.shape)().write(&mut hasher);
+    for codec in spec.codec.iter().chain(&spec.error_codec) {
+        codec.shape().write(&mut hasher);
     }
     hasher.update(spec.path.as_bytes());
+    hasher.update(spec.instance.unwrap_or_default().as_bytes());
     hasher.update(&spec.version.to_le_bytes());
     hasher.finalize().to_hex()[..16].to_owned()
 }

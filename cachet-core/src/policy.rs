@@ -1,108 +1,197 @@
 //! What a cached function asks for: its lifetimes, tiers and bounds.
 
-use std::time::Duration;
+use std::{any::Any, borrow::Cow, marker::PhantomData, sync::Arc, time::Duration};
 
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
     codec::Codec,
-    returns::{Validate, Value},
+    entry::AnyValue,
+    erased::{AnyCodec, ErrorCodec},
+    returns::{Probed, Share, Splits, Validate},
 };
 
 /// The default bound of a function's memory tier, in entries.
 const CAPACITY: usize = 10_000;
 
-/// Everything that the attribute says about one function; built once for each runtime.
-pub struct Spec<S> {
-    pub(crate) path: &'static str,
+/// Everything that the attribute says about one function that returns `R`; built once for each runtime.
+pub struct Spec<R, K> {
+    settings: Settings,
+    of: PhantomData<fn() -> (R, K)>,
+}
+
+/// Asks something of a value or an error, whatever its type.
+type Ask<A, T> = Arc<dyn Fn(&A) -> T + Send + Sync>;
+
+/// The same without the types.
+pub(crate) struct Settings {
+    pub(crate) path: Cow<'static, str>,
     pub(crate) name: Option<&'static str>,
+    /// The types that a generic function, or a method of a generic type, was instantiated with.
+    pub(crate) instance: Option<&'static str>,
     pub(crate) ttl: Duration,
     pub(crate) negative_ttl: Option<Duration>,
     pub(crate) memory_ttl: Option<Duration>,
+    /// The share of its lifetime by which an entry's is shortened at most.
+    pub(crate) jitter: f64,
     pub(crate) memory: bool,
     pub(crate) capacity: usize,
     pub(crate) version: u64,
-    pub(crate) codec: Option<Codec<S>>,
-    pub(crate) validate: Option<Validate<S>>,
+    pub(crate) codec: Option<Arc<dyn AnyCodec>>,
+    pub(crate) error_codec: Option<Arc<dyn AnyCodec>>,
+    pub(crate) share: Option<Share>,
+    pub(crate) validate: Option<Validate>,
+    pub(crate) is_negative: fn(&AnyValue) -> bool,
+    /// Which values are stored.
+    pub(crate) when: Option<Ask<AnyValue, bool>>,
+    /// How long a value is fresh, where the value itself says so.
+    pub(crate) ttl_of: Option<Ask<AnyValue, Option<Duration>>>,
+    /// How long an error is kept; `None` for one that is not.
+    pub(crate) error_ttl: Option<Ask<dyn Any, Option<Duration>>>,
+    /// The tags that are known only once the value is.
+    pub(crate) tags_of: Option<Ask<AnyValue, Vec<String>>>,
 }
 
-impl<S: Value> Spec<S> {
+impl<R, K: Splits<R>> Spec<R, K> {
     /// A memory-only function with the defaults; `path` is its full path.
-    pub fn new(path: &'static str, ttl: Duration) -> Self {
-        Self {
-            path,
+    pub fn new(path: &'static str, ttl: Duration, probed: Probed<K>) -> Self {
+        let settings = Settings {
+            path: path.into(),
             name: None,
+            instance: None,
             ttl,
             negative_ttl: None,
             memory_ttl: None,
+            jitter: 0.0,
             memory: true,
             capacity: CAPACITY,
             version: 0,
             codec: None,
-            validate: None,
-        }
+            error_codec: None,
+            share: probed.share,
+            validate: probed.validate,
+            is_negative: |value| value.downcast_ref::<K::Stored>().is_some_and(K::is_negative),
+            when: None,
+            ttl_of: None,
+            error_ttl: None,
+            tags_of: None,
+        };
+        Self { settings, of: PhantomData }
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {
+        set(&mut self.settings);
+        self
     }
 
     /// The name in shared keys and counters, in place of the path.
     #[must_use]
-    pub fn name(mut self, name: &'static str) -> Self {
-        self.name = Some(name);
-        self
+    pub fn name(self, name: &'static str) -> Self {
+        self.with(|settings| settings.name = Some(name))
     }
 
-    /// Uses the shared tier, which needs the value as bytes.
+    /// One instance of a generic function; `T` is the tuple of its types.
     #[must_use]
-    pub fn shared(mut self) -> Self
+    pub fn instance<T: ?Sized>(self) -> Self {
+        self.with(|settings| settings.instance = Some(std::any::type_name::<T>()))
+    }
+
+    /// Uses the shared tier, with bincode 2.
+    #[must_use]
+    pub fn bincode(self) -> Self
     where
-        S: Serialize + DeserializeOwned,
+        K::Stored: Serialize + DeserializeOwned,
     {
-        self.codec = Some(Codec::bincode());
-        self
+        self.with(|settings| settings.codec = Some(Arc::new(Codec::<K::Stored>::bincode())))
+    }
+
+    /// How errors are encoded in the shared tier.
+    #[must_use]
+    pub fn shared_errors(self) -> Self
+    where
+        K::Failure: Clone + Send + Sync + Serialize + DeserializeOwned,
+    {
+        self.with(|settings| settings.error_codec = Some(Arc::new(ErrorCodec(Codec::<K::Failure>::bincode()))))
     }
 
     /// Whether the function uses the memory tier.
     #[must_use]
-    pub fn memory(mut self, memory: bool) -> Self {
-        self.memory = memory;
-        self
+    pub fn memory(self, memory: bool) -> Self {
+        self.with(|settings| settings.memory = memory)
     }
 
     /// The bound of the memory tier, in entries.
     #[must_use]
-    pub fn capacity(mut self, entries: usize) -> Self {
-        self.capacity = entries;
-        self
+    pub fn capacity(self, entries: usize) -> Self {
+        self.with(|settings| settings.capacity = entries)
     }
 
     /// A number of the user's that is part of the shared key.
     #[must_use]
-    pub fn version(mut self, version: u64) -> Self {
-        self.version = version;
-        self
+    pub fn version(self, version: u64) -> Self {
+        self.with(|settings| settings.version = version)
     }
 
     /// How long an absent value is kept.
     #[must_use]
-    pub fn negative_ttl(mut self, ttl: Duration) -> Self {
-        self.negative_ttl = Some(ttl);
-        self
+    pub fn negative_ttl(self, ttl: Duration) -> Self {
+        self.with(|settings| settings.negative_ttl = Some(ttl))
     }
 
     /// How long memory may answer without asking the shared tier.
     #[must_use]
-    pub fn memory_ttl(mut self, ttl: Duration) -> Self {
-        self.memory_ttl = Some(ttl);
-        self
+    pub fn memory_ttl(self, ttl: Duration) -> Self {
+        self.with(|settings| settings.memory_ttl = Some(ttl))
     }
 
-    /// How values are validated.
+    /// By which share of its lifetime an entry's is shortened at most.
     #[must_use]
-    pub fn validated(mut self, validate: Option<Validate<S>>) -> Self {
-        self.validate = validate;
-        self
+    pub fn jitter(self, share: f64) -> Self {
+        self.with(|settings| settings.jitter = share)
     }
 
-    pub(crate) fn display_name(&self) -> &'static str {
-        self.name.unwrap_or(self.path)
+    /// Which values are stored. A `None` is none.
+    #[must_use]
+    pub fn when(self, passes: impl Fn(&K::Value) -> bool + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.when = Some(Arc::new(move |value| value_of::<R, K>(value).is_none_or(&passes))))
+    }
+
+    /// How long a value is fresh, by what it says itself.
+    #[must_use]
+    pub fn ttl_of(self, ttl: impl Fn(&K::Value) -> Duration + Send + Sync + 'static) -> Self {
+        self.with(|settings| settings.ttl_of = Some(Arc::new(move |value| value_of::<R, K>(value).map(&ttl))))
+    }
+
+    /// How long an error is kept; `None` for one that is not.
+    #[must_use]
+    pub fn error_ttl(self, ttl: impl Fn(&K::Failure) -> Option<Duration> + Send + Sync + 'static) -> Self
+    where
+        K::Failure: Clone + Send + Sync,
+    {
+        self.with(|settings| settings.error_ttl = Some(Arc::new(move |error| ttl(error.downcast_ref()?))))
+    }
+
+    /// What follows of a value's tags from the value itself.
+    #[must_use]
+    pub fn tags_of(self, tags: impl Fn(&K::Value) -> Vec<String> + Send + Sync + 'static) -> Self {
+        self.with(|settings| {
+            settings.tags_of = Some(Arc::new(move |value| value_of::<R, K>(value).map(&tags).unwrap_or_default()));
+        })
+    }
+
+    pub(crate) fn into_settings(self) -> Settings {
+        self.settings
+    }
+}
+
+/// What `when` and its like are given of a stored value: the value, or what is inside an `Option`.
+fn value_of<R, K: Splits<R>>(value: &AnyValue) -> Option<&K::Value> {
+    value.downcast_ref::<K::Stored>().and_then(K::value)
+}
+
+impl Settings {
+    pub(crate) fn display_name(&self) -> String {
+        let name = self.name.unwrap_or(&self.path);
+        self.instance.map_or_else(|| name.to_owned(), |instance| format!("{name}<{instance}>"))
     }
 }

@@ -1,214 +1,272 @@
 //! What the macros' expansion calls. It changes with the macros and is no part of the public interface.
+//!
+//! This is the thin shell that knows a function's types. It asks the [`Cache`], which knows none, and runs the loader
+//! between the two halves of its flow.
 
-use std::future::{Future, ready};
+use std::{any::Any, future::Future, marker::PhantomData, pin::Pin};
 
 pub use crate::{
+    arguments::Arguments,
     cache::Tags,
-    call::Call,
+    call::Site,
+    controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
     key::{CacheKey, KeyBuf, KeyWriter},
     policy::Spec,
     returns::{
-        ErrorProbe, ErrorSharing, IsOption, IsResult, IsResultOption, IsResultValue, IsValue, Kind, NotShared,
-        NotValidated, OPTION, Otherwise, PLAIN, RESULT, RESULT_OPTION, Returns, Validate, ValidatorProbe, Value,
-        is_kept, kind,
+        IsOption, IsResult, IsResultOption, OPTION, Otherwise, PLAIN, Probe, ProbeOption, ProbePlain, ProbeResult,
+        ProbeResultOption, ProbeShared, ProbeUnshared, ProbeUnvalidated, ProbeValidated, ProbeValidatedResult, Probed,
+        RESULT, RESULT_OPTION, Shape, SharedError, Splits, Value, shape,
     },
 };
-use crate::{call::Current, entry::Cached, events::Stats, invalidate::Invalidation, loader::Load};
+use crate::{
+    cache::{Begun, Cache, Found},
+    call::Current,
+    entry::{Cached, Entry, Origin},
+    erased::erase,
+    loader,
+};
 
-/// One cached function, as a type.
-pub trait Function: Sized + 'static {
+/// One cached function, whose key is made of the arguments `K`.
+pub trait Function<K: Arguments> {
     /// The function's return type.
     type Returns;
     /// How it splits.
-    type Kind: Returns<Self::Returns>;
-    /// Which errors followers are given.
-    const ERRORS: ErrorSharing<Failure<Self>>;
-    /// The function's descriptor.
-    fn call() -> &'static Call<Stored<Self>>;
+    type Shape: Splits<Self::Returns>;
+    /// The function's static.
+    fn site(&self) -> &'static Site;
+    /// What the attribute says.
+    fn spec(&self) -> Spec<Self::Returns, Self::Shape>;
+    /// The key of a call.
+    fn key(&self, args: K::Refs<'_>) -> KeyBuf;
+    /// The tags of a call.
+    fn tags(&self, _args: K::Refs<'_>) -> Tags {
+        Tags::new()
+    }
+}
+
+/// The function's body, which takes the arguments `A`.
+pub trait Load<K: Arguments, A>: Function<K> {
+    /// Those of the arguments that the key is made of.
+    fn keyed<'r>(&self, args: &'r A) -> K::Refs<'r>
+    where
+        K: 'r;
+    /// Runs it.
+    fn load(&self, args: A) -> impl Future<Output = Self::Returns>;
 }
 
 /// What a function's tiers store.
-pub type Stored<F> = <<F as Function>::Kind as Returns<<F as Function>::Returns>>::Stored;
+pub type Stored<F, K> = <<F as Function<K>>::Shape as Splits<<F as Function<K>>::Returns>>::Stored;
 /// A function's error.
-pub type Failure<F> = <<F as Function>::Kind as Returns<<F as Function>::Returns>>::Failure;
+pub type Failure<F, K> = <<F as Function<K>>::Shape as Splits<<F as Function<K>>::Returns>>::Failure;
 /// What a function's `fetch` gives.
-pub type Fetched<F> = <<F as Function>::Kind as Returns<<F as Function>::Returns>>::Fetched;
+pub type Fetched<F, K> = <<F as Function<K>>::Shape as Splits<<F as Function<K>>::Returns>>::Fetched;
 
-type Outcome<F> = Result<Cached<Stored<F>>, Failure<F>>;
-
-fn negative<F: Function>() -> fn(&Stored<F>) -> bool {
-    <F::Kind as Returns<F::Returns>>::is_negative
+/// A cached method: what an `impl` block has no room for as a type, as closures.
+pub struct Method<R, S, Sp, Ke, Ta, Pa, Lo> {
+    site: &'static Site,
+    spec: Sp,
+    key: Ke,
+    tags: Ta,
+    keyed: Pa,
+    load: Lo,
+    of: PhantomData<fn() -> (R, S)>,
 }
 
-fn cache<F: Function>() -> Current<Stored<F>> {
-    F::call().cache()
-}
-
-/// A call.
-#[inline]
-pub async fn call<F, L, Fut>(key: KeyBuf, load: L) -> F::Returns
+/// Describes a method.
+pub fn method<R, S, K, A, Sp, Ke, Ta, Pa, Lo, Fut>(
+    site: &'static Site,
+    spec: Sp,
+    key: Ke,
+    tags: Ta,
+    keyed: Pa,
+    load: Lo,
+) -> Method<R, S, Sp, Ke, Ta, Pa, Lo>
 where
-    F: Function,
-    L: FnOnce() -> (Tags, Fut),
-    Fut: Future<Output = F::Returns>,
+    S: Splits<R>,
+    K: Arguments,
+    Sp: Fn() -> Spec<R, S>,
+    Ke: for<'r> Fn(K::Refs<'r>) -> KeyBuf,
+    Ta: for<'r> Fn(K::Refs<'r>) -> Tags,
+    Pa: for<'r> Fn(&'r A) -> K::Refs<'r>,
+    Lo: Fn(A) -> Fut,
+    Fut: Future<Output = R>,
 {
-    let cache = F::call().cache();
-    let outcome = match cache.hit_value(&key) {
-        Some(value) => Ok(value),
-        None => Box::pin(miss::<F, L, Fut>(cache, key, load, false)).await.map(Cached::into_inner),
-    };
-    F::Kind::join(outcome)
+    Method { site, spec, key, tags, keyed, load, of: PhantomData }
 }
 
-/// A call that asks for the ages as well.
-pub async fn fetch<F, L, Fut>(key: KeyBuf, load: L) -> Fetched<F>
+impl<R, S, K, Sp, Ke, Ta, Pa, Lo> Function<K> for Method<R, S, Sp, Ke, Ta, Pa, Lo>
 where
-    F: Function,
-    L: FnOnce() -> (Tags, Fut),
-    Fut: Future<Output = F::Returns>,
+    S: Splits<R>,
+    K: Arguments,
+    Sp: Fn() -> Spec<R, S>,
+    Ke: for<'r> Fn(K::Refs<'r>) -> KeyBuf,
+    Ta: for<'r> Fn(K::Refs<'r>) -> Tags,
 {
-    let cache = F::call().cache();
-    let outcome = match cache.hit(&key) {
-        Some(entry) => Ok(cache.describe(&key, entry)),
-        None => Box::pin(missed_fetch::<F, L, Fut>(cache, key, load)).await,
-    };
-    F::Kind::fetched(outcome)
-}
+    type Returns = R;
+    type Shape = S;
 
-async fn missed_fetch<F, L, Fut>(cache: Current<Stored<F>>, key: KeyBuf, load: L) -> Outcome<F>
-where
-    F: Function,
-    L: FnOnce() -> (Tags, Fut),
-    Fut: Future<Output = F::Returns>,
-{
-    let describing = cache.clone();
-    miss::<F, L, Fut>(cache, key, load, true).await.map(|cached| describing.validated(cached))
-}
-
-/// What `call` and `fetch` do when memory does not answer; kept out of their futures by a box.
-async fn miss<F, L, Fut>(cache: Current<Stored<F>>, key: KeyBuf, load: L, described: bool) -> Outcome<F>
-where
-    F: Function,
-    L: FnOnce() -> (Tags, Fut),
-    Fut: Future<Output = F::Returns>,
-{
-    let (tags, loader) = load();
-    let future = async move { F::Kind::split(loader.await) };
-    cache.fetch(key, tags, Load { future, errors: F::ERRORS, negative: negative::<F>(), described }).await
-}
-
-/// Invalidates and loads anew.
-pub async fn refresh<F, L, Fut>(key: KeyBuf, load: L) -> F::Returns
-where
-    F: Function,
-    L: FnOnce() -> (Tags, Fut),
-    Fut: Future<Output = F::Returns>,
-{
-    let cache = cache::<F>();
-    // Queued or done, this node loads anew.
-    let _ = cache.invalidate(&key).await;
-    F::Kind::join(Box::pin(miss::<F, L, Fut>(cache, key, load, false)).await.map(Cached::into_inner))
-}
-
-/// What the tiers hold.
-pub async fn peek<F: Function>(key: KeyBuf, tags: Tags) -> Option<Cached<Stored<F>>> {
-    cache::<F>().peek(&key, &tags).await
-}
-
-/// Puts a value into the tiers.
-pub async fn put<F: Function>(key: KeyBuf, tags: Tags, value: Stored<F>) -> Invalidation {
-    cache::<F>().put(key, tags, value, negative::<F>()).await
-}
-
-/// Invalidates one key.
-pub async fn invalidate<F: Function>(key: KeyBuf) -> Invalidation {
-    cache::<F>().invalidate(&key).await
-}
-
-/// Invalidates every key of the function.
-pub async fn clear<F: Function>() -> Invalidation {
-    cache::<F>().clear().await
-}
-
-/// The function's counters.
-pub fn stats<F: Function>() -> Stats {
-    cache::<F>().stats()
-}
-
-/// A call of a plain `fn`.
-#[inline]
-pub fn call_blocking<F, L, B>(key: KeyBuf, load: L) -> F::Returns
-where
-    F: Function,
-    L: FnOnce() -> (Tags, B),
-    B: FnOnce() -> F::Returns,
-{
-    let cache = F::call().cache();
-    let outcome = match cache.hit_value(&key) {
-        Some(value) => Ok(value),
-        None => miss_blocking::<F, L, B>(cache, key, load, false).map(Cached::into_inner),
-    };
-    F::Kind::join(outcome)
-}
-
-/// A call of a plain `fn` that asks for the ages as well.
-pub fn fetch_blocking<F, L, B>(key: KeyBuf, load: L) -> Fetched<F>
-where
-    F: Function,
-    L: FnOnce() -> (Tags, B),
-    B: FnOnce() -> F::Returns,
-{
-    let cache = F::call().cache();
-    if let Some(entry) = cache.hit(&key) {
-        return F::Kind::fetched(Ok(cache.describe(&key, entry)));
+    fn site(&self) -> &'static Site {
+        self.site
     }
-    let describing = cache.clone();
-    F::Kind::fetched(miss_blocking::<F, L, B>(cache, key, load, true).map(|cached| describing.validated(cached)))
+
+    fn spec(&self) -> Spec<R, S> {
+        (self.spec)()
+    }
+
+    fn key(&self, args: K::Refs<'_>) -> KeyBuf {
+        (self.key)(args)
+    }
+
+    fn tags(&self, args: K::Refs<'_>) -> Tags {
+        (self.tags)(args)
+    }
 }
 
-/// The flow without a runtime: memory is its only tier, so it waits for nothing but another caller's flight.
+impl<R, S, K, A, Sp, Ke, Ta, Pa, Lo, Fut> Load<K, A> for Method<R, S, Sp, Ke, Ta, Pa, Lo>
+where
+    S: Splits<R>,
+    K: Arguments,
+    Sp: Fn() -> Spec<R, S>,
+    Ke: for<'r> Fn(K::Refs<'r>) -> KeyBuf,
+    Ta: for<'r> Fn(K::Refs<'r>) -> Tags,
+    Pa: for<'r> Fn(&'r A) -> K::Refs<'r>,
+    Lo: Fn(A) -> Fut,
+    Fut: Future<Output = R>,
+{
+    fn keyed<'r>(&self, args: &'r A) -> K::Refs<'r>
+    where
+        K: 'r,
+    {
+        (self.keyed)(args)
+    }
+
+    fn load(&self, args: A) -> impl Future<Output = R> {
+        (self.load)(args)
+    }
+}
+
+/// The function's cache in the current runtime.
+#[inline]
+pub(crate) fn cache<F: Function<K>, K: Arguments>(function: &F) -> Current {
+    function.site().cache(typeid::of::<F>(), || function.spec().into_settings())
+}
+
+/// A call that memory answers; else what it takes to go on.
+#[inline]
+#[expect(clippy::missing_errors_doc, reason = "a miss is none")]
+pub fn hit<F: Function<K>, K: Arguments>(function: F, args: K::Refs<'_>) -> Result<F::Returns, Box<Missed<F>>> {
+    let (cache, key) = (cache::<F, K>(&function), function.key(args));
+    match cache.hit(&key).and_then(|entry| returned::<F::Returns, F::Shape>(&entry)) {
+        Some(returned) => Ok(returned),
+        None => Err(Missed::of::<K>(function, cache, key, args)),
+    }
+}
+
+/// A copy of what an entry holds, value or error.
+#[inline]
+fn returned<R, S: Splits<R>>(entry: &Entry) -> Option<R> {
+    match entry.value.downcast_ref::<S::Stored>() {
+        Some(value) => Some(S::join(Ok(value.clone()))),
+        None => failure(entry).map(|error| S::join(Err(error))),
+    }
+}
+
 #[cold]
-fn miss_blocking<F, L, B>(cache: Current<Stored<F>>, key: KeyBuf, load: L, described: bool) -> Outcome<F>
-where
-    F: Function,
-    L: FnOnce() -> (Tags, B),
-    B: FnOnce() -> F::Returns,
-{
-    let lazily = move || {
-        let (tags, loader) = load();
-        (tags, async move { ready(loader()).await })
+fn failure<E: 'static>(entry: &Entry) -> Option<E> {
+    entry.value.downcast_ref::<SharedError>()?.take()
+}
+
+/// A call that memory did not answer.
+pub struct Missed<F> {
+    function: F,
+    cache: Current,
+    key: KeyBuf,
+    tags: Tags,
+}
+
+impl<F> Missed<F> {
+    #[cold]
+    fn of<K: Arguments>(function: F, cache: Current, key: KeyBuf, args: K::Refs<'_>) -> Box<Self>
+    where
+        F: Function<K>,
+    {
+        let tags = function.tags(args);
+        Box::new(Self { function, cache, key, tags })
+    }
+
+    /// Asks the other tiers, or loads.
+    pub fn load<K: Arguments, A>(self: Box<Self>, args: A) -> Pin<Box<impl Future<Output = F::Returns>>>
+    where
+        F: Load<K, A>,
+    {
+        Box::pin(async move {
+            let Self { function, cache, key, tags } = *self;
+            let outcome = miss::<F::Returns, F::Shape, _>(&cache, &key, &tags, false, function.load(args)).await;
+            F::Shape::join(outcome.map(|found| value::<F, K>(&found)))
+        })
+    }
+
+    /// The same for a plain function: memory is its only tier, so it waits for nothing but another caller's flight.
+    pub fn run<K: Arguments, A>(self: Box<Self>, args: A) -> F::Returns
+    where
+        F: Load<K, A>,
+    {
+        pollster::block_on(self.load(args))
+    }
+}
+
+/// The flow around one run of the loader.
+async fn miss<R, S: Splits<R>, L: Future<Output = R>>(
+    cache: &Cache,
+    key: &KeyBuf,
+    tags: &[String],
+    described: bool,
+    loader: L,
+) -> Result<Found, S::Failure> {
+    match cache.begin(key, tags).await {
+        Begun::Found(found) => match failure(&found.entry) {
+            Some(error) => Err(error),
+            None => Ok(found),
+        },
+        Begun::Failed(error) => Err(error.take().expect("a flight's error is of its function's type")),
+        Begun::Lead(lead) => match loader::run::<R, S, L>(cache, loader).await {
+            Ok(value) => {
+                let entry = lead.fill(erase(value), described).await;
+                Ok(Found { entry, origin: Origin::Loaded })
+            }
+            Err(error) => {
+                lead.fail(&error as &dyn Any).await;
+                Err(error)
+            }
+        },
+    }
+}
+
+fn value<F: Function<K>, K: Arguments>(found: &Found) -> Stored<F, K> {
+    found.entry.value.downcast_ref::<Stored<F, K>>().expect("a function's entries hold its values").clone()
+}
+
+/// What was found with its ages and its validator.
+fn described<F: Function<K>, K: Arguments>(cache: &Cache, found: &Found) -> Cached<Stored<F, K>> {
+    cache.validate(&found.entry);
+    found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values")
+}
+
+/// A call that asks for the ages as well, around a loader that is at hand.
+#[expect(clippy::missing_errors_doc, reason = "the error is the loader's own")]
+pub async fn fetch_with<F: Function<K>, K: Arguments, L: Future<Output = F::Returns>>(
+    function: &F,
+    key: KeyBuf,
+    tags: Tags,
+    loader: L,
+) -> Result<Cached<Stored<F, K>>, Failure<F, K>> {
+    let cache = cache::<F, K>(function);
+    let found = match cache.hit(&key) {
+        Some(entry) => match failure(&entry) {
+            Some(error) => return Err(error),
+            None => Found { entry, origin: Origin::Memory },
+        },
+        None => Box::pin(miss::<F::Returns, F::Shape, L>(&cache, &key, &tags, true, loader)).await?,
     };
-    pollster::block_on(miss::<F, _, _>(cache, key, lazily, described))
-}
-
-/// Invalidates and loads anew, in a plain `fn`.
-pub fn refresh_blocking<F, L, B>(key: KeyBuf, load: L) -> F::Returns
-where
-    F: Function,
-    L: FnOnce() -> (Tags, B),
-    B: FnOnce() -> F::Returns,
-{
-    let cache = cache::<F>();
-    let _ = cache.invalidate_memory(&key);
-    F::Kind::join(miss_blocking::<F, L, B>(cache, key, load, false).map(Cached::into_inner))
-}
-
-/// What memory holds.
-pub fn peek_blocking<F: Function>(key: &KeyBuf) -> Option<Cached<Stored<F>>> {
-    cache::<F>().peek_memory(key)
-}
-
-/// Puts a value into memory.
-pub fn put_blocking<F: Function>(key: KeyBuf, tags: Tags, value: Stored<F>) -> Invalidation {
-    pollster::block_on(put::<F>(key, tags, value))
-}
-
-/// Invalidates one key of a plain `fn`.
-pub fn invalidate_blocking<F: Function>(key: &KeyBuf) -> Invalidation {
-    cache::<F>().invalidate_memory(key)
-}
-
-/// Invalidates every key of a plain `fn`.
-pub fn clear_blocking<F: Function>() -> Invalidation {
-    cache::<F>().clear_memory()
+    Ok(described::<F, K>(&cache, &found))
 }

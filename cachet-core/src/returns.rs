@@ -1,16 +1,27 @@
-//! How a function's return type splits into what is stored, what is an error, and what callers get.
+//! How a function's return type splits into what is stored and what is not.
 //!
-//! The macro cannot know types, only tokens, and an alias hides a `Result` from it. So the type itself decides: the
-//! probes below hold inherent constants for the types that they know, and method resolution falls back to a trait's
-//! constant for all others.
+//! A function returns `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>`, under these names or an alias: what
+//! counts is the type. The attribute sees only its spelling, so the expansion asks the compiler, in one of two ways:
+//! as a constant ([`__shape!`](crate::__shape)), where inherent constants stand before those of a trait, or as a value
+//! ([`__probe!`](crate::__probe)), where a method is found on the fewest references first. The second also works where
+//! the type mentions generics.
 
 use std::{any::Any, convert::Infallible, marker::PhantomData, sync::Arc};
 
 use serde::Serialize;
 
-use crate::{entry::Cached, validator::Validator};
+use crate::{
+    entry::{AnyValue, Cached},
+    validator::Validator,
+};
 
 /// A value that the tiers can keep.
+#[diagnostic::on_unimplemented(
+    message = "a cached value is given to many callers: its type must be `Clone`, `Send`, `Sync` and `'static`, which \
+               `{Self}` is not",
+    label = "cannot be kept",
+    note = "derive `Clone` for it, or return it in an `Arc`"
+)]
 pub trait Value: Clone + Send + Sync + 'static {}
 
 impl<T: Clone + Send + Sync + 'static> Value for T {}
@@ -24,15 +35,18 @@ pub const RESULT: u8 = 2;
 /// `Result<Option<T>, E>`.
 pub const RESULT_OPTION: u8 = 3;
 
-/// A return type's kind, one of the four constants.
-pub struct Kind<const KIND: u8>;
+/// A return type's shape, one of the four constants.
+#[derive(Clone, Copy)]
+pub struct Shape<const SHAPE: u8>;
 
-/// How a return type `R` of some kind splits.
-pub trait Returns<R> {
+/// How a return type `R` of some shape splits.
+pub trait Splits<R> {
     /// What is stored.
     type Stored: Value;
-    /// What is not: the loader's error.
-    type Failure;
+    /// What is inside, where that is an `Option`; else the same.
+    type Value;
+    /// What is not, unless `error_ttl` says so: the loader's error.
+    type Failure: 'static;
     /// What `fetch` gives.
     type Fetched;
 
@@ -44,11 +58,16 @@ pub trait Returns<R> {
     /// The same with ages.
     fn fetched(outcome: Result<Cached<Self::Stored>, Self::Failure>) -> Self::Fetched;
     /// Whether the value says that there is none, so that only `negative_ttl` keeps it.
-    fn is_negative(stored: &Self::Stored) -> bool;
+    fn is_negative(stored: &Self::Stored) -> bool {
+        Self::value(stored).is_none()
+    }
+    /// The value, if there is one.
+    fn value(stored: &Self::Stored) -> Option<&Self::Value>;
 }
 
-impl<T: Value> Returns<T> for Kind<PLAIN> {
+impl<T: Value> Splits<T> for Shape<PLAIN> {
     type Stored = T;
+    type Value = T;
     type Failure = Infallible;
     type Fetched = Cached<T>;
 
@@ -70,13 +89,14 @@ impl<T: Value> Returns<T> for Kind<PLAIN> {
         }
     }
 
-    fn is_negative(_: &T) -> bool {
-        false
+    fn value(stored: &T) -> Option<&T> {
+        Some(stored)
     }
 }
 
-impl<T: Value> Returns<Option<T>> for Kind<OPTION> {
+impl<T: Value> Splits<Option<T>> for Shape<OPTION> {
     type Stored = Option<T>;
+    type Value = T;
     type Failure = Infallible;
     type Fetched = Option<Cached<T>>;
 
@@ -98,13 +118,14 @@ impl<T: Value> Returns<Option<T>> for Kind<OPTION> {
         }
     }
 
-    fn is_negative(stored: &Option<T>) -> bool {
-        stored.is_none()
+    fn value(stored: &Option<T>) -> Option<&T> {
+        stored.as_ref()
     }
 }
 
-impl<T: Value, E> Returns<Result<T, E>> for Kind<RESULT> {
+impl<T: Value, E: 'static> Splits<Result<T, E>> for Shape<RESULT> {
     type Stored = T;
+    type Value = T;
     type Failure = E;
     type Fetched = Result<Cached<T>, E>;
 
@@ -122,13 +143,14 @@ impl<T: Value, E> Returns<Result<T, E>> for Kind<RESULT> {
         outcome
     }
 
-    fn is_negative(_: &T) -> bool {
-        false
+    fn value(stored: &T) -> Option<&T> {
+        Some(stored)
     }
 }
 
-impl<T: Value, E> Returns<Result<Option<T>, E>> for Kind<RESULT_OPTION> {
+impl<T: Value, E: 'static> Splits<Result<Option<T>, E>> for Shape<RESULT_OPTION> {
     type Stored = Option<T>;
+    type Value = T;
     type Failure = E;
     type Fetched = Result<Option<Cached<T>>, E>;
 
@@ -146,8 +168,8 @@ impl<T: Value, E> Returns<Result<Option<T>, E>> for Kind<RESULT_OPTION> {
         outcome.map(Cached::transpose)
     }
 
-    fn is_negative(stored: &Option<T>) -> bool {
-        stored.is_none()
+    fn value(stored: &Option<T>) -> Option<&T> {
+        stored.as_ref()
     }
 }
 
@@ -158,11 +180,6 @@ pub struct IsResult<R>(PhantomData<R>);
 /// Asks whether `R` is a `Result` over an `Option`.
 pub struct IsResultOption<R>(PhantomData<R>);
 
-/// Asks whether `R` can be kept.
-pub struct IsValue<R>(PhantomData<R>);
-/// Asks whether `R` is a `Result` over what can be kept.
-pub struct IsResultValue<R>(PhantomData<R>);
-
 /// The answer of a probe that does not know the type.
 pub trait Otherwise {
     /// It is not.
@@ -172,18 +189,6 @@ pub trait Otherwise {
 impl<R> Otherwise for IsOption<R> {}
 impl<R> Otherwise for IsResult<R> {}
 impl<R> Otherwise for IsResultOption<R> {}
-impl<R> Otherwise for IsValue<R> {}
-impl<R> Otherwise for IsResultValue<R> {}
-
-impl<T: Value> IsValue<T> {
-    /// It can.
-    pub const ANSWER: bool = true;
-}
-
-impl<T: Value, E> IsResultValue<Result<T, E>> {
-    /// It is.
-    pub const ANSWER: bool = true;
-}
 
 impl<T> IsOption<Option<T>> {
     /// It is.
@@ -200,13 +205,8 @@ impl<T, E> IsResultOption<Result<Option<T>, E>> {
     pub const ANSWER: bool = true;
 }
 
-/// Whether a type of this kind can be kept, from the probes' answers.
-pub const fn is_kept(kind: u8, value: bool, result_value: bool) -> bool {
-    if kind == RESULT || kind == RESULT_OPTION { result_value } else { value }
-}
-
-/// The kind, from the probes' answers.
-pub const fn kind(option: bool, result: bool, result_option: bool) -> u8 {
+/// The shape, from the probes' answers.
+pub const fn shape(option: bool, result: bool, result_option: bool) -> u8 {
     match (option, result, result_option) {
         (true, _, _) => OPTION,
         (_, _, true) => RESULT_OPTION,
@@ -215,125 +215,206 @@ pub const fn kind(option: bool, result: bool, result_option: bool) -> u8 {
     }
 }
 
-/// The kind of a return type.
+/// The shape of a return type without generics, as a constant.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __kind {
+macro_rules! __shape {
     ($returned:ty) => {{
         #[allow(unused_imports)]
         use $crate::__private::Otherwise as _;
-        let kind = $crate::__private::kind(
+        $crate::__private::shape(
             $crate::__private::IsOption::<$returned>::ANSWER,
             $crate::__private::IsResult::<$returned>::ANSWER,
             $crate::__private::IsResultOption::<$returned>::ANSWER,
-        );
-        let value = $crate::__private::IsValue::<$returned>::ANSWER;
-        let result_value = $crate::__private::IsResultValue::<$returned>::ANSWER;
-        ::core::assert!(
-            $crate::__private::is_kept(kind, value, result_value),
-            "a cached value is given to many callers: its type must be `Clone`, `Send`, `Sync` and `'static`; derive \
-             `Clone` for it, or return it in an `Arc`"
-        );
-        kind
+        )
     }};
 }
 
-/// An error on its way to the followers of a flight.
-pub(crate) type SharedError = Arc<dyn Any + Send + Sync>;
+/// Asks a return type for its shape, its error's sharing and its value's validator, by method calls.
+pub struct Probe<R>(PhantomData<R>);
 
-/// Whether a load's error can be given to everyone who waited for it.
-///
-/// An error that can be cloned is shared; where it cannot, each waiting caller loads in turn.
-pub struct ErrorSharing<E> {
-    share: Option<fn(&E) -> SharedError>,
-    take: fn(&SharedError) -> Option<E>,
-    only: fn(&E) -> bool,
-}
-
-impl<E> ErrorSharing<E> {
-    /// No error is shared.
-    pub const fn none() -> Self {
-        Self { share: None, take: |_| None, only: |_| false }
-    }
-
-    pub(crate) fn share(&self, error: &E) -> Option<SharedError> {
-        self.share.filter(|_| (self.only)(error)).map(|share| share(error))
-    }
-
-    pub(crate) fn take(&self, shared: &SharedError) -> Option<E> {
-        (self.take)(shared)
+impl<R> Probe<R> {
+    /// A probe of `R`.
+    #[expect(clippy::new_without_default, reason = "the macro names it")]
+    pub const fn new() -> Self {
+        Self(PhantomData)
     }
 }
 
-impl<E: Clone + Send + Sync + 'static> ErrorSharing<E> {
-    /// Every error is shared.
-    pub const fn cloned() -> Self {
-        Self::only(|_| true)
+/// A probe's answer: what the expansion could not know of the return type.
+pub struct Probed<S> {
+    /// How it splits.
+    pub shape: S,
+    /// How its error is shared, if it can be.
+    pub share: Option<Share>,
+    /// How its value is validated, if it can be.
+    pub validate: Option<Validate>,
+}
+
+/// `Result<Option<T>, E>`.
+pub trait ProbeResultOption {
+    /// Its shape.
+    fn shape(&self) -> Shape<RESULT_OPTION> {
+        Shape
     }
+}
 
-    /// The errors that pass are shared.
-    pub const fn only(passes: fn(&E) -> bool) -> Self {
-        Self {
-            share: Some(|error| Arc::new(error.clone())),
-            take: |shared| shared.downcast_ref::<E>().cloned(),
-            only: passes,
-        }
+impl<T, E> ProbeResultOption for &&&Probe<Result<Option<T>, E>> {}
+
+/// `Result<T, E>`.
+pub trait ProbeResult {
+    /// Its shape.
+    fn shape(&self) -> Shape<RESULT> {
+        Shape
     }
 }
 
-/// Asks whether errors of type `E` can be shared.
-pub struct ErrorProbe<E>(PhantomData<E>);
+impl<T, E> ProbeResult for &&Probe<Result<T, E>> {}
 
-/// The answer for errors that cannot be cloned or sent.
-pub trait NotShared<E> {
-    /// They cannot.
-    const SHARING: ErrorSharing<E> = ErrorSharing::none();
+/// `Option<T>`.
+pub trait ProbeOption {
+    /// Its shape.
+    fn shape(&self) -> Shape<OPTION> {
+        Shape
+    }
 }
 
-impl<E> NotShared<E> for ErrorProbe<E> {}
+impl<T> ProbeOption for &Probe<Option<T>> {}
 
-impl<E: Clone + Send + Sync + 'static> ErrorProbe<E> {
-    /// They can.
-    pub const SHARING: ErrorSharing<E> = ErrorSharing::cloned();
+/// Any `T`.
+pub trait ProbePlain {
+    /// Its shape.
+    fn shape(&self) -> Shape<PLAIN> {
+        Shape
+    }
 }
 
-/// Whether errors of a type can be shared.
+impl<R> ProbePlain for Probe<R> {}
+
+/// An error that can be cloned.
+pub trait ProbeShared {
+    /// How it is shared.
+    fn share(&self) -> Option<Share>;
+}
+
+impl<T, E: Clone + Send + Sync + 'static> ProbeShared for &Probe<Result<T, E>> {
+    fn share(&self) -> Option<Share> {
+        Some(SharedError::share::<E>)
+    }
+}
+
+/// No error, or one that cannot be cloned or sent.
+pub trait ProbeUnshared {
+    /// It is not shared.
+    fn share(&self) -> Option<Share> {
+        None
+    }
+}
+
+impl<R> ProbeUnshared for Probe<R> {}
+
+/// A `Result` over what serde can write.
+pub trait ProbeValidatedResult {
+    /// How its value is validated.
+    fn validate(&self) -> Option<Validate>;
+}
+
+impl<T: Serialize + 'static, E> ProbeValidatedResult for &&Probe<Result<T, E>> {
+    fn validate(&self) -> Option<Validate> {
+        Some(validate::<T>)
+    }
+}
+
+/// What serde can write.
+pub trait ProbeValidated {
+    /// How it is validated.
+    fn validate(&self) -> Option<Validate>;
+}
+
+impl<T: Serialize + 'static> ProbeValidated for &Probe<T> {
+    fn validate(&self) -> Option<Validate> {
+        Some(validate::<T>)
+    }
+}
+
+/// What serde cannot write.
+pub trait ProbeUnvalidated {
+    /// It has no validator.
+    fn validate(&self) -> Option<Validate> {
+        None
+    }
+}
+
+impl<R> ProbeUnvalidated for Probe<R> {}
+
+/// What there is to know of a return type, generics or not.
 #[doc(hidden)]
 #[macro_export]
-macro_rules! __errors {
-    ($error:ty) => {{
+macro_rules! __probe {
+    ($returned:ty) => {{
         #[allow(unused_imports)]
-        use $crate::__private::NotShared as _;
-        $crate::__private::ErrorProbe::<$error>::SHARING
+        use $crate::__private::{
+            ProbeOption as _, ProbePlain as _, ProbeResult as _, ProbeResultOption as _, ProbeShared as _,
+            ProbeUnshared as _, ProbeUnvalidated as _, ProbeValidated as _, ProbeValidatedResult as _,
+        };
+        let probe = $crate::__private::Probe::<$returned>::new();
+        $crate::__private::Probed {
+            shape: (&&&&probe).shape(),
+            share: (&&probe).share(),
+            validate: (&&&probe).validate(),
+        }
     }};
 }
 
 /// Computes the validator of a stored value.
-pub type Validate<S> = fn(&S) -> Option<Validator>;
+pub type Validate = fn(&AnyValue) -> Option<Validator>;
 
-/// Asks whether values of type `S` have a validator.
-pub struct ValidatorProbe<S>(PhantomData<S>);
-
-/// The answer for values that do not implement `Serialize`.
-pub trait NotValidated<S> {
-    /// They have none.
-    const VALIDATE: Option<Validate<S>> = None;
+fn validate<T: Serialize + 'static>(value: &AnyValue) -> Option<Validator> {
+    Validator::of(value.downcast_ref::<T>()?)
 }
 
-impl<S> NotValidated<S> for ValidatorProbe<S> {}
+/// Makes an error one that can be handed out many times; `None` for one that is its own caller's.
+pub type Share = fn(&dyn Any) -> Option<SharedError>;
 
-impl<S: Serialize> ValidatorProbe<S> {
-    /// Their content hash.
-    pub const VALIDATE: Option<Validate<S>> = Some(Validator::of::<S>);
+/// An error on its way to the followers of a flight, or kept for `error_ttl`.
+#[derive(Clone)]
+pub struct SharedError(Arc<dyn Copied>);
+
+impl SharedError {
+    /// Shares an error of type `E`.
+    pub fn share<E: Clone + Send + Sync + 'static>(error: &dyn Any) -> Option<Self> {
+        error.downcast_ref::<E>().map(|error| Self::new(error.clone()))
+    }
+
+    pub(crate) fn new<E: Clone + Send + Sync + 'static>(error: E) -> Self {
+        Self(Arc::new(Holding(error)))
+    }
+
+    /// A copy of the error, if it is of type `E`.
+    pub(crate) fn take<E: 'static>(&self) -> Option<E> {
+        self.0.copied().downcast().ok().map(|error| *error)
+    }
+
+    pub(crate) fn as_any(&self) -> &AnyValue {
+        self.0.as_any()
+    }
 }
 
-/// How values of a type are validated.
-#[doc(hidden)]
-#[macro_export]
-macro_rules! __validator {
-    ($stored:ty) => {{
-        #[allow(unused_imports)]
-        use $crate::__private::NotValidated as _;
-        $crate::__private::ValidatorProbe::<$stored>::VALIDATE
-    }};
+/// An error of some type that can be cloned.
+trait Copied: Send + Sync {
+    fn copied(&self) -> Box<dyn Any>;
+    fn as_any(&self) -> &AnyValue;
+}
+
+/// An error as such: a blanket implementation would hold for an `Arc` of one as well.
+struct Holding<E>(E);
+
+impl<E: Clone + Send + Sync + 'static> Copied for Holding<E> {
+    fn copied(&self) -> Box<dyn Any> {
+        Box::new(self.0.clone())
+    }
+
+    fn as_any(&self) -> &AnyValue {
+        &self.0
+    }
 }

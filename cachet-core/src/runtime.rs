@@ -1,7 +1,7 @@
 //! `Cachet`: the configuration that cached functions run with, and where they find it.
 
 use std::{
-    any::Any,
+    any::TypeId,
     collections::HashMap,
     env, fmt,
     future::Future,
@@ -16,7 +16,7 @@ use tokio::{runtime::Runtime, task_local};
 
 use crate::{
     cache::Cache, clock::Clock, error::Error, events::Stats, invalidate::Invalidation, memory::Engine, names,
-    redis::RedisTier, returns::Value, shared::Shared, tags::TagBoard, tier::Tier,
+    redis::RedisTier, shared::Shared, tags::TagBoard, tier::Tier,
 };
 
 /// The runtime of every call that is in no scope.
@@ -49,10 +49,13 @@ pub struct Cachet(Arc<Inner>);
 
 struct Inner {
     surroundings: Surroundings,
-    caches: Mutex<HashMap<usize, Arc<dyn AnyCache>>>,
+    caches: Mutex<HashMap<CacheId, Arc<Cache>>>,
     /// Keeps the thread alive that talks to the shared tier.
     background: Option<Runtime>,
 }
+
+/// The address of a function's static, and which of its instances it is.
+type CacheId = (usize, TypeId);
 
 /// What the caches of one runtime share.
 pub(crate) struct Surroundings {
@@ -61,27 +64,6 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     pub(crate) tags: Arc<TagBoard>,
     pub(crate) shared: Option<Shared>,
-}
-
-/// A function's cache, whatever its values are.
-trait AnyCache: Any + Send + Sync {
-    fn name(&self) -> &'static str;
-    fn stats(&self) -> Stats;
-    fn drop_all_local(&self);
-}
-
-impl<S: Value> AnyCache for Cache<S> {
-    fn name(&self) -> &'static str {
-        self.name()
-    }
-
-    fn stats(&self) -> Stats {
-        self.stats()
-    }
-
-    fn drop_all_local(&self) {
-        self.drop_all_local();
-    }
 }
 
 impl Cachet {
@@ -176,15 +158,8 @@ impl Cachet {
     }
 
     /// The cache of one function, made at its first call in this runtime.
-    pub(crate) fn cache<S: Value>(
-        &self,
-        function: usize,
-        make: impl FnOnce(&Surroundings) -> Cache<S>,
-    ) -> Arc<Cache<S>> {
-        let mut caches = self.caches();
-        let cache = caches.entry(function).or_insert_with(|| Arc::new(make(&self.0.surroundings)));
-        let cache: Arc<dyn Any + Send + Sync> = Arc::clone(cache) as _;
-        cache.downcast().expect("a function's address stands for one type of value")
+    pub(crate) fn cache(&self, id: CacheId, make: impl FnOnce(&Surroundings) -> Cache) -> Arc<Cache> {
+        Arc::clone(self.caches().entry(id).or_insert_with(|| Arc::new(make(&self.0.surroundings))))
     }
 
     fn drop_all_local(&self) {
@@ -193,7 +168,7 @@ impl Cachet {
         }
     }
 
-    fn caches(&self) -> MutexGuard<'_, HashMap<usize, Arc<dyn AnyCache>>> {
+    fn caches(&self) -> MutexGuard<'_, HashMap<CacheId, Arc<Cache>>> {
         self.0.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -15,7 +15,7 @@ use std::{
 const SWEEP_FROM: usize = 1024;
 
 /// A tag's counter and the count that was seen.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TagSeen {
     counter: Arc<AtomicU64>,
     seen: u64,
@@ -34,6 +34,8 @@ pub(crate) struct TagBoard(Mutex<Counters>);
 #[derive(Debug, Default)]
 struct Counters {
     by_tag: HashMap<String, Arc<AtomicU64>>,
+    /// How often any tag was invalidated.
+    invalidations: u64,
     sweep_at: usize,
 }
 
@@ -51,10 +53,43 @@ impl TagBoard {
 
     /// Makes every entry and load that saw the tag before now dead.
     pub(crate) fn invalidate(&self, tag: &str) {
-        let counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        counters.invalidations += 1;
         if let Some(counter) = counters.by_tag.get(tag) {
             counter.fetch_add(1, Ordering::AcqRel);
         }
+    }
+}
+
+/// How often any tag had been invalidated when a load began.
+///
+/// A tag that follows from the value is known only after the load. Whoever invalidates it meanwhile finds no load that
+/// mentions it, so for such loads every invalidated tag may have been theirs.
+#[derive(Debug)]
+pub(crate) struct AnyTag {
+    board: Arc<TagBoard>,
+    invalidations: u64,
+}
+
+impl AnyTag {
+    pub(crate) fn observe(board: &Arc<TagBoard>) -> Self {
+        let invalidations = board.0.lock().unwrap_or_else(PoisonError::into_inner).invalidations;
+        Self { board: Arc::clone(board), invalidations }
+    }
+
+    pub(crate) fn is_current(&self) -> bool {
+        self.board.0.lock().unwrap_or_else(PoisonError::into_inner).invalidations == self.invalidations
+    }
+
+    /// The tags that were seen before the load and those that follow from its value; `None` if one of the latter may
+    /// have been invalidated since.
+    pub(crate) fn and(&self, seen: Option<&[TagSeen]>, more: &[String]) -> Option<Arc<[TagSeen]>> {
+        let mut counters = self.board.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if counters.invalidations != self.invalidations {
+            return None;
+        }
+        let seen = seen.unwrap_or_default().iter().cloned();
+        Some(seen.chain(more.iter().map(|tag| counters.observe(tag))).collect())
     }
 }
 

@@ -1,0 +1,377 @@
+//! The controls: what callers do with a function's cache beside calling the function.
+
+use std::{future::Future, marker::PhantomData};
+
+use crate::{
+    arguments::Arguments,
+    call::Current,
+    entry::{Cached, Origin},
+    erased::erase,
+    events::Stats,
+    invalidate::Invalidation,
+    key::KeyBuf,
+    cache::Tags,
+    private::{Failure, Fetched, Function, Load, Stored, cache, fetch_with},
+    returns::Splits,
+    target::Target,
+    warm::{Warmed, Warming, warm_all},
+};
+
+/// The controls of an async function: the type beside it that bears its name.
+///
+/// `K` are the arguments of its key, `A` all of its arguments.
+///
+/// ```
+/// use cachet_core::cached;
+///
+/// #[cached(ttl = "5m")]
+/// async fn square(n: u64) -> u64 {
+///     n * n
+/// }
+///
+/// # pollster::block_on(async {
+/// assert_eq!(square::peek(4).await.map(|cached| *cached), None);
+/// square::put(4, 16).await;
+/// assert_eq!(square(4).await, 16);
+/// assert!(square::invalidate(4).await.is_done());
+/// assert_eq!(*square::fetch(4).await, 16);
+/// assert_eq!(square::stats().loads, 1);
+/// # });
+/// ```
+pub struct Controls<F, K, A>(PhantomData<fn() -> (F, K, A)>);
+
+/// The controls of a plain function, which wait for nothing.
+pub struct PlainControls<F, K, A>(PhantomData<fn() -> (F, K, A)>);
+
+/// The controls of an async method, as `Self::method_cache()` gives them.
+pub struct MethodControls<F, K, A>(F, PhantomData<fn() -> (K, A)>);
+
+/// The controls of a plain method.
+pub struct PlainMethodControls<F, K, A>(F, PhantomData<fn() -> (K, A)>);
+
+impl<F: Function<K>, K: Arguments, A> MethodControls<F, K, A> {
+    #[doc(hidden)]
+    pub fn new(function: F) -> Self {
+        Self(function, PhantomData)
+    }
+
+    #[doc(hidden)]
+    pub fn function(self) -> F {
+        self.0
+    }
+}
+
+impl<F: Function<K>, K: Arguments, A> PlainMethodControls<F, K, A> {
+    #[doc(hidden)]
+    pub fn new(function: F) -> Self {
+        Self(function, PhantomData)
+    }
+
+    #[doc(hidden)]
+    pub fn function(self) -> F {
+        self.0
+    }
+}
+
+/// One call's cache and key.
+fn keyed<F: Function<K>, K: Arguments>(function: &F, args: &K) -> (Current, KeyBuf) {
+    (cache::<F, K>(function), function.key(args.refs()))
+}
+
+fn tagged<F: Function<K>, K: Arguments>(function: &F, args: &K) -> (Current, KeyBuf, Tags) {
+    let (cache, key) = keyed(function, args);
+    (cache, key, function.tags(args.refs()))
+}
+
+fn invalidate<F: Function<K>, K: Arguments>(
+    function: &F,
+    args: &K,
+) -> impl Future<Output = Invalidation> + use<F, K> {
+    let (cache, key) = keyed(function, args);
+    async move { cache.invalidate(&key).await }
+}
+
+fn invalidate_plain<F: Function<K>, K: Arguments>(function: &F, args: &K) -> Invalidation {
+    let (cache, key) = keyed(function, args);
+    cache.invalidate_memory(&key)
+}
+
+fn peek<F: Function<K>, K: Arguments>(
+    function: &F,
+    args: &K,
+) -> impl Future<Output = Option<Cached<Stored<F, K>>>> + use<F, K> {
+    let (cache, key, tags) = tagged(function, args);
+    async move {
+        let found = cache.peek(&key, &tags).await?;
+        cache.validate(&found.entry);
+        found.entry.cached(cache.now(), found.origin)
+    }
+}
+
+fn peek_plain<F: Function<K>, K: Arguments>(function: &F, args: &K) -> Option<Cached<Stored<F, K>>> {
+    let (cache, key) = keyed(function, args);
+    let found = cache.peek_memory(&key)?;
+    cache.validate(&found.entry);
+    found.entry.cached(cache.now(), found.origin)
+}
+
+fn put<F: Function<K>, K: Arguments>(
+    function: &F,
+    args: &K,
+    value: Stored<F, K>,
+) -> impl Future<Output = Invalidation> + use<F, K> {
+    let (cache, key, tags) = tagged(function, args);
+    async move { cache.put(&key, &tags, erase(value)).await }
+}
+
+fn put_plain<F: Function<K>, K: Arguments>(function: &F, args: &K, value: Stored<F, K>) -> Invalidation {
+    pollster::block_on(put(function, args, value))
+}
+
+fn target<F: Function<K>, K: Arguments>(function: &F, args: &K) -> Target<F::Returns, F::Shape> {
+    let (cache, key, tags) = tagged(function, args);
+    Target::new(&cache, key, tags)
+}
+
+fn clear<F: Function<K>, K: Arguments>(function: &F) -> impl Future<Output = Invalidation> + use<F, K> {
+    let cache = cache::<F, K>(function);
+    async move { cache.clear().await }
+}
+
+fn clear_plain<F: Function<K>, K: Arguments>(function: &F) -> Invalidation {
+    cache::<F, K>(function).clear_memory()
+}
+
+fn stats<F: Function<K>, K: Arguments>(function: &F) -> Stats {
+    cache::<F, K>(function).stats()
+}
+
+async fn load<F: Load<K, A>, K: Arguments, A>(
+    function: &F,
+    args: A,
+    refreshed: bool,
+) -> Result<Cached<Stored<F, K>>, Failure<F, K>> {
+    let (key, tags) = {
+        let keyed = function.keyed(&args);
+        (function.key(keyed), function.tags(keyed))
+    };
+    if refreshed {
+        // Queued or done, this node loads anew.
+        let _ = cache::<F, K>(function).invalidate(&key).await;
+    }
+    fetch_with::<F, K, _>(function, key, tags, function.load(args)).await
+}
+
+async fn fetch<F: Load<K, A>, K: Arguments, A>(function: F, args: A) -> Fetched<F, K> {
+    F::Shape::fetched(load(&function, args, false).await)
+}
+
+async fn refresh<F: Load<K, A>, K: Arguments, A>(function: F, args: A) -> F::Returns {
+    F::Shape::join(load(&function, args, true).await.map(Cached::into_inner))
+}
+
+/// Whether memory or the shared tier had the value, or `None` for a failed load.
+pub(crate) async fn warm_one<F: Load<K, A>, K: Arguments, A>(function: &F, args: A) -> Option<Origin> {
+    load(function, args, false).await.ok().map(|cached| cached.origin())
+}
+
+/// The controls whose arguments are the key's, for one number of arguments.
+macro_rules! by_key {
+    ([$($this:tt)*] $function:expr; $($name:ident)*) => {
+        /// Invalidates the entry of these arguments in every tier.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn invalidate($($this)* $($name: $name),*) -> impl Future<Output = Invalidation> + use<$($name,)* F, A> {
+            invalidate::<F, ($($name,)*)>(&$function, &($($name,)*))
+        }
+
+        /// The entry of these arguments, if a tier holds it fresh; nothing is loaded.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn peek($($this)* $($name: $name),*)
+            -> impl Future<Output = Option<Cached<Stored<F, ($($name,)*)>>>> + use<$($name,)* F, A>
+        where
+            F: Load<($($name,)*), A>,
+        {
+            peek::<F, ($($name,)*)>(&$function, &($($name,)*))
+        }
+
+        /// Puts a value into the tiers, as if these arguments had just been loaded.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn put($($this)* $($name: $name,)* value: Stored<F, ($($name,)*)>)
+            -> impl Future<Output = Invalidation> + use<$($name,)* F, A>
+        where
+            F: Load<($($name,)*), A>,
+        {
+            put::<F, ($($name,)*)>(&$function, &($($name,)*), value)
+        }
+
+        /// Invalidates every entry of the function in every tier.
+        pub fn clear($($this)*) -> impl Future<Output = Invalidation> + use<$($name,)* F, A> {
+            clear::<F, ($($name,)*)>(&$function)
+        }
+
+        /// The function's counters.
+        #[must_use]
+        pub fn stats($($this)*) -> Stats {
+            stats::<F, ($($name,)*)>(&$function)
+        }
+
+        #[doc(hidden)]
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn target($($this)* $($name: $name),*)
+            -> Target<<F as Function<($($name,)*)>>::Returns, <F as Function<($($name,)*)>>::Shape>
+        {
+            target::<F, ($($name,)*)>(&$function, &($($name,)*))
+        }
+    };
+}
+
+macro_rules! by_key_plain {
+    ([$($this:tt)*] $function:expr; $($name:ident)*) => {
+        /// Invalidates the entry of these arguments.
+        #[allow(non_snake_case, clippy::too_many_arguments, clippy::must_use_candidate)]
+        pub fn invalidate($($this)* $($name: $name),*) -> Invalidation {
+            invalidate_plain::<F, ($($name,)*)>(&$function, &($($name,)*))
+        }
+
+        /// The entry of these arguments, if memory holds it fresh; nothing is loaded.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        #[must_use]
+        pub fn peek($($this)* $($name: $name),*) -> Option<Cached<Stored<F, ($($name,)*)>>> {
+            peek_plain::<F, ($($name,)*)>(&$function, &($($name,)*))
+        }
+
+        /// Puts a value into memory, as if these arguments had just been loaded.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn put($($this)* $($name: $name,)* value: Stored<F, ($($name,)*)>) -> Invalidation {
+            put_plain::<F, ($($name,)*)>(&$function, &($($name,)*), value)
+        }
+
+        /// Invalidates every entry of the function.
+        pub fn clear($($this)*) -> Invalidation {
+            clear_plain::<F, ($($name,)*)>(&$function)
+        }
+
+        /// The function's counters.
+        #[must_use]
+        pub fn stats($($this)*) -> Stats {
+            stats::<F, ($($name,)*)>(&$function)
+        }
+
+        #[doc(hidden)]
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn target($($this)* $($name: $name),*)
+            -> Target<<F as Function<($($name,)*)>>::Returns, <F as Function<($($name,)*)>>::Shape>
+        {
+            target::<F, ($($name,)*)>(&$function, &($($name,)*))
+        }
+    };
+}
+
+/// The controls that may load, so that their arguments are the function's.
+macro_rules! by_call {
+    ([$($this:tt)*] $function:expr; $($name:ident)*) => {
+        /// Calls the function, and gives the value with its age, lifetime and validator.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn fetch($($this)* $($name: $name),*) -> impl Future<Output = Fetched<F, K>> + use<$($name,)* F, K> {
+            fetch::<F, K, ($($name,)*)>($function, ($($name,)*))
+        }
+
+        /// Invalidates the entry of these arguments and loads it anew.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn refresh($($this)* $($name: $name),*) -> impl Future<Output = F::Returns> + use<$($name,)* F, K> {
+            refresh::<F, K, ($($name,)*)>($function, ($($name,)*))
+        }
+    };
+}
+
+macro_rules! by_call_plain {
+    ([$($this:tt)*] $function:expr; $($name:ident)*) => {
+        /// Calls the function, and gives the value with its age, lifetime and validator.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn fetch($($this)* $($name: $name),*) -> Fetched<F, K> {
+            pollster::block_on(fetch::<F, K, ($($name,)*)>($function, ($($name,)*)))
+        }
+
+        /// Invalidates the entry of these arguments and loads it anew.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        pub fn refresh($($this)* $($name: $name),*) -> F::Returns {
+            pollster::block_on(refresh::<F, K, ($($name,)*)>($function, ($($name,)*)))
+        }
+    };
+}
+
+/// Loading many entries beforehand; an item is the argument itself where there is one, else a tuple.
+macro_rules! warming {
+    ([$($this:tt)*] $function:expr; $item:ty, $args:ty, $into:expr; $($name:ident)*) => {
+        /// Loads the entries of many arguments, those that are missing, sixteen at a time.
+        ///
+        /// An item is the function's argument where it has one, else a tuple of them. A load that fails is counted,
+        /// and the others go on. Dropping the future stops the loads under way.
+        pub fn warm<I: IntoIterator<Item = $item>>($($this)* items: I)
+            -> impl Future<Output = Warmed> + use<I, $($name,)* F, K>
+        {
+            warm_all::<F, K, $args, _>($function, items.into_iter().map($into), Warming::default())
+        }
+
+        /// The same with a bound and a progress callback of one's own.
+        pub fn warm_with<I: IntoIterator<Item = $item>>($($this)* items: I, warming: Warming)
+            -> impl Future<Output = Warmed> + use<I, $($name,)* F, K>
+        {
+            warm_all::<F, K, $args, _>($function, items.into_iter().map($into), warming)
+        }
+    };
+}
+
+macro_rules! controls {
+    ($(($($name:ident)*) [$item:ty, $into:expr];)*) => {$(
+        impl<$($name,)* A, F: Function<($($name,)*)> + Default> Controls<F, ($($name,)*), A> {
+            by_key!([] F::default(); $($name)*);
+        }
+
+        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)> + Default> Controls<F, K, ($($name,)*)> {
+            by_call!([] F::default(); $($name)*);
+            warming!([] F::default(); $item, ($($name,)*), $into; $($name)*);
+        }
+
+        impl<$($name,)* A, F: Function<($($name,)*)> + Default> PlainControls<F, ($($name,)*), A> {
+            by_key_plain!([] F::default(); $($name)*);
+        }
+
+        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)> + Default> PlainControls<F, K, ($($name,)*)> {
+            by_call_plain!([] F::default(); $($name)*);
+        }
+
+        impl<$($name,)* A, F: Function<($($name,)*)>> MethodControls<F, ($($name,)*), A> {
+            by_key!([self,] self.0; $($name)*);
+        }
+
+        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)>> MethodControls<F, K, ($($name,)*)> {
+            by_call!([self,] self.0; $($name)*);
+            warming!([self,] self.0; $item, ($($name,)*), $into; $($name)*);
+        }
+
+        impl<$($name,)* A, F: Function<($($name,)*)>> PlainMethodControls<F, ($($name,)*), A> {
+            by_key_plain!([self,] self.0; $($name)*);
+        }
+
+        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)>> PlainMethodControls<F, K, ($($name,)*)> {
+            by_call_plain!([self,] self.0; $($name)*);
+        }
+    )*};
+}
+
+controls! {
+    () [(), |()| ()];
+    (T1) [T1, |T1| (T1,)];
+    (T1 T2) [(T1, T2), |args| args];
+    (T1 T2 T3) [(T1, T2, T3), |args| args];
+    (T1 T2 T3 T4) [(T1, T2, T3, T4), |args| args];
+    (T1 T2 T3 T4 T5) [(T1, T2, T3, T4, T5), |args| args];
+    (T1 T2 T3 T4 T5 T6) [(T1, T2, T3, T4, T5, T6), |args| args];
+    (T1 T2 T3 T4 T5 T6 T7) [(T1, T2, T3, T4, T5, T6, T7), |args| args];
+    (T1 T2 T3 T4 T5 T6 T7 T8) [(T1, T2, T3, T4, T5, T6, T7, T8), |args| args];
+    (T1 T2 T3 T4 T5 T6 T7 T8 T9) [(T1, T2, T3, T4, T5, T6, T7, T8, T9), |args| args];
+    (T1 T2 T3 T4 T5 T6 T7 T8 T9 T10) [(T1, T2, T3, T4, T5, T6, T7, T8, T9, T10), |args| args];
+    (T1 T2 T3 T4 T5 T6 T7 T8 T9 T10 T11) [(T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11), |args| args];
+    (T1 T2 T3 T4 T5 T6 T7 T8 T9 T10 T11 T12) [(T1, T2, T3, T4, T5, T6, T7, T8, T9, T10, T11, T12), |args| args];
+}

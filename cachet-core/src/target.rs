@@ -1,0 +1,28 @@
+//! One entry of one function, as a writer names it.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use crate::{
+    cache::{Cache, Tags},
+    key::KeyBuf,
+};
+
+/// The entry that a call with some arguments would be answered from. `R` is what the function returns, `S` how it
+/// splits.
+pub struct Target<R, S> {
+    pub(crate) entry: Addressed,
+    of: PhantomData<fn() -> (R, S)>,
+}
+
+/// The same whatever the types are.
+pub(crate) struct Addressed {
+    pub(crate) cache: Arc<Cache>,
+    pub(crate) key: KeyBuf,
+    pub(crate) tags: Tags,
+}
+
+impl<R, S> Target<R, S> {
+    pub(crate) fn new(cache: &Arc<Cache>, key: KeyBuf, tags: Tags) -> Self {
+        Self { entry: Addressed { cache: Arc::clone(cache), key, tags }, of: PhantomData }
+    }
+}
