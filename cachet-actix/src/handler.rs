@@ -1,6 +1,7 @@
 //! What `#[cached(http = "…")]` on a handler expands into.
 
 use std::{
+    any::Any,
     cell::Cell,
     convert::Infallible,
     future::{Future, Ready, ready},
@@ -17,7 +18,7 @@ use actix_web::{
     },
 };
 use cachet_core::{
-    __private::{ErrorSharing, Function, KeyBuf, Kind, RESULT, Tags, fetch},
+    __private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response},
     Cached,
 };
 
@@ -104,32 +105,40 @@ pub enum Unstored {
     Own,
 }
 
-/// Which answers the followers of a flight are given though they are not kept.
-pub const SHARED_ERRORS: ErrorSharing<Unstored> =
-    ErrorSharing::only(|unstored| matches!(unstored, Unstored::Shared(_)));
+/// What the runtime is told of a handler's answers. The followers of a flight are given those that are not kept and
+/// that are not their caller's own; a stored response has its entity tag among its headers.
+pub fn probed() -> Probed<Shape<RESULT>> {
+    let share = |unstored: &dyn Any| {
+        let is_shared = matches!(unstored.downcast_ref(), Some(Unstored::Shared(_)));
+        SharedError::share::<Unstored>(unstored).filter(|_| is_shared)
+    };
+    Probed { shape: Shape, share: Some(share), validate: None }
+}
 
 /// Answers a request from the cache of the handler `F`, or by it.
 ///
 /// Methods that do more than read go to the handler, past the cache: their action is what the client wants.
-pub async fn respond<F, L, Fut>(incoming: Incoming, http: &'static Http, key: KeyBuf, load: L) -> HttpResponse
+pub async fn respond<F, L, Fut>(
+    incoming: Incoming,
+    http: &'static Http,
+    function: F,
+    call: Keyed,
+    load: L,
+) -> HttpResponse
 where
-    F: Function<Returns = Handled, Kind = Kind<{ RESULT }>>,
-    L: FnOnce() -> (Tags, Fut),
+    F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
+    L: FnOnce() -> Fut,
     Fut: Future,
     Fut::Output: Responder,
 {
     let Incoming(request) = incoming;
     if !reads(request.method()) {
-        let (_, handler) = load();
-        return handler.await.respond_to(&request).map_into_boxed_body();
+        return load().await.respond_to(&request).map_into_boxed_body();
     }
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
     let own = Cell::new(None);
-    let loaded = || {
-        let (tags, handler) = load();
-        (tags, async { keep(&request, handler.await.respond_to(&request).map_into_boxed_body(), &own).await })
-    };
-    match (fetch::<F, _, _>(key, loaded).await, own.take()) {
+    let loaded = async { keep(&request, load().await.respond_to(&request).map_into_boxed_body(), &own).await };
+    match (fetch_response(&function, call, loaded).await, own.take()) {
         (Ok(entry), _) => answer(&request, http, &entry),
         (Err(_), Some(own)) => unkept(http, own),
         (Err(Unstored::Shared(shared)), None) => unkept(http, shared.to_response()),

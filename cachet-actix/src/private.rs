@@ -3,6 +3,6 @@
 pub use actix_web::HttpResponse;
 
 pub use crate::{
-    handler::{Handled, Http, Incoming, SHARED_ERRORS, Unstored, respond},
+    handler::{Handled, Http, Incoming, Unstored, probed, respond},
     stored::StoredResponse,
 };

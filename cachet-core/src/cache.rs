@@ -5,6 +5,7 @@
 
 use std::{
     any::Any,
+    future::Future,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -479,7 +480,7 @@ pub(crate) struct Lead<'c> {
     permit: Permit,
 }
 
-impl Lead<'_> {
+impl<'c> Lead<'c> {
     /// Hands a loaded value to the tiers and the followers; `described` asks for its validator.
     pub(crate) async fn fill(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
         let fate = self.fate(value.as_any(), described);
@@ -487,17 +488,20 @@ impl Lead<'_> {
     }
 
     /// Ends the flight with the loader's error, which `error_ttl` may keep.
-    pub(crate) async fn fail(self, error: &dyn Any) {
+    pub(crate) fn fail(self, error: &dyn Any) -> impl Future<Output = ()> + use<'c> {
         let shared = self.cache.settings.share.and_then(|share| share(error));
-        match (shared, self.cache.error_lifetime(error)) {
-            (Some(shared), Some(_)) => {
-                self.fill(erase(shared), false).await;
-            }
-            (shared, _) => {
-                if let Permit::Leased(lease) = self.permit {
-                    lease.release().await;
+        let is_kept = self.cache.error_lifetime(error).is_some();
+        async move {
+            match shared {
+                Some(shared) if is_kept => {
+                    self.fill(erase(shared), false).await;
                 }
-                self.leader.fail(shared);
+                shared => {
+                    if let Permit::Leased(lease) = self.permit {
+                        lease.release().await;
+                    }
+                    self.leader.fail(shared);
+                }
             }
         }
     }

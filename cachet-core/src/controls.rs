@@ -3,15 +3,14 @@
 use std::{future::Future, marker::PhantomData};
 
 use crate::{
-    arguments::Arguments,
+    cache::Tags,
     call::Current,
     entry::{Cached, Origin},
     erased::erase,
     events::Stats,
     invalidate::Invalidation,
     key::KeyBuf,
-    cache::Tags,
-    private::{Failure, Fetched, Function, Load, Stored, cache, fetch_with},
+    private::{Failure, Fetched, Function, Key, Keyed, Load, Stored, cache, fetch_with},
     returns::Splits,
     target::Target,
     warm::{Warmed, Warming, warm_all},
@@ -49,7 +48,7 @@ pub struct MethodControls<F, K, A>(F, PhantomData<fn() -> (K, A)>);
 /// The controls of a plain method.
 pub struct PlainMethodControls<F, K, A>(F, PhantomData<fn() -> (K, A)>);
 
-impl<F: Function<K>, K: Arguments, A> MethodControls<F, K, A> {
+impl<F, K, A> MethodControls<F, K, A> {
     #[doc(hidden)]
     pub fn new(function: F) -> Self {
         Self(function, PhantomData)
@@ -61,7 +60,7 @@ impl<F: Function<K>, K: Arguments, A> MethodControls<F, K, A> {
     }
 }
 
-impl<F: Function<K>, K: Arguments, A> PlainMethodControls<F, K, A> {
+impl<F, K, A> PlainMethodControls<F, K, A> {
     #[doc(hidden)]
     pub fn new(function: F) -> Self {
         Self(function, PhantomData)
@@ -73,34 +72,24 @@ impl<F: Function<K>, K: Arguments, A> PlainMethodControls<F, K, A> {
     }
 }
 
-/// One call's cache and key.
-fn keyed<F: Function<K>, K: Arguments>(function: &F, args: &K) -> (Current, KeyBuf) {
-    (cache::<F, K>(function), function.key(args.refs()))
+/// One call's cache, key and tags.
+fn keyed<F: Key<K>, K>(function: &F, args: &K) -> (Current, KeyBuf, Tags) {
+    let Keyed { key, tags } = function.keyed(args);
+    (cache(function), key, tags)
 }
 
-fn tagged<F: Function<K>, K: Arguments>(function: &F, args: &K) -> (Current, KeyBuf, Tags) {
-    let (cache, key) = keyed(function, args);
-    (cache, key, function.tags(args.refs()))
-}
-
-fn invalidate<F: Function<K>, K: Arguments>(
-    function: &F,
-    args: &K,
-) -> impl Future<Output = Invalidation> + use<F, K> {
-    let (cache, key) = keyed(function, args);
+fn invalidate<F: Key<K>, K>(function: &F, args: &K) -> impl Future<Output = Invalidation> + use<F, K> {
+    let (cache, key, _) = keyed(function, args);
     async move { cache.invalidate(&key).await }
 }
 
-fn invalidate_plain<F: Function<K>, K: Arguments>(function: &F, args: &K) -> Invalidation {
-    let (cache, key) = keyed(function, args);
+fn invalidate_plain<F: Key<K>, K>(function: &F, args: &K) -> Invalidation {
+    let (cache, key, _) = keyed(function, args);
     cache.invalidate_memory(&key)
 }
 
-fn peek<F: Function<K>, K: Arguments>(
-    function: &F,
-    args: &K,
-) -> impl Future<Output = Option<Cached<Stored<F, K>>>> + use<F, K> {
-    let (cache, key, tags) = tagged(function, args);
+fn peek<F: Key<K>, K>(function: &F, args: &K) -> impl Future<Output = Option<Cached<Stored<F>>>> + use<F, K> {
+    let (cache, key, tags) = keyed(function, args);
     async move {
         let found = cache.peek(&key, &tags).await?;
         cache.validate(&found.entry);
@@ -108,70 +97,67 @@ fn peek<F: Function<K>, K: Arguments>(
     }
 }
 
-fn peek_plain<F: Function<K>, K: Arguments>(function: &F, args: &K) -> Option<Cached<Stored<F, K>>> {
-    let (cache, key) = keyed(function, args);
+fn peek_plain<F: Key<K>, K>(function: &F, args: &K) -> Option<Cached<Stored<F>>> {
+    let (cache, key, _) = keyed(function, args);
     let found = cache.peek_memory(&key)?;
     cache.validate(&found.entry);
     found.entry.cached(cache.now(), found.origin)
 }
 
-fn put<F: Function<K>, K: Arguments>(
-    function: &F,
-    args: &K,
-    value: Stored<F, K>,
-) -> impl Future<Output = Invalidation> + use<F, K> {
-    let (cache, key, tags) = tagged(function, args);
+fn put<F: Key<K>, K>(function: &F, args: &K, value: Stored<F>) -> impl Future<Output = Invalidation> + use<F, K> {
+    let (cache, key, tags) = keyed(function, args);
     async move { cache.put(&key, &tags, erase(value)).await }
 }
 
-fn put_plain<F: Function<K>, K: Arguments>(function: &F, args: &K, value: Stored<F, K>) -> Invalidation {
+fn put_plain<F: Key<K>, K>(function: &F, args: &K, value: Stored<F>) -> Invalidation {
     pollster::block_on(put(function, args, value))
 }
 
-fn target<F: Function<K>, K: Arguments>(function: &F, args: &K) -> Target<F::Returns, F::Shape> {
-    let (cache, key, tags) = tagged(function, args);
+fn target<F: Key<K>, K>(function: &F, args: &K) -> Target<F::Returns, F::Shape> {
+    let (cache, key, tags) = keyed(function, args);
     Target::new(&cache, key, tags)
 }
 
-fn clear<F: Function<K>, K: Arguments>(function: &F) -> impl Future<Output = Invalidation> + use<F, K> {
-    let cache = cache::<F, K>(function);
+fn clear<F: Function>(function: &F) -> impl Future<Output = Invalidation> + use<F> {
+    let cache = cache(function);
     async move { cache.clear().await }
 }
 
-fn clear_plain<F: Function<K>, K: Arguments>(function: &F) -> Invalidation {
-    cache::<F, K>(function).clear_memory()
+fn clear_plain<F: Function>(function: &F) -> Invalidation {
+    cache(function).clear_memory()
 }
 
-fn stats<F: Function<K>, K: Arguments>(function: &F) -> Stats {
-    cache::<F, K>(function).stats()
+fn stats<F: Function>(function: &F) -> Stats {
+    cache(function).stats()
 }
 
-async fn load<F: Load<K, A>, K: Arguments, A>(
+/// Calls the function. What the future holds is made before it, so that it holds no arguments.
+fn load<F: Load<A>, A>(
     function: &F,
     args: A,
     refreshed: bool,
-) -> Result<Cached<Stored<F, K>>, Failure<F, K>> {
-    let (key, tags) = {
-        let keyed = function.keyed(&args);
-        (function.key(keyed), function.tags(keyed))
-    };
-    if refreshed {
-        // Queued or done, this node loads anew.
-        let _ = cache::<F, K>(function).invalidate(&key).await;
+) -> impl Future<Output = Result<Cached<Stored<F>>, Failure<F>>> {
+    let (cache, call) = (cache(function), function.keyed_by_all(&args));
+    let loader = function.load(args);
+    async move {
+        if refreshed {
+            // Queued or done, this node loads anew.
+            let _ = cache.invalidate(&call.key).await;
+        }
+        fetch_with::<F, _>(&cache, call, loader).await
     }
-    fetch_with::<F, K, _>(function, key, tags, function.load(args)).await
 }
 
-async fn fetch<F: Load<K, A>, K: Arguments, A>(function: F, args: A) -> Fetched<F, K> {
-    F::Shape::fetched(load(&function, args, false).await)
+fn fetch<F: Load<A>, A>(function: F, args: A) -> impl Future<Output = Fetched<F>> {
+    async move { F::Shape::fetched(load(&function, args, false).await) }
 }
 
-async fn refresh<F: Load<K, A>, K: Arguments, A>(function: F, args: A) -> F::Returns {
-    F::Shape::join(load(&function, args, true).await.map(Cached::into_inner))
+fn refresh<F: Load<A>, A>(function: F, args: A) -> impl Future<Output = F::Returns> {
+    async move { F::Shape::join(load(&function, args, true).await.map(Cached::into_inner)) }
 }
 
 /// Whether memory or the shared tier had the value, or `None` for a failed load.
-pub(crate) async fn warm_one<F: Load<K, A>, K: Arguments, A>(function: &F, args: A) -> Option<Origin> {
+pub(crate) async fn warm_one<F: Load<A>, A>(function: &F, args: A) -> Option<Origin> {
     load(function, args, false).await.ok().map(|cached| cached.origin())
 }
 
@@ -187,38 +173,38 @@ macro_rules! by_key {
         /// The entry of these arguments, if a tier holds it fresh; nothing is loaded.
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn peek($($this)* $($name: $name),*)
-            -> impl Future<Output = Option<Cached<Stored<F, ($($name,)*)>>>> + use<$($name,)* F, A>
+            -> impl Future<Output = Option<Cached<Stored<F>>>> + use<$($name,)* F, A>
         where
-            F: Load<($($name,)*), A>,
+            F: Load<A>,
         {
             peek::<F, ($($name,)*)>(&$function, &($($name,)*))
         }
 
         /// Puts a value into the tiers, as if these arguments had just been loaded.
         #[allow(non_snake_case, clippy::too_many_arguments)]
-        pub fn put($($this)* $($name: $name,)* value: Stored<F, ($($name,)*)>)
+        pub fn put($($this)* $($name: $name,)* value: Stored<F>)
             -> impl Future<Output = Invalidation> + use<$($name,)* F, A>
         where
-            F: Load<($($name,)*), A>,
+            F: Load<A>,
         {
             put::<F, ($($name,)*)>(&$function, &($($name,)*), value)
         }
 
         /// Invalidates every entry of the function in every tier.
         pub fn clear($($this)*) -> impl Future<Output = Invalidation> + use<$($name,)* F, A> {
-            clear::<F, ($($name,)*)>(&$function)
+            clear::<F>(&$function)
         }
 
         /// The function's counters.
         #[must_use]
         pub fn stats($($this)*) -> Stats {
-            stats::<F, ($($name,)*)>(&$function)
+            stats::<F>(&$function)
         }
 
         #[doc(hidden)]
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn target($($this)* $($name: $name),*)
-            -> Target<<F as Function<($($name,)*)>>::Returns, <F as Function<($($name,)*)>>::Shape>
+            -> Target<F::Returns, F::Shape>
         {
             target::<F, ($($name,)*)>(&$function, &($($name,)*))
         }
@@ -236,31 +222,31 @@ macro_rules! by_key_plain {
         /// The entry of these arguments, if memory holds it fresh; nothing is loaded.
         #[allow(non_snake_case, clippy::too_many_arguments)]
         #[must_use]
-        pub fn peek($($this)* $($name: $name),*) -> Option<Cached<Stored<F, ($($name,)*)>>> {
+        pub fn peek($($this)* $($name: $name),*) -> Option<Cached<Stored<F>>> {
             peek_plain::<F, ($($name,)*)>(&$function, &($($name,)*))
         }
 
         /// Puts a value into memory, as if these arguments had just been loaded.
         #[allow(non_snake_case, clippy::too_many_arguments)]
-        pub fn put($($this)* $($name: $name,)* value: Stored<F, ($($name,)*)>) -> Invalidation {
+        pub fn put($($this)* $($name: $name,)* value: Stored<F>) -> Invalidation {
             put_plain::<F, ($($name,)*)>(&$function, &($($name,)*), value)
         }
 
         /// Invalidates every entry of the function.
         pub fn clear($($this)*) -> Invalidation {
-            clear_plain::<F, ($($name,)*)>(&$function)
+            clear_plain::<F>(&$function)
         }
 
         /// The function's counters.
         #[must_use]
         pub fn stats($($this)*) -> Stats {
-            stats::<F, ($($name,)*)>(&$function)
+            stats::<F>(&$function)
         }
 
         #[doc(hidden)]
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn target($($this)* $($name: $name),*)
-            -> Target<<F as Function<($($name,)*)>>::Returns, <F as Function<($($name,)*)>>::Shape>
+            -> Target<F::Returns, F::Shape>
         {
             target::<F, ($($name,)*)>(&$function, &($($name,)*))
         }
@@ -272,14 +258,14 @@ macro_rules! by_call {
     ([$($this:tt)*] $function:expr; $($name:ident)*) => {
         /// Calls the function, and gives the value with its age, lifetime and validator.
         #[allow(non_snake_case, clippy::too_many_arguments)]
-        pub fn fetch($($this)* $($name: $name),*) -> impl Future<Output = Fetched<F, K>> + use<$($name,)* F, K> {
-            fetch::<F, K, ($($name,)*)>($function, ($($name,)*))
+        pub fn fetch($($this)* $($name: $name),*) -> impl Future<Output = Fetched<F>> + use<$($name,)* F, K> {
+            fetch::<F, ($($name,)*)>($function, ($($name,)*))
         }
 
         /// Invalidates the entry of these arguments and loads it anew.
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn refresh($($this)* $($name: $name),*) -> impl Future<Output = F::Returns> + use<$($name,)* F, K> {
-            refresh::<F, K, ($($name,)*)>($function, ($($name,)*))
+            refresh::<F, ($($name,)*)>($function, ($($name,)*))
         }
     };
 }
@@ -288,14 +274,14 @@ macro_rules! by_call_plain {
     ([$($this:tt)*] $function:expr; $($name:ident)*) => {
         /// Calls the function, and gives the value with its age, lifetime and validator.
         #[allow(non_snake_case, clippy::too_many_arguments)]
-        pub fn fetch($($this)* $($name: $name),*) -> Fetched<F, K> {
-            pollster::block_on(fetch::<F, K, ($($name,)*)>($function, ($($name,)*)))
+        pub fn fetch($($this)* $($name: $name),*) -> Fetched<F> {
+            pollster::block_on(fetch::<F, ($($name,)*)>($function, ($($name,)*)))
         }
 
         /// Invalidates the entry of these arguments and loads it anew.
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn refresh($($this)* $($name: $name),*) -> F::Returns {
-            pollster::block_on(refresh::<F, K, ($($name,)*)>($function, ($($name,)*)))
+            pollster::block_on(refresh::<F, ($($name,)*)>($function, ($($name,)*)))
         }
     };
 }
@@ -310,51 +296,51 @@ macro_rules! warming {
         pub fn warm<I: IntoIterator<Item = $item>>($($this)* items: I)
             -> impl Future<Output = Warmed> + use<I, $($name,)* F, K>
         {
-            warm_all::<F, K, $args, _>($function, items.into_iter().map($into), Warming::default())
+            warm_all::<F, $args, _>($function, items.into_iter().map($into), Warming::default())
         }
 
         /// The same with a bound and a progress callback of one's own.
         pub fn warm_with<I: IntoIterator<Item = $item>>($($this)* items: I, warming: Warming)
             -> impl Future<Output = Warmed> + use<I, $($name,)* F, K>
         {
-            warm_all::<F, K, $args, _>($function, items.into_iter().map($into), warming)
+            warm_all::<F, $args, _>($function, items.into_iter().map($into), warming)
         }
     };
 }
 
 macro_rules! controls {
     ($(($($name:ident)*) [$item:ty, $into:expr];)*) => {$(
-        impl<$($name,)* A, F: Function<($($name,)*)> + Default> Controls<F, ($($name,)*), A> {
+        impl<$($name,)* A, F: Key<($($name,)*)> + Default> Controls<F, ($($name,)*), A> {
             by_key!([] F::default(); $($name)*);
         }
 
-        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)> + Default> Controls<F, K, ($($name,)*)> {
+        impl<$($name,)* K, F: Load<($($name,)*)> + Default> Controls<F, K, ($($name,)*)> {
             by_call!([] F::default(); $($name)*);
             warming!([] F::default(); $item, ($($name,)*), $into; $($name)*);
         }
 
-        impl<$($name,)* A, F: Function<($($name,)*)> + Default> PlainControls<F, ($($name,)*), A> {
+        impl<$($name,)* A, F: Key<($($name,)*)> + Default> PlainControls<F, ($($name,)*), A> {
             by_key_plain!([] F::default(); $($name)*);
         }
 
-        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)> + Default> PlainControls<F, K, ($($name,)*)> {
+        impl<$($name,)* K, F: Load<($($name,)*)> + Default> PlainControls<F, K, ($($name,)*)> {
             by_call_plain!([] F::default(); $($name)*);
         }
 
-        impl<$($name,)* A, F: Function<($($name,)*)>> MethodControls<F, ($($name,)*), A> {
+        impl<$($name,)* A, F: Key<($($name,)*)>> MethodControls<F, ($($name,)*), A> {
             by_key!([self,] self.0; $($name)*);
         }
 
-        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)>> MethodControls<F, K, ($($name,)*)> {
+        impl<$($name,)* K, F: Load<($($name,)*)>> MethodControls<F, K, ($($name,)*)> {
             by_call!([self,] self.0; $($name)*);
             warming!([self,] self.0; $item, ($($name,)*), $into; $($name)*);
         }
 
-        impl<$($name,)* A, F: Function<($($name,)*)>> PlainMethodControls<F, ($($name,)*), A> {
+        impl<$($name,)* A, F: Key<($($name,)*)>> PlainMethodControls<F, ($($name,)*), A> {
             by_key_plain!([self,] self.0; $($name)*);
         }
 
-        impl<$($name,)* K: Arguments, F: Load<K, ($($name,)*)>> PlainMethodControls<F, K, ($($name,)*)> {
+        impl<$($name,)* K, F: Load<($($name,)*)>> PlainMethodControls<F, K, ($($name,)*)> {
             by_call_plain!([self,] self.0; $($name)*);
         }
     )*};
@@ -362,7 +348,7 @@ macro_rules! controls {
 
 controls! {
     () [(), |()| ()];
-    (T1) [T1, |T1| (T1,)];
+    (T1) [T1, |arg| (arg,)];
     (T1 T2) [(T1, T2), |args| args];
     (T1 T2 T3) [(T1, T2, T3), |args| args];
     (T1 T2 T3 T4) [(T1, T2, T3, T4), |args| args];

@@ -34,7 +34,6 @@ impl<T: Any + Send + Sync> Erased for Holding<T> {
     }
 }
 
-
 /// How values become the body of a shared entry, and back.
 pub(crate) trait AnyCodec: Send + Sync {
     /// The bytes of a value; `None` for one of another type.

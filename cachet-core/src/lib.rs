@@ -21,7 +21,6 @@
 
 mod breaker;
 mod cache;
-mod arguments;
 mod call;
 mod clock;
 mod codec;

@@ -90,10 +90,17 @@ impl<R, K: Splits<R>> Spec<R, K> {
         self.with(|settings| settings.name = Some(name))
     }
 
-    /// One instance of a generic function; `T` is the tuple of its types.
+    /// A method of the type of that name.
     #[must_use]
-    pub fn instance<T: ?Sized>(self) -> Self {
-        self.with(|settings| settings.instance = Some(std::any::type_name::<T>()))
+    pub fn method_of(self, ty: &'static str, method: &'static str) -> Self {
+        self.with(|settings| settings.path = format!("{ty}::{method}").into())
+    }
+
+    /// One instance of a generic function, by the name of a type or function with the same generics.
+    #[must_use]
+    pub fn instance(self, named: &'static str) -> Self {
+        let generics = named.split_once('<').and_then(|(_, after)| after.rsplit_once('>'));
+        self.with(|settings| settings.instance = generics.map(|(generics, _)| generics))
     }
 
     /// Uses the shared tier, with bincode 2.

@@ -6,7 +6,6 @@
 use std::{any::Any, future::Future, marker::PhantomData, pin::Pin};
 
 pub use crate::{
-    arguments::Arguments,
     cache::Tags,
     call::Site,
     controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
@@ -26,8 +25,11 @@ use crate::{
     loader,
 };
 
-/// One cached function, whose key is made of the arguments `K`.
-pub trait Function<K: Arguments> {
+/// One cached function.
+///
+/// The three traits about one function are apart because of its lifetimes. A future that is to be `Send` may mention
+/// no two types whose lifetimes have to be the same, and those of the key's arguments are among those of all.
+pub trait Function {
     /// The function's return type.
     type Returns;
     /// How it splits.
@@ -36,72 +38,75 @@ pub trait Function<K: Arguments> {
     fn site(&self) -> &'static Site;
     /// What the attribute says.
     fn spec(&self) -> Spec<Self::Returns, Self::Shape>;
-    /// The key of a call.
-    fn key(&self, args: K::Refs<'_>) -> KeyBuf;
-    /// The tags of a call.
-    fn tags(&self, _args: K::Refs<'_>) -> Tags {
-        Tags::new()
-    }
 }
 
-/// The function's body, which takes the arguments `A`.
-pub trait Load<K: Arguments, A>: Function<K> {
-    /// Those of the arguments that the key is made of.
-    fn keyed<'r>(&self, args: &'r A) -> K::Refs<'r>
-    where
-        K: 'r;
+/// Its key, which is made of the arguments `K`.
+pub trait Key<K>: Function {
+    /// What a call with these arguments is looked up by.
+    fn keyed(&self, args: &K) -> Keyed;
+}
+
+/// Its body, which takes the arguments `A`.
+pub trait Load<A>: Function {
+    /// What a call with these arguments is looked up by.
+    fn keyed_by_all(&self, args: &A) -> Keyed;
     /// Runs it.
     fn load(&self, args: A) -> impl Future<Output = Self::Returns>;
 }
 
 /// What a function's tiers store.
-pub type Stored<F, K> = <<F as Function<K>>::Shape as Splits<<F as Function<K>>::Returns>>::Stored;
+pub type Stored<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns>>::Stored;
 /// A function's error.
-pub type Failure<F, K> = <<F as Function<K>>::Shape as Splits<<F as Function<K>>::Returns>>::Failure;
+pub type Failure<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns>>::Failure;
 /// What a function's `fetch` gives.
-pub type Fetched<F, K> = <<F as Function<K>>::Shape as Splits<<F as Function<K>>::Returns>>::Fetched;
+pub type Fetched<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns>>::Fetched;
 
 /// A cached method: what an `impl` block has no room for as a type, as closures.
-pub struct Method<R, S, Sp, Ke, Ta, Pa, Lo> {
+pub struct Method<R, S, Sp, Ke> {
     site: &'static Site,
     spec: Sp,
-    key: Ke,
-    tags: Ta,
-    keyed: Pa,
-    load: Lo,
+    keyed: Ke,
     of: PhantomData<fn() -> (R, S)>,
 }
 
-/// Describes a method.
-pub fn method<R, S, K, A, Sp, Ke, Ta, Pa, Lo, Fut>(
-    site: &'static Site,
-    spec: Sp,
-    key: Ke,
-    tags: Ta,
+/// The same with its body.
+pub struct LoadingMethod<M, Pa, Lo> {
+    method: M,
     keyed: Pa,
     load: Lo,
-) -> Method<R, S, Sp, Ke, Ta, Pa, Lo>
-where
-    S: Splits<R>,
-    K: Arguments,
-    Sp: Fn() -> Spec<R, S>,
-    Ke: for<'r> Fn(K::Refs<'r>) -> KeyBuf,
-    Ta: for<'r> Fn(K::Refs<'r>) -> Tags,
-    Pa: for<'r> Fn(&'r A) -> K::Refs<'r>,
-    Lo: Fn(A) -> Fut,
-    Fut: Future<Output = R>,
-{
-    Method { site, spec, key, tags, keyed, load, of: PhantomData }
 }
 
-impl<R, S, K, Sp, Ke, Ta, Pa, Lo> Function<K> for Method<R, S, Sp, Ke, Ta, Pa, Lo>
+/// Describes a method by its static, what the attribute says, and its key.
+pub fn method<R, S, K, Sp, Ke>(site: &'static Site, spec: Sp, keyed: Ke) -> Method<R, S, Sp, Ke>
 where
     S: Splits<R>,
-    K: Arguments,
     Sp: Fn() -> Spec<R, S>,
-    Ke: for<'r> Fn(K::Refs<'r>) -> KeyBuf,
-    Ta: for<'r> Fn(K::Refs<'r>) -> Tags,
+    Ke: Fn(&K) -> Keyed,
 {
+    Method { site, spec, keyed, of: PhantomData }
+}
+
+/// Describes a method without controls, which nobody asks for its key by its arguments alone.
+pub fn method_alone<R, S, Sp>(site: &'static Site, spec: Sp) -> impl Function<Returns = R, Shape = S>
+where
+    S: Splits<R>,
+    Sp: Fn() -> Spec<R, S>,
+{
+    Method { site, spec, keyed: (), of: PhantomData }
+}
+
+/// Adds the body.
+pub fn loading<M, A, Pa, Lo, Fut>(method: M, keyed: Pa, load: Lo) -> LoadingMethod<M, Pa, Lo>
+where
+    M: Function,
+    Pa: Fn(&A) -> Keyed,
+    Lo: Fn(A) -> Fut,
+    Fut: Future<Output = M::Returns>,
+{
+    LoadingMethod { method, keyed, load }
+}
+
+impl<R, S: Splits<R>, Sp: Fn() -> Spec<R, S>, Ke> Function for Method<R, S, Sp, Ke> {
     type Returns = R;
     type Shape = S;
 
@@ -112,53 +117,76 @@ where
     fn spec(&self) -> Spec<R, S> {
         (self.spec)()
     }
+}
 
-    fn key(&self, args: K::Refs<'_>) -> KeyBuf {
-        (self.key)(args)
-    }
-
-    fn tags(&self, args: K::Refs<'_>) -> Tags {
-        (self.tags)(args)
+impl<R, S: Splits<R>, K, Sp: Fn() -> Spec<R, S>, Ke: Fn(&K) -> Keyed> Key<K> for Method<R, S, Sp, Ke> {
+    fn keyed(&self, args: &K) -> Keyed {
+        (self.keyed)(args)
     }
 }
 
-impl<R, S, K, A, Sp, Ke, Ta, Pa, Lo, Fut> Load<K, A> for Method<R, S, Sp, Ke, Ta, Pa, Lo>
+impl<M: Function, Pa, Lo> Function for LoadingMethod<M, Pa, Lo> {
+    type Returns = M::Returns;
+    type Shape = M::Shape;
+
+    fn site(&self) -> &'static Site {
+        self.method.site()
+    }
+
+    fn spec(&self) -> Spec<Self::Returns, Self::Shape> {
+        self.method.spec()
+    }
+}
+
+impl<M: Key<K>, K, Pa, Lo> Key<K> for LoadingMethod<M, Pa, Lo> {
+    fn keyed(&self, args: &K) -> Keyed {
+        self.method.keyed(args)
+    }
+}
+
+impl<M, A, Pa, Lo, Fut> Load<A> for LoadingMethod<M, Pa, Lo>
 where
-    S: Splits<R>,
-    K: Arguments,
-    Sp: Fn() -> Spec<R, S>,
-    Ke: for<'r> Fn(K::Refs<'r>) -> KeyBuf,
-    Ta: for<'r> Fn(K::Refs<'r>) -> Tags,
-    Pa: for<'r> Fn(&'r A) -> K::Refs<'r>,
+    M: Function,
+    Pa: Fn(&A) -> Keyed,
     Lo: Fn(A) -> Fut,
-    Fut: Future<Output = R>,
+    Fut: Future<Output = M::Returns>,
 {
-    fn keyed<'r>(&self, args: &'r A) -> K::Refs<'r>
-    where
-        K: 'r,
-    {
+    fn keyed_by_all(&self, args: &A) -> Keyed {
         (self.keyed)(args)
     }
 
-    fn load(&self, args: A) -> impl Future<Output = R> {
+    fn load(&self, args: A) -> impl Future<Output = M::Returns> {
         (self.load)(args)
     }
 }
 
 /// The function's cache in the current runtime.
 #[inline]
-pub(crate) fn cache<F: Function<K>, K: Arguments>(function: &F) -> Current {
+pub(crate) fn cache<F: Function>(function: &F) -> Current {
     function.site().cache(typeid::of::<F>(), || function.spec().into_settings())
+}
+
+/// The key and the tags of one call.
+pub struct Keyed {
+    pub(crate) key: KeyBuf,
+    pub(crate) tags: Tags,
+}
+
+impl Keyed {
+    /// Puts the two together.
+    pub fn new(key: KeyBuf, tags: Tags) -> Self {
+        Self { key, tags }
+    }
 }
 
 /// A call that memory answers; else what it takes to go on.
 #[inline]
 #[expect(clippy::missing_errors_doc, reason = "a miss is none")]
-pub fn hit<F: Function<K>, K: Arguments>(function: F, args: K::Refs<'_>) -> Result<F::Returns, Box<Missed<F>>> {
-    let (cache, key) = (cache::<F, K>(&function), function.key(args));
+pub fn hit<F: Function>(function: &F, key: KeyBuf, tags: impl FnOnce() -> Tags) -> Result<F::Returns, Box<Missed<F>>> {
+    let cache = cache(function);
     match cache.hit(&key).and_then(|entry| returned::<F::Returns, F::Shape>(&entry)) {
         Some(returned) => Ok(returned),
-        None => Err(Missed::of::<K>(function, cache, key, args)),
+        None => Err(Box::new(Missed { of: PhantomData, cache, key, tags: tags() })),
     }
 }
 
@@ -178,40 +206,33 @@ fn failure<E: 'static>(entry: &Entry) -> Option<E> {
 
 /// A call that memory did not answer.
 pub struct Missed<F> {
-    function: F,
+    of: PhantomData<fn() -> F>,
     cache: Current,
     key: KeyBuf,
     tags: Tags,
 }
 
 impl<F> Missed<F> {
-    #[cold]
-    fn of<K: Arguments>(function: F, cache: Current, key: KeyBuf, args: K::Refs<'_>) -> Box<Self>
-    where
-        F: Function<K>,
-    {
-        let tags = function.tags(args);
-        Box::new(Self { function, cache, key, tags })
-    }
-
     /// Asks the other tiers, or loads.
-    pub fn load<K: Arguments, A>(self: Box<Self>, args: A) -> Pin<Box<impl Future<Output = F::Returns>>>
+    pub fn load<L>(self: Box<Self>, loader: L) -> Pin<Box<impl Future<Output = F::Returns>>>
     where
-        F: Load<K, A>,
+        F: Function,
+        L: Future<Output = F::Returns>,
     {
         Box::pin(async move {
-            let Self { function, cache, key, tags } = *self;
-            let outcome = miss::<F::Returns, F::Shape, _>(&cache, &key, &tags, false, function.load(args)).await;
-            F::Shape::join(outcome.map(|found| value::<F, K>(&found)))
+            let Self { cache, key, tags, .. } = *self;
+            let outcome = miss::<F::Returns, F::Shape, L>(&cache, &key, &tags, false, loader).await;
+            F::Shape::join(outcome.map(|found| value::<F>(&found)))
         })
     }
 
     /// The same for a plain function: memory is its only tier, so it waits for nothing but another caller's flight.
-    pub fn run<K: Arguments, A>(self: Box<Self>, args: A) -> F::Returns
+    pub fn run<L>(self: Box<Self>, loader: L) -> F::Returns
     where
-        F: Load<K, A>,
+        F: Function,
+        L: Future<Output = F::Returns>,
     {
-        pollster::block_on(self.load(args))
+        pollster::block_on(self.load(loader))
     }
 }
 
@@ -242,31 +263,38 @@ async fn miss<R, S: Splits<R>, L: Future<Output = R>>(
     }
 }
 
-fn value<F: Function<K>, K: Arguments>(found: &Found) -> Stored<F, K> {
-    found.entry.value.downcast_ref::<Stored<F, K>>().expect("a function's entries hold its values").clone()
+fn value<F: Function>(found: &Found) -> Stored<F> {
+    found.entry.value.downcast_ref::<Stored<F>>().expect("a function's entries hold its values").clone()
 }
 
 /// What was found with its ages and its validator.
-fn described<F: Function<K>, K: Arguments>(cache: &Cache, found: &Found) -> Cached<Stored<F, K>> {
+fn described<F: Function>(cache: &Cache, found: &Found) -> Cached<Stored<F>> {
     cache.validate(&found.entry);
     found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values")
 }
 
 /// A call that asks for the ages as well, around a loader that is at hand.
-#[expect(clippy::missing_errors_doc, reason = "the error is the loader's own")]
-pub async fn fetch_with<F: Function<K>, K: Arguments, L: Future<Output = F::Returns>>(
-    function: &F,
-    key: KeyBuf,
-    tags: Tags,
+pub(crate) async fn fetch_with<F: Function, L: Future<Output = F::Returns>>(
+    cache: &Cache,
+    Keyed { key, tags }: Keyed,
     loader: L,
-) -> Result<Cached<Stored<F, K>>, Failure<F, K>> {
-    let cache = cache::<F, K>(function);
+) -> Result<Cached<Stored<F>>, Failure<F>> {
     let found = match cache.hit(&key) {
         Some(entry) => match failure(&entry) {
             Some(error) => return Err(error),
             None => Found { entry, origin: Origin::Memory },
         },
-        None => Box::pin(miss::<F::Returns, F::Shape, L>(&cache, &key, &tags, true, loader)).await?,
+        None => Box::pin(miss::<F::Returns, F::Shape, L>(cache, &key, &tags, true, loader)).await?,
     };
-    Ok(described::<F, K>(&cache, &found))
+    Ok(described::<F>(cache, &found))
+}
+
+/// The same for a handler.
+#[expect(clippy::missing_errors_doc, reason = "the error is the loader's own")]
+pub async fn fetch_response<F: Function, L: Future<Output = F::Returns>>(
+    function: &F,
+    call: Keyed,
+    loader: L,
+) -> Result<Cached<Stored<F>>, Failure<F>> {
+    fetch_with::<F, L>(&cache(function), call, loader).await
 }

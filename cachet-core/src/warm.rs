@@ -4,12 +4,7 @@ use std::{fmt, sync::Arc};
 
 use futures_util::stream::{FuturesUnordered, StreamExt as _};
 
-use crate::{
-    arguments::Arguments,
-    controls::warm_one,
-    entry::Origin,
-    private::Load,
-};
+use crate::{controls::warm_one, entry::Origin, private::Load};
 
 /// How `warm_with` goes about it.
 ///
@@ -93,7 +88,7 @@ impl fmt::Debug for Warming {
     }
 }
 
-pub(crate) async fn warm_all<F: Load<K, A>, K: Arguments, A, I: Iterator<Item = A>>(
+pub(crate) async fn warm_all<F: Load<A>, A, I: Iterator<Item = A>>(
     function: F,
     mut items: I,
     warming: Warming,

@@ -5,7 +5,7 @@
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{Expr, Ident};
+use syn::Ident;
 
 /// The first and the last token that are blamed.
 #[derive(Clone, Copy)]
@@ -39,8 +39,8 @@ impl Blame {
     }
 
     /// `&(expression)`.
-    pub(crate) fn borrowed(self, expression: &Expr) -> TokenStream {
-        let mut group = Group::new(Delimiter::Parenthesis, quote!(#expression));
+    pub(crate) fn borrowed(self, expression: TokenStream) -> TokenStream {
+        let mut group = Group::new(Delimiter::Parenthesis, expression);
         group.set_span(self.end());
         quote_spanned!(self.start()=> &#group)
     }

@@ -1,12 +1,12 @@
 //! The rules between options and function, each a function of its own.
 
-use syn::Ident;
+use syn::{Ident, Pat, ext::IdentExt as _};
 
 use crate::{
-    args::{Args, KeySource, Lifetime},
+    args::{Args, ErrorTtl, KeySource, Lifetime},
     errors::{Errors, did_you_mean},
     key::Template,
-    model::key_parameters,
+    model::{as_ref_target, key_has_self, key_parameters},
     signature::{Extractor, Function},
 };
 
@@ -27,7 +27,12 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     handlers_key_on_values(args, function, errors);
     public_answers_depend_on_no_identity(args, function, errors);
     max_age_is_within_ttl(args, errors);
-    handlers_have_no_negative_ttl(args, errors);
+    handlers_store_responses(args, errors);
+    handlers_are_free_functions(args, function, errors);
+    codec_needs_the_shared_tier(args, errors);
+    error_ttl_has_errors(args, function, errors);
+    impl_trait_can_be_named(args, function, errors);
+    arguments_fit_a_tuple(function, errors);
 }
 
 /// An entry without an end is the first mistake of caching, so there is no default to fall into. A `ttl` whose value
@@ -90,7 +95,7 @@ fn skipped_arguments_exist(args: &Args, function: &Function, errors: &Errors) {
     for (index, name) in args.skip.iter().enumerate() {
         if args.skip[..index].contains(name) {
             errors.over(name, format_args!("`{name}` is skipped twice; keep one"));
-        } else if !function.parameters.iter().any(|parameter| parameter.ident == *name) {
+        } else if !function.has_argument(&name.unraw().to_string()) {
             errors.over(name, no_argument(&name.to_string(), function));
         }
     }
@@ -110,7 +115,7 @@ fn key_mentions_what_is_not_skipped(args: &Args, errors: &Errors) {
 /// Every place of the template is an argument of the function.
 fn key_template_names_arguments(args: &Args, function: &Function, errors: &Errors) {
     if let Some(template) = key_template(args) {
-        for place in template.places().filter(|place| function.parameter(&place.argument).is_none()) {
+        for place in template.places().filter(|place| !function.has_argument(&place.argument)) {
             errors.over(template, no_argument(&place.argument, function));
         }
     }
@@ -128,21 +133,33 @@ fn key_template_tells_calls_apart(args: &Args, errors: &Errors) {
     }
 }
 
-/// An invalidation by key has only the key, and must find the same tags as the load had.
+/// An invalidation by key has only the key, and must find the same tags as the load had. A tag from the value is known
+/// after the load only: this process can look back at what was invalidated meanwhile, a shared tier cannot.
 fn tags_follow_from_the_key(args: &Args, function: &Function, errors: &Errors) {
     for template in &args.tags {
         for place in template.places() {
             let name = place.argument.as_str();
-            if key_parameters(args, function).any(|parameter| parameter.is_named(name)) {
+            let is_keyed = (name == "self" && key_has_self(args, function))
+                || key_parameters(args, function).any(|parameter| parameter.is_named(name));
+            let is_argument = function.has_argument(name);
+            if is_keyed {
                 continue;
             }
-            let mistake = match function.parameter(name) {
-                Some(_) => format!(
+            let mistake = if is_argument {
+                format!(
                     "`{name}` is no part of the key, and a tag must follow from the key, so that whoever holds the key \
                      knows the tags; add it to the key, or remove it here"
-                ),
-                None if name == "value" => "`value` in a tag is not available yet".into(),
-                None => no_argument(name, function),
+                )
+            } else if name != "value" {
+                no_argument(name, function)
+            } else if args.mentions("http") {
+                "a handler's value is its response; write the tag over the arguments".into()
+            } else if args.tier.as_ref().is_some_and(|tier| tier.value.has_shared()) {
+                "a tag that follows from `value` is known only after the load, which is too late for other nodes; \
+                 write it over the arguments, or `tier = \"memory\"`"
+                    .into()
+            } else {
+                continue;
             };
             errors.over(template, mistake);
         }
@@ -250,14 +267,105 @@ fn max_age_is_within_ttl(args: &Args, errors: &Errors) {
     }
 }
 
-/// A response is never `None`; which ones are stored is decided by their status.
-fn handlers_have_no_negative_ttl(args: &Args, errors: &Errors) {
-    if let Some(name) = args.mentioned_at("negative_ttl").filter(|_| args.mentions("http")) {
+/// A response is never `None` and never an error; which ones are stored is decided by their status.
+fn handlers_store_responses(args: &Args, errors: &Errors) {
+    let reasons = [
+        ("negative_ttl", "keeps a `None`, which a response never is"),
+        ("error_ttl", "keeps an error, which a response is not; a 404 or 410 is kept by its status"),
+        ("when", "looks at a value, and a handler's is its response, which is stored by its status"),
+        ("ttl_of", "looks at a value, and a handler's is its response"),
+    ];
+    for (option, reason) in reasons {
+        if let Some(name) = args.mentioned_at(option).filter(|_| args.mentions("http")) {
+            errors
+                .at(name, format_args!("`{option}` {reason}; remove it, or cache the function that the handler calls"));
+        }
+    }
+}
+
+/// actix-web registers functions, and makes a type of them that no `impl` block has room for.
+fn handlers_are_free_functions(args: &Args, function: &Function, errors: &Errors) {
+    if !args.mentions("http") {
+        return;
+    }
+    if args.associated || function.is_associated() {
+        errors.over(&function.sig.ident, "a handler is a free function; move it out of the `impl` block");
+    }
+    if let Some(generic) = function.sig.generics.type_params().next() {
+        errors
+            .over(generic, "a handler has no generic types: actix-web calls it with types of its own; write the type");
+    }
+}
+
+/// Memory holds the values themselves.
+fn codec_needs_the_shared_tier(args: &Args, errors: &Errors) {
+    let shared = args.tier.as_ref().is_some_and(|tier| tier.value.has_shared());
+    if let Some(name) = args.mentioned_at("codec").filter(|_| !shared) {
         errors.at(
             name,
-            "`negative_ttl` keeps a `None`, which a response never is; \
-             remove it, or cache the function that the handler calls",
+            "`codec` is about the shared tier, which this function does not use; write `tier = \"memory,redis\"`",
         );
+    }
+}
+
+/// An `Option` has no error, and a variant can be named alone only where the error's type is known.
+fn error_ttl_has_errors(args: &Args, function: &Function, errors: &Errors) {
+    let Some(error_ttl) = &args.error_ttl else { return };
+    let returns = function.returns();
+    let is_spelled = |name: &str| matches!(&returns, syn::Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == name));
+    if is_spelled("Option") || matches!(function.sig.output, syn::ReturnType::Default) {
+        errors.over(
+            &error_ttl.written,
+            "`error_ttl` keeps errors, and the function returns none; a `None` is kept by `negative_ttl`",
+        );
+    }
+    if let ErrorTtl::Matching(arms) = &error_ttl.value
+        && crate::expand::error_type(&returns).is_none()
+    {
+        for (pattern, _) in arms.iter().filter(|(pattern, _)| is_bare(pattern)) {
+            errors.over(
+                pattern,
+                "the error's type is hidden behind an alias, so a variant needs its path; write `MyError::NotFound`",
+            );
+        }
+    }
+}
+
+fn is_bare(pattern: &Pat) -> bool {
+    match pattern {
+        Pat::Ident(_) => true,
+        Pat::TupleStruct(tuple) => tuple.path.get_ident().is_some(),
+        Pat::Struct(fields) => fields.path.get_ident().is_some(),
+        Pat::Or(or) => or.cases.iter().any(is_bare),
+        _ => false,
+    }
+}
+
+/// What describes a method has to name the types of its arguments.
+fn impl_trait_can_be_named(args: &Args, function: &Function, errors: &Errors) {
+    if !args.associated && !function.is_associated() {
+        return;
+    }
+    let has_controls = args.handle.is_some() || !matches!(function.vis, syn::Visibility::Inherited);
+    for parameter in &function.parameters {
+        let is_keyed = key_parameters(args, function).any(|keyed| keyed.ident == parameter.ident);
+        let is_lent = as_ref_target(&parameter.ty).is_some();
+        if matches!(parameter.ty, syn::Type::ImplTrait(_)) && (has_controls || (is_keyed && !is_lent)) {
+            errors.over(
+                &parameter.ty,
+                "`impl Trait` in a method has no name that its controls could use; write a generic type, \
+                 such as `fn method<T: AsRef<str>>(&self, name: T)`, or `&str`",
+            );
+        }
+    }
+}
+
+/// The controls are written for up to twelve.
+fn arguments_fit_a_tuple(function: &Function, errors: &Errors) {
+    const MOST: usize = 12;
+    if let Some(thirteenth) = function.sig.inputs.iter().nth(MOST) {
+        errors
+            .over(thirteenth, "more than twelve arguments; put some of them into a struct with `#[derive(CacheKey)]`");
     }
 }
 

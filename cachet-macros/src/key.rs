@@ -1,4 +1,4 @@
-//! Templates of `key` and `tags`: text with `{name}` or `{name.field}` in it.
+//! Templates of `key` and `tags`: text with `{name}`, `{name.field}` or `{name.method()}` in it.
 
 use quote::ToTokens;
 use syn::{Ident, LitStr, Member};
@@ -17,11 +17,28 @@ pub(crate) enum Part {
     Place(Place),
 }
 
-/// An argument, or a field of one.
+/// An argument, or a part of one.
 #[derive(Clone)]
 pub(crate) struct Place {
     pub(crate) argument: String,
-    pub(crate) fields: Vec<Member>,
+    pub(crate) fields: Vec<Step>,
+}
+
+/// From a value to a part of it.
+#[derive(Clone)]
+pub(crate) enum Step {
+    Field(Member),
+    /// A method without arguments.
+    Method(Ident),
+}
+
+impl ToTokens for Step {
+    fn to_tokens(&self, tokens: &mut proc_macro2::TokenStream) {
+        tokens.extend(match self {
+            Self::Field(member) => quote::quote!(.#member),
+            Self::Method(name) => quote::quote!(.#name()),
+        });
+    }
 }
 
 /// Each of these is escaped wherever it occurs in a text value of a key, so it parts two values for certain.
@@ -117,11 +134,18 @@ fn place(inside: &str, literal: &LitStr) -> Result<Place, String> {
     }
     let mut names = inside.split('.').map(str::trim);
     let argument = names.next().unwrap_or_default();
-    let fields: Option<Vec<Member>> = names.map(|name| member(name, literal)).collect();
+    let fields: Option<Vec<Step>> = names.map(|name| step(name, literal)).collect();
     match fields {
         Some(fields) if is_identifier(argument) => Ok(Place { argument: argument.into(), fields }),
-        _ => Err(format!("`{{{inside}}}` is no argument; write `{{name}}` or `{{name.field}}`")),
+        _ => Err(format!("`{{{inside}}}` is no argument; write `{{name}}`, `{{name.field}}` or `{{name.method()}}`")),
     }
+}
+
+fn step(name: &str, literal: &LitStr) -> Option<Step> {
+    if let Some(method) = name.strip_suffix("()").map(str::trim_end) {
+        return (method != "self" && is_identifier(method)).then(|| Step::Method(identifier(method, literal)));
+    }
+    member(name, literal).map(Step::Field)
 }
 
 fn member(name: &str, literal: &LitStr) -> Option<Member> {
@@ -130,7 +154,7 @@ fn member(name: &str, literal: &LitStr) -> Option<Member> {
         let index = name.parse().ok()?;
         return Some(Member::Unnamed(syn::Index { index, span: literal.span() }));
     }
-    is_identifier(name).then(|| Member::Named(identifier(name, literal)))
+    (name != "self" && is_identifier(name)).then(|| Member::Named(identifier(name, literal)))
 }
 
 /// A name in a template is written without `r#`, whatever word it is.
@@ -144,9 +168,12 @@ fn identifier(name: &str, literal: &LitStr) -> Ident {
     )
 }
 
-/// Keywords are identifiers here; those four cannot be raw identifiers, so they are no names at all.
+/// Keywords are identifiers here, `self` among them; those four cannot be raw identifiers, so they are no names at all.
 fn is_identifier(name: &str) -> bool {
-    let never = ["self", "Self", "super", "crate", "_"].contains(&name);
+    if name == "self" {
+        return true;
+    }
+    let never = ["Self", "super", "crate", "_"].contains(&name);
     !never && (syn::parse_str::<Ident>(name).is_ok() || syn::parse_str::<Ident>(&format!("r#{name}")).is_ok())
 }
 
@@ -176,6 +203,7 @@ mod tests {
         assert_eq!(shape("{ id }:{user.lang}/{pair.0.name}"), "<id+0>:<user+1>/<pair+2>");
         assert_eq!(shape("{{{id}}}"), "{<id+0>}");
         assert_eq!(shape("{type.match}"), "<type+1>");
+        assert_eq!(shape("{self.region()}:{name.len()}"), "<self+1>:<name+1>");
         assert_eq!(shape(""), "");
     }
 
@@ -189,7 +217,8 @@ mod tests {
             ("{0}", "is no argument"),
             ("{id.}", "is no argument"),
             ("{a b}", "is no argument"),
-            ("{self.id}", "is no argument"),
+            ("{id.self}", "is no argument"),
+            ("{id.len(1)}", "is no argument"),
             ("{id.99999999999}", "is no argument"),
         ] {
             let message = parse(text).err().expect(text);

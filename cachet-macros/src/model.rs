@@ -1,11 +1,11 @@
 //! What is to be generated. Only legal states can be written down here: it is built after every check has passed.
 
-use syn::{Ident, LitStr, Path, Type};
+use syn::{Expr, Ident, LitStr, Path, Type, TypeParamBound, Visibility, parse_quote};
 
 use crate::{
-    args::{Args, KeySource, Lifetime, Tiers},
+    args::{Args, Codec, ErrorTtl, KeySource, Lifetime, Tiers},
     key::Template,
-    signature::{Extractor, Function, Parameter},
+    signature::{Extractor, Function, Parameter, type_arguments},
 };
 
 /// One cached function.
@@ -16,10 +16,20 @@ pub(crate) struct Model {
     pub(crate) tags: Vec<Template>,
     /// The normalised Cache-Control of a handler; `None` for a function that is none.
     pub(crate) http: Option<String>,
-    /// The name of the type with the controls.
-    pub(crate) handle: Ident,
+    /// What the controls hang off.
+    pub(crate) handle: Handle,
     /// Where cachet-core is, when not at `::cachet_core`.
     pub(crate) krate: Option<Path>,
+}
+
+/// What the controls hang off.
+pub(crate) enum Handle {
+    /// A type beside a free function.
+    Type(Ident),
+    /// A function beside a method.
+    Accessor(Ident),
+    /// Nothing: a method that may be one of a trait, where nothing else may stand.
+    None,
 }
 
 /// What the descriptor is told.
@@ -31,6 +41,11 @@ pub(crate) struct Settings {
     pub(crate) version: Option<u64>,
     pub(crate) negative_ttl: Option<Lifetime>,
     pub(crate) memory_ttl: Option<Lifetime>,
+    pub(crate) jitter: Option<f64>,
+    pub(crate) error_ttl: Option<ErrorTtl>,
+    pub(crate) when: Option<Expr>,
+    pub(crate) ttl_of: Option<Expr>,
+    pub(crate) codec: Codec,
 }
 
 /// How the key is made.
@@ -39,15 +54,28 @@ pub(crate) struct Key {
     pub(crate) source: Option<KeySource>,
     /// The arguments that it is made of, in the signature's order.
     pub(crate) arguments: Vec<KeyArgument>,
+    /// Whether `self` is part of it.
+    pub(crate) has_self: bool,
 }
 
 /// One argument of the key and of the controls.
 pub(crate) struct KeyArgument {
     pub(crate) ident: Ident,
-    /// The inner type for `Path<T>` and its like.
+    /// What the key is made of, as the control takes it.
     pub(crate) ty: Type,
-    /// Whether the function's own parameter wraps the type.
-    pub(crate) is_wrapped: bool,
+    /// How that is had from the function's own parameter.
+    pub(crate) access: Access,
+}
+
+/// How what is written into the key is had from a parameter.
+#[derive(Clone)]
+pub(crate) enum Access {
+    /// It is the parameter.
+    Itself,
+    /// The parameter, an extractor such as `Path<T>`, wraps it.
+    Wrapped,
+    /// The parameter, `impl AsRef<T>`, lends it.
+    AsRef(Box<Type>),
 }
 
 impl Model {
@@ -55,7 +83,9 @@ impl Model {
     pub(crate) fn new(args: Args, function: Function) -> Option<Self> {
         let arguments =
             key_parameters(&args, &function).map(|parameter| KeyArgument::new(parameter, args.http.is_some()));
-        let key = Key { arguments: arguments.collect(), source: args.key.map(|key| key.value) };
+        let (arguments, has_self) = (arguments.collect(), key_has_self(&args, &function));
+        let handle = handle(&args, &function);
+        let key = Key { arguments, has_self, source: args.key.map(|key| key.value) };
         let settings = Settings {
             ttl: args.ttl?.value,
             tiers: args.tier.map_or(Tiers::Memory, |tier| tier.value),
@@ -64,8 +94,12 @@ impl Model {
             version: args.version.map(|version| version.value),
             negative_ttl: args.negative_ttl.map(|ttl| ttl.value),
             memory_ttl: args.memory_ttl.map(|ttl| ttl.value),
+            jitter: args.jitter.map(|jitter| jitter.value),
+            error_ttl: args.error_ttl.map(|ttl| ttl.value),
+            when: args.when.map(|when| when.value),
+            ttl_of: args.ttl_of.map(|ttl| ttl.value),
+            codec: args.codec.map_or(Codec::Bincode, |codec| codec.value),
         };
-        let handle = args.handle.unwrap_or_else(|| default_handle(&function));
         let http = args.http.map(|http| http.value.text());
         Some(Self { settings, key, tags: args.tags, http, handle, krate: args.krate, function })
     }
@@ -73,11 +107,47 @@ impl Model {
 
 impl KeyArgument {
     fn new(parameter: &Parameter, on_handler: bool) -> Self {
-        let (ty, is_wrapped) = match &parameter.extractor {
-            Extractor::Inner(inner) if on_handler => (&**inner, true),
-            _ => (&parameter.ty, false),
+        let (ty, access) = match (&parameter.extractor, as_ref_target(&parameter.ty)) {
+            (Extractor::Inner(inner), _) if on_handler => ((**inner).clone(), Access::Wrapped),
+            (_, Some(target)) => (parse_quote!(&#target), Access::AsRef(Box::new(target))),
+            _ => (parameter.ty.clone(), Access::Itself),
         };
-        Self { ident: parameter.ident.clone(), ty: ty.clone(), is_wrapped }
+        Self { ident: parameter.ident.clone(), ty, access }
+    }
+}
+
+/// The `T` of `impl AsRef<T>`.
+pub(crate) fn as_ref_target(ty: &Type) -> Option<Type> {
+    let Type::ImplTrait(bounds) = ty else { return None };
+    bounds.bounds.iter().find_map(|bound| match bound {
+        TypeParamBound::Trait(bound) => {
+            let last = bound.path.segments.last().filter(|last| last.ident == "AsRef")?;
+            type_arguments(&last.arguments).next().cloned()
+        }
+        _ => None,
+    })
+}
+
+/// Whether `self` is part of the key: by default it is, where there is one.
+pub(crate) fn key_has_self(args: &Args, function: &Function) -> bool {
+    let this = Ident::new("self", proc_macro2::Span::call_site());
+    function.receiver.is_some()
+        && match &args.key {
+            Some(key) => key.value.mentions(&this),
+            None => !args.skip.contains(&this),
+        }
+}
+
+fn handle(args: &Args, function: &Function) -> Handle {
+    if !args.associated && !function.is_associated() {
+        let name = args.handle.clone().unwrap_or_else(|| default_handle(function));
+        return Handle::Type(name);
+    }
+    let is_inherent = !matches!(function.vis, Visibility::Inherited);
+    match &args.handle {
+        Some(name) => Handle::Accessor(name.clone()),
+        None if is_inherent => Handle::Accessor(quote::format_ident!("{}_cache", function.name())),
+        None => Handle::None,
     }
 }
 

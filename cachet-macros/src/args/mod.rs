@@ -14,7 +14,7 @@ use syn::{
     token,
 };
 
-pub(crate) use self::values::Tiers;
+pub(crate) use self::values::{Codec, ErrorTtl, Tiers};
 use crate::{
     duration,
     errors::{self, Errors, did_you_mean},
@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The options of this release, each with an example of its use.
-const OPTIONS: [(&str, &str); 13] = [
+const OPTIONS: [(&str, &str); 20] = [
     ("ttl", "ttl = \"5m\""),
     ("tier", "tier = \"memory,redis\""),
     ("key", "key = \"{id}\""),
@@ -34,29 +34,30 @@ const OPTIONS: [(&str, &str); 13] = [
     ("negative_ttl", "negative_ttl = \"10s\""),
     ("memory_ttl", "memory_ttl = \"30s\""),
     ("tags", "tags = [\"products\"]"),
+    ("jitter", "jitter = 0.1"),
+    ("error_ttl", "error_ttl = \"10s\""),
+    ("when", "when = |value| value.is_public"),
+    ("ttl_of", "ttl_of = |value| value.max_age"),
+    ("codec", "codec = \"json\""),
+    ("batch", "batch = ids"),
+    ("associated", "associated"),
     ("http", "http = \"public, max-age=30\""),
     ("handle", "handle = product_cache"),
     ("crate", "crate = renamed_core"),
 ];
 
-/// The options that are designed and not built.
-const LATER: [&str; 16] = [
-    "max_bytes",
-    "weight",
-    "stale",
-    "stale_if_error",
-    "early",
-    "jitter",
-    "error_ttl",
-    "when",
-    "ttl_of",
-    "timeout",
-    "batch",
-    "codec",
-    "on_outage",
-    "cdn",
-    "vary",
-    "etag",
+/// The options that are designed and not built, each with what to write until then.
+const LATER: [(&str, &str); 10] = [
+    ("max_bytes", "bound the memory tier by `capacity`"),
+    ("weight", "bound the memory tier by `capacity`"),
+    ("stale", "write a longer `ttl`, and invalidate what changed"),
+    ("stale_if_error", "write a longer `ttl`, and invalidate what changed"),
+    ("early", "spread the ends of entries with `jitter`"),
+    ("timeout", "give the query in the body a deadline"),
+    ("on_outage", "an outage of the shared tier is answered by loading"),
+    ("cdn", "write `s-maxage` in `http`, which speaks to shared caches"),
+    ("vary", "take what the response varies on as an argument with `CacheKey`"),
+    ("etag", "the entity tag is the hash of the response"),
 ];
 
 /// An option's value beside the place where it was written.
@@ -95,6 +96,14 @@ pub(crate) struct Args {
     pub(crate) memory_ttl: Option<Given<Lifetime>>,
     pub(crate) tags: Vec<Template>,
     pub(crate) http: Option<Given<Directives>>,
+    pub(crate) jitter: Option<Given<f64>>,
+    pub(crate) error_ttl: Option<Given<ErrorTtl>>,
+    pub(crate) when: Option<Given<Expr>>,
+    pub(crate) ttl_of: Option<Given<Expr>>,
+    pub(crate) codec: Option<Given<Codec>>,
+    pub(crate) batch: Option<Ident>,
+    /// The function stands in an `impl` block, which its tokens alone do not tell.
+    pub(crate) associated: bool,
     pub(crate) handle: Option<Ident>,
     pub(crate) krate: Option<Path>,
     /// Names of all options that were there, whether their values were good or not.
@@ -159,6 +168,11 @@ impl Args {
         match text.as_str() {
             "skip" => self.skip.extend(values::names(input, &name)?),
             "crate" => self.krate = Some(values::path(input, &name)?),
+            "associated" => {
+                values::flag(input, &name)?;
+                self.associated = true;
+            }
+            "error_ttl" => self.error_ttl = values::error_ttl(input, &name, errors)?,
             _ => self.assign(&text, &values::expression(input, &name)?, errors),
         }
         Ok(())
@@ -166,8 +180,8 @@ impl Args {
 
     /// Why an option cannot stand here, if so.
     fn unwelcome(&self, name: &str) -> Option<String> {
-        if LATER.contains(&name) {
-            Some(format!("`{name}` is not available yet"))
+        if let Some((_, instead)) = LATER.iter().find(|(later, _)| *later == name) {
+            Some(format!("`{name}` is not available yet; {instead}"))
         } else if OPTIONS.iter().all(|(known, _)| *known != name) {
             let hint = did_you_mean(name, option_names());
             Some(format!("unknown option `{name}`{hint}"))
@@ -188,6 +202,13 @@ impl Args {
             "memory_ttl" => self.memory_ttl = values::lifetime(name, value, errors),
             "tags" => self.tags = values::tags(value, errors),
             "http" => self.http = values::http(value, errors),
+            "jitter" => self.jitter = values::jitter(value, errors),
+            "when" | "ttl_of" => {
+                let closure = values::closure(name, value, errors);
+                if name == "when" { self.when = closure } else { self.ttl_of = closure }
+            }
+            "codec" => self.codec = values::codec(value, errors),
+            "batch" => self.batch = values::batch(value, errors),
             _ => self.handle = values::handle(value, errors),
         }
     }

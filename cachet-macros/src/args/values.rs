@@ -2,9 +2,9 @@
 
 use proc_macro2::Group;
 use syn::{
-    Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, Path, Token, UnOp,
+    Expr, ExprLit, ExprUnary, Ident, Lit, LitInt, LitStr, Pat, Path, Token, UnOp,
     ext::IdentExt as _,
-    parse::{ParseStream, Parser as _},
+    parse::{Parse, ParseStream, Parser as _},
     punctuated::Punctuated,
     token,
 };
@@ -32,6 +32,23 @@ impl Tiers {
     pub(crate) fn has_shared(self) -> bool {
         self != Self::Memory
     }
+}
+
+/// How values become bytes in the shared tier.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) enum Codec {
+    Bincode,
+    Json,
+    Postcard,
+}
+
+/// How long errors are kept.
+#[derive(Clone)]
+pub(crate) enum ErrorTtl {
+    /// Each of them.
+    All(Lifetime),
+    /// Those that a pattern matches, the first one that does.
+    Matching(Vec<(Pat, Lifetime)>),
 }
 
 /// The expression behind `=`.
@@ -65,6 +82,112 @@ pub(super) fn names(input: ParseStream<'_>, option: &Ident) -> syn::Result<Punct
     names
         .parse2(inside.stream())
         .map_err(|error| syn::Error::new(error.span(), "expected the name of an argument; write `skip(db)`"))
+}
+
+/// An option that is there or not.
+pub(super) fn flag(input: ParseStream<'_>, option: &Ident) -> syn::Result<()> {
+    if input.is_empty() || input.peek(Token![,]) {
+        return Ok(());
+    }
+    Err(syn::Error::new(option.span(), format!("`{option}` takes no value; write `{option}` alone")))
+}
+
+/// `error_ttl = "10s"`, or `error_ttl = (NotFound = "10s", Busy(_) = "1s")`.
+pub(super) fn error_ttl(
+    input: ParseStream<'_>,
+    option: &Ident,
+    errors: &Errors,
+) -> syn::Result<Option<Given<ErrorTtl>>> {
+    let ahead = input.fork();
+    equals(&ahead, option)?;
+    if !ahead.peek(token::Paren) {
+        let value = expression(input, option)?;
+        return Ok(lifetime("error_ttl", &value, errors).map(|ttl| Given::new(ErrorTtl::All(ttl.value), value)));
+    }
+    equals(input, option)?;
+    let inside: Group = input.parse()?;
+    let written = inside.clone();
+    let arms = |inside: ParseStream<'_>| Punctuated::<ErrorArm, Token![,]>::parse_terminated(inside);
+    let arms = arms.parse2(inside.stream())?;
+    if arms.is_empty() {
+        errors.over(&written, "`error_ttl` lists no error; write `error_ttl = (NotFound = \"10s\")`");
+    }
+    let read = |arm: ErrorArm| lifetime("error_ttl", &arm.ttl, errors).map(|ttl| (arm.pattern, ttl.value));
+    Ok(Some(Given::new(ErrorTtl::Matching(arms.into_iter().filter_map(read).collect()), written)))
+}
+
+/// One pattern with its lifetime.
+struct ErrorArm {
+    pattern: Pat,
+    ttl: Expr,
+}
+
+impl Parse for ErrorArm {
+    fn parse(input: ParseStream<'_>) -> syn::Result<Self> {
+        let pattern = Pat::parse_multi(input).map_err(|error| {
+            syn::Error::new(error.span(), "expected a pattern of the error; write `error_ttl = (NotFound = \"10s\")`")
+        })?;
+        if !input.peek(Token![=]) {
+            return Err(syn::Error::new_spanned(
+                &pattern,
+                "a pattern in `error_ttl` needs a duration; write `error_ttl = (NotFound = \"10s\")`",
+            ));
+        }
+        input.parse::<Token![=]>()?;
+        Ok(Self { pattern, ttl: input.parse()? })
+    }
+}
+
+pub(super) fn jitter(value: &Expr, errors: &Errors) -> Option<Given<f64>> {
+    let share = match value {
+        Expr::Lit(ExprLit { lit: Lit::Float(share), .. }) => share.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Int(share), .. }) => share.base10_parse().ok(),
+        _ => None,
+    };
+    let read = match share {
+        Some(0.0) => Err("a `jitter` of zero does nothing; remove it, or write `jitter = 0.1`".into()),
+        Some(share) if share > 0.0 && share < 1.0 => Ok(share),
+        _ => Err("`jitter` is a share of the TTL between 0 and 1; write `jitter = 0.1`".into()),
+    };
+    given(value, read, errors)
+}
+
+/// A closure over one value, or the path of a function that takes it by reference.
+pub(super) fn closure(option: &str, value: &Expr, errors: &Errors) -> Option<Given<Expr>> {
+    let read = match value {
+        Expr::Closure(closure) if closure.inputs.len() != 1 => {
+            Err(format!("`{option}` is asked about one value; write `{}`", example(option)))
+        }
+        Expr::Closure(_) | Expr::Path(_) => Ok(value.clone()),
+        _ => Err(format!("`{option}` is a closure over the value; write `{}`", example(option))),
+    };
+    given(value, read, errors)
+}
+
+pub(super) fn codec(value: &Expr, errors: &Errors) -> Option<Given<Codec>> {
+    const KNOWN: [&str; 3] = ["bincode", "json", "postcard"];
+    let text = text("codec", value, errors)?.value();
+    let read = match text.as_str() {
+        "bincode" => Ok(Codec::Bincode),
+        "json" => Ok(Codec::Json),
+        "postcard" => Ok(Codec::Postcard),
+        unknown => {
+            let hint = did_you_mean(unknown, KNOWN);
+            let hint = if hint.is_empty() { "; the codecs are `bincode`, `json` and `postcard`" } else { &hint };
+            Err(format!("unknown codec `{unknown}`{hint}"))
+        }
+    };
+    given(value, read, errors)
+}
+
+pub(super) fn batch(value: &Expr, errors: &Errors) -> Option<Ident> {
+    if let Expr::Path(path) = value
+        && let Some(name) = path.path.get_ident()
+    {
+        return Some(name.clone());
+    }
+    errors.over(value, "`batch` is the name of the argument with the keys; write `batch = ids`");
+    None
 }
 
 fn equals(input: ParseStream<'_>, option: &Ident) -> syn::Result<()> {

@@ -2,31 +2,50 @@
 
 mod unsupported;
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
-use quote::{ToTokens as _, quote};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
+use quote::quote;
 use syn::{
-    Attribute, FnArg, GenericArgument, Ident, ItemFn, Pat, PatType, PathArguments, ReturnType, Signature, Token, Type,
-    Visibility,
+    Attribute, FnArg, GenericArgument, Ident, ItemFn, Pat, PatType, PathArguments, Receiver, ReturnType, Signature,
+    Token, Type, TypeParamBound, Visibility,
     ext::IdentExt as _,
     parse::{ParseStream, Parser as _},
+    parse_quote,
     spanned::Spanned as _,
 };
 
 use crate::{blame::Blame, errors::Errors};
 
-/// A free function.
+/// The function, free or in an `impl` block.
 pub(crate) struct Function {
     pub(crate) attrs: Vec<Attribute>,
     pub(crate) vis: Visibility,
     pub(crate) sig: Signature,
     pub(crate) body: Group,
     pub(crate) parameters: Vec<Parameter>,
+    /// `self`, where the function has one.
+    pub(crate) receiver: Option<Receiver>,
+    /// How it is waited for.
+    pub(crate) waits: Waits,
 }
 
-/// One parameter, `id: u64` or `mut id: u64`.
+/// How a function's value is waited for.
+#[derive(Clone)]
+pub(crate) enum Waits {
+    /// `async fn`.
+    Async,
+    /// A plain `fn` that returns a boxed future of this, as `async-trait` makes of an `async fn`.
+    Boxed(Box<Type>),
+    /// It is not: a plain `fn`.
+    Plain,
+}
+
+/// One parameter, such as `id: u64`, `mut id: u64` or `(a, b): (u64, u64)`.
 pub(crate) struct Parameter {
+    /// The name; one of ours for a pattern.
     pub(crate) ident: Ident,
     pub(crate) ty: Type,
+    /// What the user wrote in the place of the name.
+    pub(crate) pattern: Pat,
     pub(crate) extractor: Extractor,
     /// The attributes that stand before it.
     pub(crate) attrs: Vec<Attribute>,
@@ -51,7 +70,7 @@ const ROUTES: [&str; 11] =
     ["get", "post", "put", "delete", "head", "patch", "options", "trace", "connect", "route", "routes"];
 
 impl Function {
-    /// Reads the function. What is not supported yet is noted, and the rest is still read.
+    /// Reads the function. What cannot be cached is noted, and the rest is still read.
     pub(crate) fn parse(item: TokenStream, errors: &Errors) -> Option<Self> {
         match read.parse2(item.clone()) {
             Ok(function) => Some(function.checked(errors)),
@@ -62,8 +81,9 @@ impl Function {
         }
     }
 
+    /// Whether the function can wait for a shared tier.
     pub(crate) fn is_async(&self) -> bool {
-        self.sig.asyncness.is_some()
+        !matches!(self.waits, Waits::Plain)
     }
 
     /// The name as text, without `r#`.
@@ -71,11 +91,12 @@ impl Function {
         self.sig.ident.unraw().to_string()
     }
 
-    /// The return type, `()` where none is written.
-    pub(crate) fn returns(&self) -> TokenStream {
-        match &self.sig.output {
-            ReturnType::Type(_, ty) => ty.to_token_stream(),
-            ReturnType::Default => quote!(()),
+    /// What a call gives once it was waited for: the return type, `()` where none is written.
+    pub(crate) fn returns(&self) -> Type {
+        match (&self.waits, &self.sig.output) {
+            (Waits::Boxed(output), _) => (**output).clone(),
+            (_, ReturnType::Type(_, ty)) => (**ty).clone(),
+            (_, ReturnType::Default) => parse_quote!(()),
         }
     }
 
@@ -85,6 +106,16 @@ impl Function {
             ReturnType::Type(_, ty) => Blame::on(ty),
             ReturnType::Default => Blame::on(&self.sig.ident),
         }
+    }
+
+    /// Whether it stands in an `impl` block or a trait, as far as its tokens tell: it has a `self`, or speaks of `Self`.
+    pub(crate) fn is_associated(&self) -> bool {
+        self.receiver.is_some() || unsupported::mentions_self(self)
+    }
+
+    /// Whether a template may name it: a parameter, or `self`.
+    pub(crate) fn has_argument(&self, name: &str) -> bool {
+        self.parameter(name).is_some() || (name == "self" && self.receiver.is_some())
     }
 
     pub(crate) fn parameter(&self, name: &str) -> Option<&Parameter> {
@@ -100,10 +131,22 @@ impl Function {
     }
 
     fn checked(mut self, errors: &Errors) -> Self {
+        self.waits = Waits::of(&self.sig);
         unsupported::refuse(&self, errors);
-        let inputs = self.sig.inputs.iter();
-        self.parameters = inputs.filter_map(|input| Parameter::read(input, errors)).collect();
+        let inputs = self.sig.inputs.iter().enumerate();
+        self.parameters = inputs.filter_map(|(index, input)| Parameter::read(index, input, errors)).collect();
+        self.receiver = self.sig.receiver().cloned();
         self
+    }
+}
+
+impl Waits {
+    fn of(sig: &Signature) -> Self {
+        match (&sig.asyncness, &sig.output) {
+            (Some(_), _) => Self::Async,
+            (None, ReturnType::Type(_, ty)) => boxed_output(ty).map_or(Self::Plain, |ty| Self::Boxed(Box::new(ty))),
+            (None, ReturnType::Default) => Self::Plain,
+        }
     }
 }
 
@@ -112,38 +155,28 @@ impl Parameter {
         self.ident.unraw() == name
     }
 
-    fn read(input: &FnArg, errors: &Errors) -> Option<Self> {
+    fn read(index: usize, input: &FnArg, errors: &Errors) -> Option<Self> {
         match input {
-            FnArg::Receiver(receiver) => {
-                errors.over(
-                    receiver,
-                    "methods are not supported yet; write a free function that takes what it needs of `self`",
-                );
-                None
-            }
-            FnArg::Typed(typed) => Self::read_typed(typed, errors),
+            FnArg::Receiver(_) => None,
+            FnArg::Typed(typed) => Some(Self::read_typed(index, typed, errors)),
         }
     }
 
-    fn read_typed(typed: &PatType, errors: &Errors) -> Option<Self> {
+    fn read_typed(index: usize, typed: &PatType, errors: &Errors) -> Self {
         if let Some(cfg) = typed.attrs.iter().find(|attribute| attribute.path().is_ident("cfg")) {
-            errors.over(cfg, "`#[cfg]` on an argument is not supported yet; write it on two functions");
-        }
-        if let Type::ImplTrait(_) = &*typed.ty {
-            errors.over(&typed.ty, "`impl Trait` as an argument is not supported yet; write the type");
+            errors.over(cfg, "`#[cfg]` on an argument would change the key; write it on two functions");
         }
         let ident = match &*typed.pat {
             Pat::Ident(pattern) if pattern.by_ref.is_none() && pattern.subpat.is_none() => pattern.ident.clone(),
-            pattern => {
-                errors.over(
-                    pattern,
-                    "a pattern as an argument is not supported yet; write a name, and take it apart in the body",
-                );
-                return None;
-            }
+            pattern => Ident::new(&format!("__argument{index}"), Span::mixed_site().located_at(pattern.span())),
         };
         let extractor = Extractor::of(&typed.ty);
-        Some(Self { ident, ty: (*typed.ty).clone(), extractor, attrs: typed.attrs.clone() })
+        Self { ident, ty: (*typed.ty).clone(), pattern: (*typed.pat).clone(), extractor, attrs: typed.attrs.clone() }
+    }
+
+    /// Whether the body sees another pattern than the name: `mut id`, or a pattern.
+    pub(crate) fn is_rebound(&self) -> bool {
+        !matches!(&self.pattern, Pat::Ident(pattern) if pattern.mutability.is_none() && pattern.ident == self.ident)
     }
 }
 
@@ -163,6 +196,44 @@ impl Extractor {
             _ => Self::Value,
         }
     }
+}
+
+/// The output of a boxed future: of `Pin<Box<dyn Future<Output = T> + …>>`, or of `BoxFuture<'_, T>`.
+fn boxed_output(ty: &Type) -> Option<Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last()?;
+    let types = || type_arguments(&last.arguments);
+    match last.ident.to_string().as_str() {
+        "BoxFuture" | "LocalBoxFuture" => types().next().cloned(),
+        "Pin" => boxed_output(types().next()?),
+        "Box" => match types().next()? {
+            Type::TraitObject(object) => object.bounds.iter().find_map(future_output),
+            _ => None,
+        },
+        _ => None,
+    }
+}
+
+fn future_output(bound: &TypeParamBound) -> Option<Type> {
+    let TypeParamBound::Trait(bound) = bound else { return None };
+    let last = bound.path.segments.last().filter(|last| last.ident == "Future")?;
+    let PathArguments::AngleBracketed(arguments) = &last.arguments else { return None };
+    arguments.args.iter().find_map(|argument| match argument {
+        GenericArgument::AssocType(output) if output.ident == "Output" => Some(output.ty.clone()),
+        _ => None,
+    })
+}
+
+/// The types between the angle brackets.
+pub(crate) fn type_arguments(arguments: &PathArguments) -> impl Iterator<Item = &Type> {
+    let arguments = match arguments {
+        PathArguments::AngleBracketed(arguments) => Some(arguments.args.iter()),
+        _ => None,
+    };
+    arguments.into_iter().flatten().filter_map(|argument| match argument {
+        GenericArgument::Type(ty) => Some(ty),
+        _ => None,
+    })
 }
 
 fn only_type(arguments: &PathArguments) -> Option<Box<Type>> {
@@ -190,7 +261,7 @@ fn read(input: ParseStream<'_>) -> syn::Result<Function> {
     if !input.is_empty() {
         return Err(input.error("unexpected token behind the function"));
     }
-    Ok(Function { attrs, vis, sig, body, parameters: Vec::new() })
+    Ok(Function { attrs, vis, sig, body, parameters: Vec::new(), receiver: None, waits: Waits::Plain })
 }
 
 /// What is wrong with an item that is no function at all.

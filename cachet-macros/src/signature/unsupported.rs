@@ -2,16 +2,15 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
-use syn::{GenericArgument, GenericParam, PathArguments, ReturnType, Signature, Type};
+use syn::{GenericArgument, PathArguments, ReceiverKind, Signature, Type};
 
 use super::Function;
 use crate::errors::Errors;
 
 pub(super) fn refuse(function: &Function, errors: &Errors) {
     refuse_modifiers(&function.sig, errors);
-    refuse_generics(&function.sig, errors);
-    refuse_borrowed_return(&function.sig, errors);
-    refuse_associated(function, errors);
+    refuse_borrowed_return(function, errors);
+    refuse_mutable_receiver(&function.sig, errors);
 }
 
 fn refuse_modifiers(sig: &Signature, errors: &Errors) {
@@ -19,36 +18,21 @@ fn refuse_modifiers(sig: &Signature, errors: &Errors) {
         errors.over(token, "a `const fn` cannot be cached: it may run while the program compiles; remove `const`");
     }
     if let syn::Safety::Unsafe(token) = &sig.safety {
-        errors.over(token, "an `unsafe fn` is not supported yet; write a safe function around it");
+        errors.over(
+            token,
+            "an `unsafe fn` has conditions that a hit would not check; write a safe function around it, and cache that",
+        );
     }
     if let Some(abi) = &sig.abi {
-        errors.over(abi, "an `extern fn` is not supported yet; write a Rust function around it");
+        errors.over(abi, "an `extern fn` has no arguments that Rust could make a key of; write a Rust function around it, and cache that");
     }
     if let Some(variadic) = &sig.variadic {
         errors.over(variadic, "variadic arguments cannot be part of a key; write them out");
     }
 }
 
-fn refuse_generics(sig: &Signature, errors: &Errors) {
-    for parameter in &sig.generics.params {
-        let (ident, what) = match parameter {
-            GenericParam::Lifetime(_) => continue,
-            GenericParam::Type(ty) => (&ty.ident, "a generic type"),
-            GenericParam::Const(constant) => (&constant.ident, "a const generic"),
-        };
-        errors.over(
-            ident,
-            format_args!(
-                "{what} is not supported yet; write one function for each type and call the generic one from it"
-            ),
-        );
-    }
-}
-
-fn refuse_borrowed_return(sig: &Signature, errors: &Errors) {
-    if let ReturnType::Type(_, ty) = &sig.output
-        && let Some(borrowed) = borrowed(ty)
-    {
+fn refuse_borrowed_return(function: &Function, errors: &Errors) {
+    if let Some(borrowed) = borrowed(&function.returns()) {
         errors.over(
             borrowed,
             "a cached value outlives its call, so it cannot borrow from an argument; \
@@ -57,15 +41,25 @@ fn refuse_borrowed_return(sig: &Signature, errors: &Errors) {
     }
 }
 
+/// A hit does not run the body, so what the body would have changed stays as it was.
+fn refuse_mutable_receiver(sig: &Signature, errors: &Errors) {
+    let Some(receiver) = sig.receiver() else { return };
+    let is_mutable = match &receiver.kind {
+        ReceiverKind::Reference(_, _, mutability) => mutability.is_some(),
+        ReceiverKind::Typed(_, ty) => matches!(&**ty, Type::Reference(reference) if reference.mutability.is_some()),
+        _ => false,
+    };
+    if is_mutable {
+        errors.over(receiver, "a hit does not run the body, so `&mut self` would change only sometimes; write `&self`");
+    }
+}
+
 /// `Self` tells an associated function from a free one, where no receiver does. A body with an `impl` or a `trait` of
 /// its own may mean theirs.
-fn refuse_associated(function: &Function, errors: &Errors) {
+pub(super) fn mentions_self(function: &Function) -> bool {
     let (sig, body) = (&function.sig, function.body.stream());
     let has_own = ["impl", "trait"].iter().any(|keyword| find(body.clone(), keyword).is_some());
-    let body = if has_own { None } else { find(body, "Self") };
-    if let Some(place) = find(quote!(#sig), "Self").or(body).filter(|_| sig.receiver().is_none()) {
-        errors.at(place, "associated functions are not supported yet; write a free function");
-    }
+    find(quote!(#sig), "Self").is_some() || (!has_own && find(body, "Self").is_some())
 }
 
 /// Where a word stands.

@@ -1,0 +1,223 @@
+//! A free function: beside it stand an alias that names its controls, and the type that describes it.
+
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, format_ident, quote};
+use syn::{GenericParam, Ident, parse_quote};
+
+use super::{Tuples, attributes, body, hidden, key, spec::spec};
+use crate::{model::Model, signature::Parameter};
+
+pub(super) fn expand(model: &Model, handle: &Ident) -> TokenStream {
+    let tuples = Tuples::of(model);
+    let kind = if model.function.is_async() { "Controls" } else { "PlainControls" };
+    let items = [function(model, &tuples), controls(model, handle, &tuples, kind), describe(model, &tuples)];
+    let load = load(model, &tuples);
+    let body = body::function(&model.function, &loader(model));
+    let attrs = attributes::shared(&model.function.attrs);
+    quote!(#(#items)* #load #(#attrs)* #body)
+}
+
+/// The function as its callers know it.
+fn function(model: &Model, tuples: &Tuples) -> TokenStream {
+    let (private, function) = (model.private(), &model.function);
+    let (attrs, vis, sig) = (attributes::own(&function.attrs), &function.vis, &function.sig);
+    let (asyncness, ident, output) = (&sig.asyncness, &sig.ident, &sig.output);
+    let (generics, bounds) = (&tuples.generics, &tuples.generics.where_clause);
+    let parameters = function.parameters.iter().zip(&tuples.all).map(|(Parameter { attrs, ident, ty, .. }, member)| {
+        let ty = if matches!(ty, syn::Type::ImplTrait(_)) { &member.ty } else { ty };
+        quote!(#(#attrs)* #ident: #ty)
+    });
+    let (marker, call, underscores) = (instance(model, tuples), key::of_call(model, tuples), underscores(model));
+    let hit = quote!(#private::hit(&<#marker as ::core::default::Default>::default(), #call));
+    let answer = model.answer(&hit, &body::called(model, &loaded(model)));
+    quote! {
+        #(#attrs)*
+        #underscores
+        #vis #asyncness fn #ident #generics (#(#parameters),*) #output #bounds {
+            #answer
+        }
+    }
+}
+
+/// The alias that the controls hang off, and the type that it is about.
+pub(super) fn controls(model: &Model, handle: &Ident, tuples: &Tuples, kind: &str) -> TokenStream {
+    let (core, attrs, vis) = (model.core(), attributes::shared(&model.function.attrs), &model.function.vis);
+    let (kind, key, all, instance, marker) =
+        (hidden(kind), tuples.key_types(), tuples.all_types(), instance(model, tuples), marker(model));
+    let docs = format!("The controls of the cache of `{}`.", model.function.name());
+    let names = tuples.generics_of(&quote!(#key #all)).params.into_iter().map(|parameter| match parameter {
+        GenericParam::Lifetime(lifetime) => lifetime.lifetime.to_token_stream(),
+        GenericParam::Type(ty) => ty.ident.to_token_stream(),
+        GenericParam::Const(constant) => {
+            let (name, ty) = (&constant.ident, &constant.ty);
+            quote!(const #name: #ty)
+        }
+    });
+    let definition = definition(tuples, &marker);
+    quote! {
+        #(#attrs)*
+        #[doc = #docs]
+        #[allow(non_camel_case_types, dead_code, unreachable_pub, single_use_lifetimes)]
+        #vis type #handle<#(#names),*> = #core::#kind<#instance, #key, #all>;
+        #(#attrs)*
+        #[doc(hidden)]
+        #[allow(non_camel_case_types, unreachable_pub)]
+        #vis #definition
+    }
+}
+
+/// The type that stands for the function, and how one of it is made.
+fn definition(tuples: &Tuples, marker: &Ident) -> TokenStream {
+    if tuples.instance().is_empty() {
+        return quote!(struct #marker; impl ::core::default::Default for #marker { fn default() -> Self { Self } });
+    }
+    let parameters = tuples.generics.params.iter().filter_map(|parameter| match parameter {
+        GenericParam::Lifetime(_) => None,
+        GenericParam::Type(ty) => {
+            let name = &ty.ident;
+            Some(quote!(#name: ?::core::marker::Sized))
+        }
+        GenericParam::Const(constant) => {
+            let (name, ty) = (&constant.ident, &constant.ty);
+            Some(quote!(const #name: #ty))
+        }
+    });
+    let parameters: Vec<_> = parameters.collect();
+    let types = tuples.generics.type_params().map(|ty| &ty.ident);
+    let names = tuples.instance();
+    let phantom = quote!(::core::marker::PhantomData);
+    quote! {
+        struct #marker<#(#parameters),*>(#phantom<fn() -> (#(#phantom<#types>,)*)>);
+        impl<#(#parameters),*> ::core::default::Default for #marker<#(#names),*> {
+            fn default() -> Self { Self(#phantom) }
+        }
+    }
+}
+
+/// What the runtime asks of the function.
+fn describe(model: &Model, tuples: &Tuples) -> TokenStream {
+    let (core, private, function) = (model.core(), model.private(), &model.function);
+    let returns = function.returns();
+    let is_generic = !tuples.instance().is_empty();
+    let shape = if is_generic {
+        model.spelled_shape()
+    } else {
+        let shape = function.blame_return().invocation(&quote!(#core::__shape), quote!(#returns));
+        quote!(#private::Shape<{ #shape }>)
+    };
+    let of_instance = is_generic.then(|| quote!(.instance(::core::any::type_name::<Self>())));
+    described(model, tuples, &quote!(#returns), &shape, &spec(model, of_instance.as_ref()))
+}
+
+/// The description of a function that returns `returns`.
+pub(super) fn described(
+    model: &Model,
+    tuples: &Tuples,
+    returns: &TokenStream,
+    shape: &TokenStream,
+    spec: &TokenStream,
+) -> TokenStream {
+    let (private, attrs) = (model.private(), attributes::shared(&model.function.attrs));
+    let (instance, generics, bounds) =
+        (instance(model, tuples), tuples.generics_of(&tuples.key_types()), &tuples.generics.where_clause);
+    let (types, names, keyed) = (tuples.key_types(), tuples.key_names(), key::keyed(model));
+    let only = &tuples.generics;
+    let place = model.function.blame_return().start();
+    let returns = quote::quote_spanned!(place=> type Returns = #returns;);
+    let levels = levels(model);
+    quote! {
+        #(#attrs)*
+        #levels
+        impl #only #private::Function for #instance #bounds {
+            #returns
+            type Shape = #shape;
+            fn site(&self) -> &'static #private::Site { static SITE: #private::Site = #private::Site::new(); &SITE }
+            fn spec(&self) -> #private::Spec<Self::Returns, Self::Shape> { #spec }
+        }
+        #(#attrs)*
+        #levels
+        impl #generics #private::Key<#types> for #instance #bounds {
+            #[allow(unused_variables, clippy::borrow_deref_ref)]
+            fn keyed(&self, #names: &#types) -> #private::Keyed { #keyed }
+        }
+    }
+}
+
+/// The function's body.
+fn load(model: &Model, tuples: &Tuples) -> TokenStream {
+    let (private, attrs, function) = (model.private(), attributes::shared(&model.function.attrs), &model.function);
+    let (instance, generics, bounds) =
+        (instance(model, tuples), tuples.generics_of(&tuples.all_types()), &tuples.generics.where_clause);
+    let (all, names, returns) = (tuples.all_types(), tuples.all_names(), function.returns());
+    let keyed = if tuples.is_whole() {
+        quote!(fn keyed_by_all(&self, __all: &#all) -> #private::Keyed { #private::Key::keyed(self, __all) })
+    } else {
+        let keyed = key::keyed_by_all(model, tuples);
+        quote! {
+            #[allow(unused_variables, clippy::borrow_deref_ref)]
+            fn keyed_by_all(&self, #names: &#all) -> #private::Keyed { #keyed }
+        }
+    };
+    let call = model.waited(loaded(model));
+    let levels = levels(model);
+    quote! {
+        #(#attrs)*
+        #levels
+        impl #generics #private::Load<#all> for #instance #bounds {
+            #keyed
+            async fn load(&self, #names: #all) -> #returns { #call }
+        }
+    }
+}
+
+/// The user's body under a name of ours.
+fn loader(model: &Model) -> Ident {
+    format_ident!("__cachet_load_{}", model.function.name(), span = model.function.sig.ident.span())
+}
+
+/// Its call.
+fn loaded(model: &Model) -> TokenStream {
+    let (loader, types) = (loader(model), turbofish(model));
+    let arguments = model.function.parameters.iter().map(|parameter| &parameter.ident);
+    quote!(#loader #types (#(#arguments),*))
+}
+
+/// The user's own generics, where the arguments alone may not tell them.
+fn turbofish(model: &Model) -> Option<TokenStream> {
+    let generics = &model.function.sig.generics;
+    let names = generics.params.iter().filter_map(|parameter| match parameter {
+        GenericParam::Lifetime(_) => None,
+        GenericParam::Type(ty) => Some(&ty.ident),
+        GenericParam::Const(constant) => Some(&constant.ident),
+    });
+    let names: Vec<_> = names.collect();
+    (!names.is_empty()).then(|| quote!(::<#(#names),*>))
+}
+
+/// The name of the type that stands for the function.
+fn marker(model: &Model) -> Ident {
+    format_ident!("__cachet_fn_{}", model.function.name(), span = Span::mixed_site())
+}
+
+/// The same with the function's types and constants.
+pub(super) fn instance(model: &Model, tuples: &Tuples) -> syn::Type {
+    let (marker, names) = (marker(model), tuples.instance());
+    if names.is_empty() { parse_quote!(#marker) } else { parse_quote!(#marker<#(#names),*>) }
+}
+
+/// The lint levels of what is generated: not all of it is used, nor does each part make use of all lifetimes.
+fn levels(model: &Model) -> TokenStream {
+    let underscores = underscores(model);
+    quote! {
+        #[allow(dead_code, unused_lifetimes, single_use_lifetimes, clippy::extra_unused_lifetimes)]
+        #underscores
+    }
+}
+
+/// An argument that the body has no use for is still handed on.
+pub(super) fn underscores(model: &Model) -> Option<TokenStream> {
+    let mut parameters = model.function.parameters.iter();
+    parameters
+        .any(|parameter| parameter.ident.to_string().starts_with('_'))
+        .then(|| quote!(#[allow(clippy::used_underscore_binding)]))
+}

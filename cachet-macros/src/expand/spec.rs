@@ -1,0 +1,128 @@
+//! What the attribute says, as the runtime is told.
+
+use proc_macro2::TokenStream;
+use quote::{quote, quote_spanned};
+use syn::{Pat, Type};
+
+use super::{hidden, key};
+use crate::{
+    args::{Codec, ErrorTtl, Lifetime},
+    model::Model,
+    signature::type_arguments,
+};
+
+/// The expression that builds the function's `Spec`; `instance` tells instances of a generic function apart.
+pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream {
+    let (private, core, settings, name) = (model.private(), model.core(), &model.settings, model.function.name());
+    let (ttl, returns) = (lifetime(&settings.ttl), returns(model));
+    let given_name = settings.name.as_ref().map(|name| quote!(.name(#name)));
+    let memory = (!settings.tiers.has_memory()).then(|| quote!(.memory(false)));
+    let capacity = settings.capacity.map(number).map(|entries| quote!(.capacity(#entries)));
+    let version = settings.version.map(number).map(|version| quote!(.version(#version)));
+    let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| quote!(.negative_ttl(#ttl)));
+    let memory_ttl = settings.memory_ttl.as_ref().map(lifetime).map(|ttl| quote!(.memory_ttl(#ttl)));
+    let jitter = settings.jitter.map(|share| quote!(.jitter(#share)));
+    let when = settings.when.as_ref().map(|when| quote!(.when(#when)));
+    let ttl_of = settings.ttl_of.as_ref().map(|ttl| quote!(.ttl_of(#ttl)));
+    let (shared, error_ttl, tags_of) = (shared(model), error_ttl(model), key::tags_of(model));
+    let probed = if model.is_handler() {
+        quote!(::cachet_actix::__private::probed())
+    } else {
+        quote!(#core::__probe!(#returns))
+    };
+    quote! {
+        #private::Spec::new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
+            #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #when #ttl_of
+            #error_ttl #tags_of
+    }
+}
+
+fn returns(model: &Model) -> Type {
+    model.function.returns()
+}
+
+/// The shared tier needs the value as bytes; if it has none, the return type is to blame.
+fn shared(model: &Model) -> Option<TokenStream> {
+    let settings = &model.settings;
+    if !settings.tiers.has_shared() {
+        return None;
+    }
+    let codec = hidden(match settings.codec {
+        Codec::Bincode => "bincode",
+        Codec::Json => "json",
+        Codec::Postcard => "postcard",
+    });
+    let place = model.function.blame_return().start();
+    let errors = settings.error_ttl.as_ref().map(|_| quote_spanned!(place=> .shared_errors()));
+    Some(quote_spanned!(place=> .#codec() #errors))
+}
+
+fn error_ttl(model: &Model) -> Option<TokenStream> {
+    let some = quote!(::core::option::Option::Some);
+    Some(match model.settings.error_ttl.as_ref()? {
+        ErrorTtl::All(ttl) => {
+            let ttl = lifetime(ttl);
+            quote!(.error_ttl(|_| #some(#ttl)))
+        }
+        ErrorTtl::Matching(arms) => {
+            let error = error_type(&model.function.returns());
+            let arms = arms.iter().map(|(pattern, ttl)| {
+                let (pattern, ttl) = (qualified(pattern, error.is_some()), lifetime(ttl));
+                quote!(#pattern => #some(#ttl),)
+            });
+            let alias = error.as_ref().map(|error| quote!(type __Error = #error;));
+            quote! {
+                .error_ttl(|__error| {
+                    #alias
+                    #[allow(unreachable_patterns)]
+                    match __error {
+                        #(#arms)*
+                        _ => ::core::option::Option::None,
+                    }
+                })
+            }
+        }
+    })
+}
+
+/// The `E` of a return type that is spelled `Result<T, E>`.
+pub(crate) fn error_type(ty: &Type) -> Option<Type> {
+    let Type::Path(path) = ty else { return None };
+    let last = path.path.segments.last().filter(|last| last.ident == "Result")?;
+    type_arguments(&last.arguments).nth(1).cloned()
+}
+
+/// A bare name would be a variable that matches everything, so it is taken as a variant of the error.
+fn qualified(pattern: &Pat, has_error: bool) -> TokenStream {
+    match pattern {
+        Pat::Ident(name) if has_error && name.subpat.is_none() => {
+            let name = &name.ident;
+            quote!(__Error::#name { .. })
+        }
+        Pat::TupleStruct(tuple) if has_error && tuple.path.get_ident().is_some() => quote!(__Error::#tuple),
+        Pat::Struct(fields) if has_error && fields.path.get_ident().is_some() => quote!(__Error::#fields),
+        Pat::Or(or) => {
+            let cases = or.cases.iter().map(|case| qualified(case, has_error));
+            quote!(#(#cases)|*)
+        }
+        other => quote!(#other),
+    }
+}
+
+pub(super) fn lifetime(lifetime: &Lifetime) -> TokenStream {
+    match lifetime {
+        Lifetime::Computed(expression) => quote!(#expression),
+        Lifetime::Known(duration) if duration.subsec_millis() == 0 => {
+            let seconds = number(duration.as_secs());
+            quote!(::core::time::Duration::from_secs(#seconds))
+        }
+        Lifetime::Known(duration) => {
+            let millis = number(duration.as_secs() * 1000 + u64::from(duration.subsec_millis()));
+            quote!(::core::time::Duration::from_millis(#millis))
+        }
+    }
+}
+
+fn number(value: u64) -> proc_macro2::Literal {
+    proc_macro2::Literal::u64_unsuffixed(value)
+}
