@@ -44,6 +44,7 @@ mod tags;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tier;
+mod unique;
 mod validator;
 
 #[cfg(feature = "macros")]
