@@ -5,6 +5,8 @@
 
 mod batch;
 mod lease;
+#[cfg(test)]
+mod tests;
 mod write;
 
 use std::{
