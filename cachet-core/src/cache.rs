@@ -83,7 +83,7 @@ enum Permit {
     Leased(HeldLease),
     /// The shared tier cannot be asked; memory keeps it for a moment.
     Outage,
-    /// Another node holds the lease for too long; nothing keeps it.
+    /// Another node holds the lease for too long, or a writer fences the key; nothing keeps it.
     Unleased,
 }
 
@@ -185,12 +185,14 @@ impl Cache {
                 },
                 Some(Read::Miss { dead }) => dead,
                 Some(Read::Leased) => None,
+                Some(Read::Fenced) => return Answer::Load(Permit::Unleased),
                 None => return self.bypass(),
             };
             let patience = match shared.acquire(lookup.clone(), dead).await {
                 Some(Grant::Lease(lease)) => return Answer::Load(Permit::Leased(lease)),
                 Some(Grant::Held(remaining)) => remaining,
                 Some(Grant::Filled) => Duration::ZERO,
+                Some(Grant::Fenced) => return Answer::Load(Permit::Unleased),
                 None => return self.bypass(),
             };
             let left = give_up.saturating_duration_since(Instant::now());
@@ -378,7 +380,7 @@ impl Cache {
                 None => Permit::Alone,
                 Some((shared, _)) => match shared.acquire(self.lookup(call, tags), None).await {
                     Some(Grant::Lease(lease)) => Permit::Leased(lease),
-                    Some(Grant::Held(_) | Grant::Filled) => Permit::Unleased,
+                    Some(Grant::Held(_) | Grant::Filled | Grant::Fenced) => Permit::Unleased,
                     None => Permit::Outage,
                 },
             };

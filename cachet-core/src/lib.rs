@@ -47,6 +47,7 @@ mod target;
 #[cfg(feature = "testing")]
 pub mod testing;
 pub mod tier;
+mod unique;
 mod validator;
 mod warm;
 

@@ -1,8 +1,23 @@
 //! The extension point: a tier shared by several nodes, over bytes.
 //!
-//! A tier keeps one thing under a key: nothing, a *lease* (somebody is loading) or a *value*. A load is allowed to store
-//! only while its lease stands, and invalidating removes lease and value alike; so a load that began before an
-//! invalidation can never bring the old value back.
+//! A tier keeps one thing under a key:
+//!
+//! | an entry's key holds | and then |
+//! |---|---|
+//! | nothing | whoever asks is granted a lease |
+//! | a *lease* | somebody is loading; the others wait for the fill |
+//! | a *value* | it is read, as long as its tags have the versions that it was loaded under |
+//! | a *fence* | somebody is writing the source; readers load and store nothing |
+//!
+//! | a tag's key holds | and then |
+//! |---|---|
+//! | nothing | the next load gives it a version that never was before |
+//! | a *version* | entries that were loaded under another one are dead |
+//! | a *fence* | every entry that carries the tag is dead, and no load that needs the tag's version is stored |
+//!
+//! A load is allowed to store only while its lease stands. Invalidating removes lease and value alike, and so does a
+//! fence; so a load that began before an invalidation can never bring the old value back. Neither can one that began
+//! under a fence, because it has no lease.
 
 use std::{
     error::Error as StdError,
@@ -15,7 +30,10 @@ use std::{
 
 use bytes::Bytes;
 
-use crate::validator::Validator;
+use crate::{unique::unique, validator::Validator};
+
+/// The cache asks for at most so many entries, or names so many targets, in one exchange.
+pub const MAX_BATCH: usize = 512;
 
 /// A boxed future of a tier's answer; a box costs nothing next to a network call.
 pub type TierFuture<'a, T> = Pin<Box<dyn Future<Output = Result<T, TierError>> + Send + 'a>>;
@@ -45,11 +63,70 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// Gives a lease back, and says whether it still stood.
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool>;
 
-    /// Removes what the key holds, lease or value, or outdates everything that carries the tag.
+    /// Removes what the key holds, lease or value, or outdates everything that carries the tag. A fence stays.
     fn invalidate(&self, target: Target) -> TierFuture<'_, ()>;
+
+    /// Fences the targets for a writer that is about to change their source: drops lease or value, and takes no fill
+    /// until [`Tier::lift`], or until `time` is over.
+    ///
+    /// Several writers may hold one fence, each for a time of its own; a writer that fences anew begins its time anew.
+    /// A writer that dies leaves a fence that ends by itself. So does a fence whose setting failed half-way.
+    fn fence(&self, targets: Vec<Target>, writer: WriterId, time: Duration) -> TierFuture<'_, ()>;
+
+    /// Takes the writer out of the targets' fences, and invalidates them.
+    ///
+    /// The last writer out leaves nothing under the key. Where no fence stands any more, or never stood, whatever is
+    /// there was loaded while the writer wrote, and goes too.
+    fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()>;
 
     /// Finds out whether the tier can be reached.
     fn probe(&self) -> TierFuture<'_, ()>;
+
+    /// Reads several values, at most [`MAX_BATCH`]. The answers are those of [`Tier::read`], in the lookups' order.
+    fn read_many(&self, lookups: Vec<Lookup>) -> TierFuture<'_, Vec<Read>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(lookups.len());
+            for lookup in lookups {
+                answers.push(self.read(lookup).await?);
+            }
+            Ok(answers)
+        })
+    }
+
+    /// Takes several leases, at most [`MAX_BATCH`], each with the entry that the caller found dead. The answers are
+    /// those of [`Tier::acquire`], in the given order: a key that comes twice is granted once.
+    ///
+    /// Leases of a batch that fails half-way end by themselves.
+    fn acquire_many(&self, wanted: Vec<(Lookup, Option<EntryId>)>, lease: Duration) -> TierFuture<'_, Vec<Acquired>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(wanted.len());
+            for (lookup, dead) in wanted {
+                answers.push(self.acquire(lookup, lease, dead).await?);
+            }
+            Ok(answers)
+        })
+    }
+
+    /// Stores several values, at most [`MAX_BATCH`]. The answers are those of [`Tier::fill`], in the given order.
+    fn fill_many(&self, fills: Vec<(Lookup, Lease, NewEntry)>) -> TierFuture<'_, Vec<bool>> {
+        Box::pin(async move {
+            let mut answers = Vec::with_capacity(fills.len());
+            for (lookup, lease, entry) in fills {
+                answers.push(self.fill(lookup, lease, entry).await?);
+            }
+            Ok(answers)
+        })
+    }
+
+    /// Invalidates several targets, at most [`MAX_BATCH`].
+    fn invalidate_many(&self, targets: Vec<Target>) -> TierFuture<'_, ()> {
+        Box::pin(async move {
+            for target in targets {
+                self.invalidate(target).await?;
+            }
+            Ok(())
+        })
+    }
 }
 
 /// What is asked for: the entry's key, and the keys of the tags that it carries.
@@ -61,13 +138,31 @@ pub struct Lookup {
     pub tags: Arc<[String]>,
 }
 
-/// What is invalidated. Its text is the whole key, namespace included.
+/// What is invalidated or fenced. Its text is the whole key, namespace included.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Target {
     /// One entry.
     Entry(Arc<str>),
     /// Every entry that carries the tag.
     Tag(Arc<str>),
+}
+
+impl Target {
+    pub(crate) fn key(&self) -> &str {
+        let (Self::Entry(key) | Self::Tag(key)) = self;
+        key
+    }
+}
+
+/// Names one writer while it holds fences: one attempt of one call, on one node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct WriterId(pub [u8; 16]);
+
+impl WriterId {
+    /// A name that no other attempt of any node has.
+    pub fn unique() -> Self {
+        Self(unique().to_be_bytes())
+    }
 }
 
 /// Names one fill of one entry, for ever: made by the tier, never by a node, so that no late command can match it.
@@ -114,6 +209,8 @@ pub enum Read {
     Hit(StoredEntry),
     /// Another node is loading.
     Leased,
+    /// A writer fences the entry, or a tag of it: load, and store nothing.
+    Fenced,
     /// No usable value; `dead` is the one that stands there all the same.
     Miss {
         /// An entry that may be overwritten: outdated by a tag, or of an earlier life of the tier.
@@ -122,7 +219,7 @@ pub enum Read {
 }
 
 /// The answer to [`Tier::acquire`].
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Acquired {
     /// The lease is the caller's.
     Granted(Lease),
@@ -130,6 +227,8 @@ pub enum Acquired {
     Held(Duration),
     /// There is a value by now; whether it is usable, a [`Tier::read`] tells.
     Filled,
+    /// A writer fences the entry, or a tag of it, for this long at most: load, and store nothing.
+    Fenced(Duration),
 }
 
 /// How a tier failed, which decides what is done about it.

@@ -21,6 +21,9 @@ const LANES: usize = 4;
 /// How much of a replication id stands in a token.
 const INCARNATION: usize = 8;
 
+/// The beginning of a replication id.
+pub(super) type Incarnation = [u8; INCARNATION];
+
 #[derive(Debug)]
 pub(super) struct Lanes {
     pool: Pool,
@@ -31,7 +34,7 @@ pub(super) struct Lanes {
 /// A connection that stays checked out.
 struct Checkout {
     connection: Connection,
-    incarnation: [u8; INCARNATION],
+    incarnation: Incarnation,
     broken: Arc<AtomicBool>,
 }
 
@@ -39,7 +42,7 @@ struct Checkout {
 pub(super) struct Lane {
     pub(super) connection: MultiplexedConnection,
     /// Which life of the server the connection leads to: a restart or a failover changes it.
-    pub(super) incarnation: [u8; INCARNATION],
+    pub(super) incarnation: Incarnation,
     broken: Arc<AtomicBool>,
 }
 
@@ -89,7 +92,7 @@ impl Lanes {
 }
 
 /// The beginning of the replication id in the answer of `INFO replication`.
-fn incarnation_in(replication: &str) -> Option<[u8; INCARNATION]> {
+fn incarnation_in(replication: &str) -> Option<Incarnation> {
     let id = replication.lines().find_map(|line| line.strip_prefix("master_replid:"))?;
     id.as_bytes().first_chunk().copied()
 }

@@ -1,6 +1,6 @@
-//! What stands under an entry's key.
+//! What stands under a key.
 //!
-//! | bytes | lease | value |
+//! | bytes of an entry | lease | value |
 //! |---|---|---|
 //! | 0 | `L` | `V` |
 //! | 1–32 | token | id of the fill: the token it was allowed by |
@@ -11,7 +11,16 @@
 //! | 66–81 | | digest of the tags' versions |
 //! | 82– | | encoded value |
 //!
-//! Numbers are little-endian. Whatever else stands there is not ours, and may be overwritten.
+//! Numbers are little-endian. A tag's key holds its version, made like a token. Either key may hold a fence instead:
+//!
+//! | bytes of a fence | |
+//! |---|---|
+//! | 0 | `F` |
+//! | then, for each writer, 16 | the writer |
+//! | and 13 | when its time is over by the server's clock, in ms since 1970, as decimal digits |
+//!
+//! The key itself ends with the last writer's time; a fence that would never end was not written by us. Whatever else
+//! stands there is not ours either, and may be overwritten.
 
 use std::time::{Duration, SystemTime};
 
@@ -26,11 +35,15 @@ const VERSION: u8 = 1;
 const ID_END: usize = 33;
 const HEAD: usize = 82;
 
+/// A writer of a fence, and the end of its time. The scripts know it too.
+const WRITER: usize = 29;
+
 /// The longest lifetime that a header can claim; what claims more was not written by us.
 const MAX_LIFETIME: Duration = Duration::from_hours(100 * 365 * 24);
 
 pub(super) enum Stored {
     Lease,
+    Fence,
     Value {
         id: EntryId,
         tags: [u8; 16],
@@ -56,10 +69,18 @@ pub(super) fn write(id: EntryId, tags: &[u8; 16], entry: &NewEntry) -> Vec<u8> {
     bytes
 }
 
+/// Whether bytes under the key of an entry or a tag are a fence, which a tag's version never is.
+pub(super) fn is_fence(bytes: &[u8]) -> bool {
+    matches!(bytes, [b'F', writers @ ..] if !writers.is_empty() && writers.len().is_multiple_of(WRITER))
+}
+
 impl Stored {
     pub(super) fn parse(bytes: Bytes) -> Self {
         if bytes.len() == ID_END && bytes[0] == b'L' {
             return Self::Lease;
+        }
+        if is_fence(&bytes) {
+            return Self::Fence;
         }
         let mut id = [0; 32];
         let known = bytes.len().clamp(1, ID_END);
@@ -113,6 +134,20 @@ mod tests {
         assert_eq!(parsed.modified, entry().modified);
         assert_eq!(parsed.validator, entry().validator);
         assert_eq!(parsed.body, entry().body);
+    }
+
+    #[test]
+    fn a_fence_is_one_or_several_whole_writers() {
+        for writers in 1..4 {
+            let fence = [b"F".as_slice(), &vec![0xEE; writers * WRITER]].concat();
+            assert!(matches!(Stored::parse(fence.clone().into()), Stored::Fence), "{writers}");
+            for malformed in [&fence[..fence.len() - 1], &fence[1..], &[&fence[..], b"0"].concat()] {
+                assert!(matches!(Stored::parse(malformed.to_vec().into()), Stored::Foreign { .. }), "{writers}");
+            }
+        }
+        assert!(matches!(Stored::parse(Bytes::from_static(b"F")), Stored::Foreign { .. }), "nobody holds it");
+        assert!(!is_fence(b""));
+        assert!(!is_fence(b"8371445e0123456789a0192f3c4d00abc"), "a tag's version");
     }
 
     #[test]

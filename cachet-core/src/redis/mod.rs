@@ -1,20 +1,26 @@
 //! The Redis tier: the protocol's exchanges, each one round trip.
 
+mod fence;
 mod lanes;
 mod layout;
+mod lease;
+mod read;
 mod script;
+mod tags;
 
 use std::{future::Future, time::Duration};
 
-use bytes::Bytes;
 use deadpool_redis::redis::{self, ErrorKind, RedisError, ServerErrorKind};
 
 use self::{
+    fence::Fences,
     lanes::{Lane, Lanes},
-    layout::Stored,
-    script::Scripts,
+    lease::Leases,
+    tags::Tags,
 };
-use crate::tier::{Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture};
+use crate::tier::{
+    Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
+};
 
 const NAME: &str = "redis";
 
@@ -22,13 +28,15 @@ const NAME: &str = "redis";
 #[derive(Debug)]
 pub(crate) struct RedisTier {
     lanes: Lanes,
-    scripts: Scripts,
+    leases: Leases,
+    tags: Tags,
+    fences: Fences,
 }
 
 impl RedisTier {
     /// Checks the URL; connects when first asked.
     pub(crate) fn new(url: &str) -> Result<Self, String> {
-        Ok(Self { lanes: Lanes::new(url)?, scripts: Scripts::new() })
+        Ok(Self { lanes: Lanes::new(url)?, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
     }
 
     /// Runs one exchange on a lane, which is replaced if it turns out broken or the exchange is given up.
@@ -52,52 +60,6 @@ impl RedisTier {
         in_use.over(outcome.as_ref().is_err_and(is_broken));
         outcome.map_err(|error| fault_of(operation, error))
     }
-
-    async fn read(&self, lookup: &Lookup) -> Result<Read, TierError> {
-        let (value, ttl, versions, incarnation) = self
-            .exchange("read", |mut lane| async move {
-                let mut pipeline = redis::pipe();
-                pipeline.get(&*lookup.key).pttl(&*lookup.key).mget(&*lookup.tags);
-                let (value, ttl, versions): (Option<Bytes>, i64, Vec<Option<Bytes>>) =
-                    pipeline.query_async(&mut lane.connection).await?;
-                Ok((value, ttl, versions, lane.incarnation))
-            })
-            .await?;
-        let remaining = Duration::from_millis(u64::try_from(ttl).unwrap_or_default());
-        Ok(match value.map(Stored::parse) {
-            None => Read::Miss { dead: None },
-            Some(Stored::Lease) => Read::Leased,
-            Some(Stored::Value { id, tags, entry })
-                if id.0.starts_with(&incarnation)
-                    && script::digest(&lookup.tags, &versions) == Some(tags)
-                    && !remaining.is_zero() =>
-            {
-                Read::Hit(crate::tier::StoredEntry { id, entry, remaining })
-            }
-            Some(Stored::Value { id, .. } | Stored::Foreign { id }) => Read::Miss { dead: Some(id) },
-        })
-    }
-
-    async fn acquire(&self, lookup: &Lookup, lease: Duration, dead: Option<EntryId>) -> Result<Acquired, TierError> {
-        self.exchange("acquire", |lane| async move {
-            // Two commands at once on one connection: one round trip. The versions are read before the load begins,
-            // which is all that matters of their order.
-            let (mut first, mut second) = (lane.connection.clone(), lane.connection);
-            let (answer, versions) = tokio::try_join!(
-                self.scripts.acquire(&mut first, &lookup.key, lease, dead),
-                self.scripts.tag_versions(&mut second, &lookup.tags),
-            )?;
-            Ok(match answer {
-                script::Answer::Granted(token) => {
-                    let tags = script::digest_of(&lookup.tags, &versions);
-                    Acquired::Granted(Lease { token, tags })
-                }
-                script::Answer::Held(remaining) => Acquired::Held(remaining),
-                script::Answer::Filled => Acquired::Filled,
-            })
-        })
-        .await
-    }
 }
 
 impl Tier for RedisTier {
@@ -109,29 +71,44 @@ impl Tier for RedisTier {
         Box::pin(async move { self.read(&lookup).await })
     }
 
+    fn read_many(&self, lookups: Vec<Lookup>) -> TierFuture<'_, Vec<Read>> {
+        Box::pin(async move { self.read_many(&lookups).await })
+    }
+
     fn acquire(&self, lookup: Lookup, lease: Duration, dead: Option<EntryId>) -> TierFuture<'_, Acquired> {
         Box::pin(async move { self.acquire(&lookup, lease, dead).await })
     }
 
+    fn acquire_many(&self, wanted: Vec<(Lookup, Option<EntryId>)>, lease: Duration) -> TierFuture<'_, Vec<Acquired>> {
+        Box::pin(async move { self.acquire_many(&wanted, lease).await })
+    }
+
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool> {
-        Box::pin(self.exchange("fill", move |mut lane| async move {
-            let value = layout::write(lease.token, &lease.tags, &entry);
-            self.scripts.fill(&mut lane.connection, &lookup.key, lease.token, &value, entry.lifetime).await
-        }))
+        Box::pin(async move { self.fill(&lookup, lease, &entry).await })
+    }
+
+    fn fill_many(&self, fills: Vec<(Lookup, Lease, NewEntry)>) -> TierFuture<'_, Vec<bool>> {
+        Box::pin(async move { self.fill_many(&fills).await })
     }
 
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
-        Box::pin(self.exchange("release", move |mut lane| async move {
-            self.scripts.release(&mut lane.connection, &lookup.key, lease.token).await
-        }))
+        Box::pin(async move { self.release(&lookup, lease).await })
     }
 
-    /// Entries and tags alike are invalidated by removing the key: an absent tag gets a version that never was before.
     fn invalidate(&self, target: Target) -> TierFuture<'_, ()> {
-        Box::pin(self.exchange("invalidate", move |mut lane| async move {
-            let (Target::Entry(key) | Target::Tag(key)) = target;
-            redis::cmd("DEL").arg(&*key).query_async(&mut lane.connection).await
-        }))
+        Box::pin(async move { self.invalidate(&[target]).await })
+    }
+
+    fn invalidate_many(&self, targets: Vec<Target>) -> TierFuture<'_, ()> {
+        Box::pin(async move { self.invalidate(&targets).await })
+    }
+
+    fn fence(&self, targets: Vec<Target>, writer: WriterId, time: Duration) -> TierFuture<'_, ()> {
+        Box::pin(async move { self.fence(&targets, writer, time).await })
+    }
+
+    fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()> {
+        Box::pin(async move { self.lift(&targets, writer).await })
     }
 
     fn probe(&self) -> TierFuture<'_, ()> {

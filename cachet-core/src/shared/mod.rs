@@ -3,6 +3,12 @@
 //! Everything runs on the runtime's background thread. So a caller that goes away cancels no command, a blocking handler
 //! stalls nobody else's, and no tokio runtime is needed where the cached function runs.
 
+mod batch;
+mod lease;
+#[cfg(test)]
+mod tests;
+mod write;
+
 use std::{
     error::Error as StdError,
     future::Future,
@@ -15,11 +21,11 @@ use std::{
 
 use tokio::{runtime::Handle, time};
 
+pub(crate) use self::lease::{Grant, HeldLease};
 use crate::{
     breaker::Breaker,
-    invalidate::Invalidation,
     recovery::Recovery,
-    tier::{Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError},
+    tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
 };
 
 /// How often a tier that failed is tried again.
@@ -87,11 +93,8 @@ impl Shared {
     pub(crate) async fn acquire(&self, lookup: Lookup, dead: Option<EntryId>) -> Option<Grant> {
         let shared = self.clone();
         let exchange = move |tier: Arc<dyn Tier>| async move {
-            Ok(match tier.acquire(lookup.clone(), shared.0.lease, dead).await? {
-                Acquired::Granted(lease) => Grant::Lease(HeldLease { shared, lookup, lease: Some(lease) }),
-                Acquired::Held(remaining) => Grant::Held(remaining),
-                Acquired::Filled => Grant::Filled,
-            })
+            let acquired = tier.acquire(lookup.clone(), shared.0.lease, dead).await?;
+            Ok(Grant::of(acquired, shared, lookup))
         };
         self.ask("acquire", exchange).await
     }
@@ -115,34 +118,6 @@ impl Shared {
         };
         let bounded = async move { time::timeout(limit, polling).await.unwrap_or(Some(Read::Leased)) };
         self.0.background.spawn(bounded).await.ok().flatten()
-    }
-
-    /// Invalidates, now or as soon as the tier answers again. It is carried out even if the caller goes away; `after`
-    /// runs once the tier has answered.
-    pub(crate) async fn invalidate(&self, target: Target, after: impl FnOnce() + Send + 'static) -> Invalidation {
-        let shared = self.clone();
-        let sending = async move {
-            let outcome = shared.send(target).await;
-            after();
-            outcome
-        };
-        self.0.background.spawn(sending).await.unwrap_or(Invalidation::Queued)
-    }
-
-    async fn send(&self, target: Target) -> Invalidation {
-        if !self.0.breaker.is_open() {
-            let answer = self.bounded("invalidate", |tier| {
-                let target = target.clone();
-                async move { tier.invalidate(target).await }
-            });
-            match answer.await {
-                Ok(()) => return Invalidation::Done,
-                Err(error) => self.log(&error),
-            }
-        }
-        self.0.recovery.keep(target);
-        self.suspend();
-        Invalidation::Queued
     }
 
     /// Whether the tier is not asked for values: it is out of reach, or may still hold what was invalidated. The queue
@@ -287,43 +262,5 @@ impl Shared {
             self.0.recovery.sent(&target, number);
         }
         self.0.recovery.is_empty()
-    }
-}
-
-/// The answer to a request for a lease.
-pub(crate) enum Grant {
-    Lease(HeldLease),
-    Held(Duration),
-    Filled,
-}
-
-/// A lease that this node holds. Dropping it gives it back, as a cancelled or panicking load does.
-pub(crate) struct HeldLease {
-    shared: Shared,
-    lookup: Lookup,
-    lease: Option<Lease>,
-}
-
-impl HeldLease {
-    /// Stores the value, and says whether the lease still stood.
-    pub(crate) async fn fill(mut self, entry: NewEntry) -> Option<bool> {
-        let lease = self.lease.take()?;
-        let lookup = self.lookup.clone();
-        self.shared.ask("fill", move |tier| async move { tier.fill(lookup, lease, entry).await }).await
-    }
-
-    /// Gives the lease back, and says whether it still stood.
-    pub(crate) async fn release(mut self) -> Option<bool> {
-        let lease = self.lease.take()?;
-        self.shared.release(self.lookup.clone(), lease).await
-    }
-}
-
-impl Drop for HeldLease {
-    fn drop(&mut self) {
-        if let Some(lease) = self.lease.take() {
-            let (shared, lookup) = (self.shared.clone(), self.lookup.clone());
-            self.shared.0.background.spawn(async move { shared.release(lookup, lease).await });
-        }
     }
 }

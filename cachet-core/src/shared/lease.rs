@@ -1,0 +1,63 @@
+//! Leases that this node holds.
+
+use std::time::Duration;
+
+use super::Shared;
+use crate::tier::{Acquired, Lease, Lookup, NewEntry};
+
+/// The answer to a request for a lease.
+pub(crate) enum Grant {
+    Lease(HeldLease),
+    Held(Duration),
+    Filled,
+    /// A writer fences the entry or a tag of it: what is loaded is not stored.
+    Fenced,
+}
+
+/// A lease that this node holds. Dropping it gives it back, as a cancelled or panicking load does.
+pub(crate) struct HeldLease {
+    shared: Shared,
+    lookup: Lookup,
+    lease: Option<Lease>,
+}
+
+impl Grant {
+    pub(super) fn of(acquired: Acquired, shared: Shared, lookup: Lookup) -> Self {
+        match acquired {
+            Acquired::Granted(lease) => Self::Lease(HeldLease { shared, lookup, lease: Some(lease) }),
+            Acquired::Held(remaining) => Self::Held(remaining),
+            Acquired::Filled => Self::Filled,
+            Acquired::Fenced(_) => Self::Fenced,
+        }
+    }
+}
+
+impl HeldLease {
+    /// Stores the value, and says whether the lease still stood.
+    pub(crate) async fn fill(self, entry: NewEntry) -> Option<bool> {
+        let shared = self.shared.clone();
+        let (lookup, lease, entry) = self.into_fill(entry)?;
+        shared.ask("fill", move |tier| async move { tier.fill(lookup, lease, entry).await }).await
+    }
+
+    /// What a fill is sent with; from here on the lease is not given back any more.
+    pub(super) fn into_fill(mut self, entry: NewEntry) -> Option<(Lookup, Lease, NewEntry)> {
+        let lease = self.lease.take()?;
+        Some((self.lookup.clone(), lease, entry))
+    }
+
+    /// Gives the lease back, and says whether it still stood.
+    pub(crate) async fn release(mut self) -> Option<bool> {
+        let lease = self.lease.take()?;
+        self.shared.release(self.lookup.clone(), lease).await
+    }
+}
+
+impl Drop for HeldLease {
+    fn drop(&mut self) {
+        if let Some(lease) = self.lease.take() {
+            let (shared, lookup) = (self.shared.clone(), self.lookup.clone());
+            self.shared.0.background.spawn(async move { shared.release(lookup, lease).await });
+        }
+    }
+}

@@ -1,0 +1,193 @@
+use std::{
+    sync::{Arc, Mutex, atomic::AtomicBool},
+    time::{Instant, SystemTime},
+};
+
+use super::*;
+use crate::{
+    invalidate::Invalidation,
+    tier::{Acquired, Lease, MAX_BATCH, NewEntry, TierFuture, WriterId},
+};
+
+const LONG: Duration = Duration::from_secs(30);
+
+/// A tier that grants everything, notes what it is asked, and can be out of reach.
+#[derive(Debug, Default)]
+struct Noting {
+    log: Mutex<Vec<String>>,
+    out_of_reach: AtomicBool,
+}
+
+#[derive(Clone, Debug, Default)]
+struct Notes(Arc<Noting>);
+
+impl Notes {
+    fn answer<T: Send + 'static>(&self, note: String, answer: T) -> TierFuture<'_, T> {
+        let failed = self.0.out_of_reach.load(Ordering::SeqCst);
+        if !failed && !note.is_empty() {
+            self.0.log.lock().expect("no test panicked").push(note);
+        }
+        let failure = TierError { tier: "notes", operation: "all", fault: Fault::Outage, source: "cut off".into() };
+        Box::pin(async move { if failed { Err(failure) } else { Ok(answer) } })
+    }
+
+    fn out_of_reach(&self, out_of_reach: bool) {
+        self.0.out_of_reach.store(out_of_reach, Ordering::SeqCst);
+    }
+
+    fn log(&self) -> Vec<String> {
+        self.0.log.lock().expect("no test panicked").clone()
+    }
+}
+
+fn keys(targets: &[Target]) -> String {
+    targets.iter().map(Target::key).collect::<Vec<_>>().join(" ")
+}
+
+impl Tier for Notes {
+    fn name(&self) -> &'static str {
+        "notes"
+    }
+
+    fn read(&self, _: Lookup) -> TierFuture<'_, Read> {
+        self.answer(String::new(), Read::Fenced)
+    }
+
+    fn acquire(&self, _: Lookup, _: Duration, _: Option<EntryId>) -> TierFuture<'_, Acquired> {
+        self.answer(String::new(), Acquired::Granted(Lease { token: EntryId([0; 32]), tags: [0; 16] }))
+    }
+
+    fn acquire_many(&self, wanted: Vec<(Lookup, Option<EntryId>)>, _: Duration) -> TierFuture<'_, Vec<Acquired>> {
+        let granted = Acquired::Granted(Lease { token: EntryId([0; 32]), tags: [0; 16] });
+        self.answer(format!("acquire {}", wanted.len()), vec![granted; wanted.len()])
+    }
+
+    fn fill(&self, _: Lookup, _: Lease, _: NewEntry) -> TierFuture<'_, bool> {
+        self.answer(String::new(), true)
+    }
+
+    fn fill_many(&self, fills: Vec<(Lookup, Lease, NewEntry)>) -> TierFuture<'_, Vec<bool>> {
+        self.answer(format!("fill {}", fills.len()), vec![true; fills.len()])
+    }
+
+    fn release(&self, lookup: Lookup, _: Lease) -> TierFuture<'_, bool> {
+        self.answer(format!("release {}", lookup.key), true)
+    }
+
+    fn invalidate(&self, target: Target) -> TierFuture<'_, ()> {
+        self.answer(format!("invalidate {}", target.key()), ())
+    }
+
+    fn fence(&self, targets: Vec<Target>, _: WriterId, _: Duration) -> TierFuture<'_, ()> {
+        self.answer(format!("fence {}", keys(&targets)), ())
+    }
+
+    fn lift(&self, targets: Vec<Target>, _: WriterId) -> TierFuture<'_, ()> {
+        self.answer(format!("lift {}", keys(&targets)), ())
+    }
+
+    fn probe(&self) -> TierFuture<'_, ()> {
+        self.answer(String::new(), ())
+    }
+}
+
+fn shared(tier: &Notes) -> Shared {
+    Shared::new(Arc::new(tier.clone()), Handle::current(), LONG, LONG, Target::Tag("everything".into()))
+}
+
+fn targets() -> Vec<Target> {
+    vec![Target::Entry("one".into()), Target::Tag("two".into())]
+}
+
+fn wanted(count: usize) -> Vec<(Lookup, Option<EntryId>)> {
+    (0..count).map(|at| (Lookup { key: at.to_string().into(), tags: Arc::new([]) }, None)).collect()
+}
+
+fn leases(grants: Vec<Option<Grant>>) -> Vec<HeldLease> {
+    let lease = |grant| if let Some(Grant::Lease(lease)) = grant { Some(lease) } else { None };
+    grants.into_iter().filter_map(lease).collect()
+}
+
+fn fill(lease: HeldLease) -> (HeldLease, NewEntry) {
+    let body = "value".into();
+    (lease, NewEntry { lifetime: LONG, modified: SystemTime::now(), validator: None, body })
+}
+
+async fn until(what: &str, mut condition: impl FnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition() {
+        assert!(begun.elapsed() < LONG, "gave up waiting: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn fences_are_set_and_lifted_in_one_exchange_each() {
+    let tier = Notes::default();
+    let (shared, writer) = (shared(&tier), WriterId::unique());
+    assert_eq!(shared.fence(targets(), writer, LONG).await, Some(()));
+    let after = Arc::new(AtomicBool::new(false));
+    let ran = Arc::clone(&after);
+    assert_eq!(shared.lift(targets(), writer, move || ran.store(true, Ordering::SeqCst)).await, Invalidation::Done);
+    assert!(after.load(Ordering::SeqCst), "the local part ran after the tier's answer");
+    assert_eq!(tier.log(), ["fence one two", "lift one two"]);
+}
+
+#[tokio::test]
+async fn a_lift_that_cannot_be_sent_is_kept_as_an_invalidation() {
+    let tier = Notes::default();
+    let (shared, writer) = (shared(&tier), WriterId::unique());
+    assert_eq!(shared.fence(targets(), writer, LONG).await, Some(()));
+    tier.out_of_reach(true);
+    assert_eq!(shared.lift(targets(), writer, || {}).await, Invalidation::Queued);
+    assert_eq!(shared.fence(targets(), writer, LONG).await, None, "no fence can be set");
+    assert!(shared.read_many(vec![wanted(1)[0].0.clone()]).await[0].is_none(), "nor is the tier believed");
+    tier.out_of_reach(false);
+    until("the tier is believed again", || !shared.is_suspended()).await;
+    assert_eq!(tier.log(), ["fence one two", "invalidate one", "invalidate two"]);
+}
+
+#[tokio::test]
+async fn a_lift_is_carried_out_though_its_caller_went_away() {
+    let tier = Notes::default();
+    let shared = shared(&tier);
+    {
+        let mut lift = std::pin::pin!(shared.lift(targets(), WriterId::unique(), || {}));
+        assert!(std::future::poll_fn(|context| std::task::Poll::Ready(lift.as_mut().poll(context))).await.is_pending());
+    }
+    until("the lift is carried out", || tier.log() == ["lift one two"]).await;
+}
+
+#[tokio::test]
+async fn a_large_batch_goes_in_several_exchanges() {
+    let tier = Notes::default();
+    let shared = shared(&tier);
+    let leases = leases(shared.acquire_many(wanted(MAX_BATCH + 1)).await);
+    let filled = shared.fill_many(leases.into_iter().map(fill).collect()).await;
+    assert_eq!(filled, vec![Some(true); MAX_BATCH + 1]);
+    let sizes = [MAX_BATCH, 1];
+    let expected = ["acquire", "fill"].map(|operation| sizes.map(|size| format!("{operation} {size}")));
+    assert_eq!(tier.log(), expected.as_flattened());
+}
+
+#[tokio::test]
+async fn what_a_batch_does_not_fill_is_released() {
+    let tier = Notes::default();
+    let shared = shared(&tier);
+    let mut leases = leases(shared.acquire_many(wanted(3)).await);
+    drop(leases.remove(1));
+    assert_eq!(shared.fill_many(leases.into_iter().map(fill).collect()).await, [Some(true); 2]);
+    until("the second lease is given back", || tier.log().contains(&"release 1".into())).await;
+    assert_eq!(tier.log().len(), 3, "the others are not");
+}
+
+#[tokio::test]
+async fn a_batch_that_fails_gives_no_answers_and_asks_no_further() {
+    let tier = Notes::default();
+    let shared = shared(&tier);
+    let leases = leases(shared.acquire_many(wanted(2)).await);
+    tier.out_of_reach(true);
+    let grants = shared.acquire_many(wanted(MAX_BATCH * 2)).await;
+    assert!(grants.len() == MAX_BATCH * 2 && grants.iter().all(Option::is_none));
+    assert_eq!(shared.fill_many(leases.into_iter().map(fill).collect()).await, [None; 2]);
+}

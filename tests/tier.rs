@@ -1,0 +1,184 @@
+//! The Redis tier by itself, on a real `redis-server` in the states that servers get into.
+
+mod support;
+
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use cachet_core::{
+    Tier,
+    testing::{redis_tier, tier_conformance},
+    tier::{Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, TierError, TierFuture, WriterId},
+};
+use support::Redis;
+
+const LONG: Duration = Duration::from_secs(30);
+
+fn tier(redis: &Redis) -> Arc<dyn Tier> {
+    redis_tier(&redis.url()).expect("the URL is valid")
+}
+
+fn lookup(key: &str) -> Lookup {
+    Lookup { key: key.into(), tags: Arc::new(["all".to_owned()]) }
+}
+
+fn entry(key: &str) -> Target {
+    Target::Entry(key.into())
+}
+
+fn value() -> NewEntry {
+    NewEntry { lifetime: LONG, modified: SystemTime::now(), validator: None, body: "value".into() }
+}
+
+async fn fill(tier: &dyn Tier, key: &str) {
+    let acquired = tier.acquire(lookup(key), LONG, None).await.expect("the server answers");
+    let Acquired::Granted(lease) = acquired else { panic!("a lease is granted, not {acquired:?}") };
+    assert!(tier.fill(lookup(key), lease, value()).await.expect("the server answers"));
+}
+
+fn fault<T>(answer: Result<T, TierError>) -> Option<Fault> {
+    answer.err().map(|error| error.fault)
+}
+
+/// A tier of somebody's who wrote no more than he had to.
+#[derive(Debug)]
+struct OneByOne(Arc<dyn Tier>);
+
+impl Tier for OneByOne {
+    fn name(&self) -> &'static str {
+        "one by one"
+    }
+
+    fn read(&self, lookup: Lookup) -> TierFuture<'_, Read> {
+        self.0.read(lookup)
+    }
+
+    fn acquire(&self, lookup: Lookup, lease: Duration, dead: Option<EntryId>) -> TierFuture<'_, Acquired> {
+        self.0.acquire(lookup, lease, dead)
+    }
+
+    fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool> {
+        self.0.fill(lookup, lease, entry)
+    }
+
+    fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
+        self.0.release(lookup, lease)
+    }
+
+    fn invalidate(&self, target: Target) -> TierFuture<'_, ()> {
+        self.0.invalidate(target)
+    }
+
+    fn fence(&self, targets: Vec<Target>, writer: WriterId, time: Duration) -> TierFuture<'_, ()> {
+        self.0.fence(targets, writer, time)
+    }
+
+    fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()> {
+        self.0.lift(targets, writer)
+    }
+
+    fn probe(&self) -> TierFuture<'_, ()> {
+        self.0.probe()
+    }
+}
+
+#[tokio::test]
+async fn a_tier_with_the_required_methods_alone_keeps_the_promises() {
+    let redis = Redis::start();
+    tier_conformance(Arc::new(OneByOne(tier(&redis))), "single").await.expect("the server answers");
+}
+
+#[tokio::test]
+async fn a_server_that_forgot_the_scripts_is_sent_them_again() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    for prefix in ["first", "second"] {
+        tier_conformance(tier.clone(), prefix).await.expect("the server answers");
+        redis.command(&["SCRIPT", "FLUSH"]);
+    }
+}
+
+#[tokio::test]
+async fn what_looks_like_a_fence_but_would_never_end_is_overwritten() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let endless = "F".to_owned() + &"0".repeat(29);
+    for forged in ["F", "F0", &endless, &endless[..29]] {
+        redis.command(&["SET", "key", forged]);
+        fill(&*tier, "key").await;
+        let read = tier.read(lookup("key")).await.expect("the server answers");
+        assert!(matches!(read, Read::Hit(_)), "{forged:?} is overwritten, not {read:?}");
+    }
+}
+
+/// Who: a fence whose writers' times are no numbers. What stops it from standing: they count as over.
+#[tokio::test]
+async fn a_forged_fence_hinders_no_writer() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    for garbage in ["x", "-", "\u{7f}", " "] {
+        let forged = "F".to_owned() + &garbage.repeat(29);
+        redis.command(&["SET", "key", &forged, "PX", "600000"]);
+        let writer = WriterId::unique();
+        tier.fence(vec![entry("key")], writer, LONG).await.expect("it is set");
+        tier.lift(vec![entry("key")], writer).await.expect("it is lifted");
+        let read = tier.read(lookup("key")).await.expect("the server answers");
+        assert!(matches!(read, Read::Miss { dead: None }), "nothing is left of {garbage:?}, not {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_writers_of_one_fence_are_bounded() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let writers: Vec<WriterId> = (0..1024).map(|_| WriterId::unique()).collect();
+    for writer in &writers {
+        tier.fence(vec![entry("key")], *writer, LONG).await.expect("there is room");
+    }
+    let one_more = tier.fence(vec![entry("key")], WriterId::unique(), LONG).await;
+    assert_eq!(fault(one_more), Some(Fault::Full));
+    tier.fence(vec![entry("key")], writers[0], LONG).await.expect("one that is in may stay longer");
+    for writer in &writers {
+        let read = tier.read(lookup("key")).await.expect("the server answers");
+        assert!(matches!(read, Read::Fenced), "a writer is in");
+        tier.lift(vec![entry("key")], *writer).await.expect("it is lifted");
+    }
+    fill(&*tier, "key").await;
+}
+
+#[tokio::test]
+async fn a_full_server_still_invalidates_and_lifts() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let writer = WriterId::unique();
+    fill(&*tier, "value").await;
+    tier.fence(vec![entry("fenced")], writer, LONG).await.expect("there is room");
+    redis.command(&["CONFIG", "SET", "maxmemory", "1"]);
+    assert_eq!(fault(tier.fence(vec![entry("value")], writer, LONG).await), Some(Fault::Full));
+    assert_eq!(fault(tier.acquire(lookup("other"), LONG, None).await), Some(Fault::Full));
+    assert_eq!(fault(tier.acquire_many(vec![(lookup("other"), None)], LONG).await), Some(Fault::Full));
+    tier.invalidate(entry("value")).await.expect("removing needs no room");
+    tier.invalidate(entry("fenced")).await.expect("nor does leaving a fence");
+    let read = tier.read_many(vec![lookup("value"), lookup("fenced")]).await.expect("the server answers");
+    assert!(matches!(&read[..], [Read::Miss { dead: None }, Read::Fenced]), "{read:?}");
+    tier.lift(vec![entry("fenced")], writer).await.expect("nor does lifting the last writer's");
+    let read = tier.read(lookup("fenced")).await.expect("the server answers");
+    assert!(matches!(read, Read::Miss { dead: None }), "{read:?}");
+}
+
+#[tokio::test]
+async fn another_programs_type_fails_its_batch_and_leaves_no_lease_behind() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    redis.command(&["LPUSH", "list", "another program's"]);
+    let wanted = ["one", "list", "two"].map(|key| (lookup(key), None));
+    assert_eq!(fault(tier.acquire_many(wanted.to_vec(), LONG).await), Some(Fault::Reply));
+    fill(&*tier, "one").await;
+    fill(&*tier, "two").await;
+    // A writer's word outweighs another program's: what stands there must not be read as ours.
+    tier.fence(vec![entry("list")], WriterId::unique(), LONG).await.expect("it is set");
+    let read = tier.read(lookup("list")).await.expect("the server answers");
+    assert!(matches!(read, Read::Fenced), "{read:?}");
+}
