@@ -3,14 +3,12 @@
 use std::{future::Future, marker::PhantomData};
 
 use crate::{
-    cache::Tags,
-    call::Current,
+    cache::{Cache, Found},
     entry::{Cached, Origin},
     erased::erase,
     events::Stats,
     invalidate::Invalidation,
-    key::KeyBuf,
-    private::{Failure, Fetched, Function, Key, Keyed, Load, Stored, cache, fetch_with},
+    private::{Failure, Fetched, Function, Key, Load, Stored, cache, fetch_with},
     returns::Splits,
     target::Target,
     warm::{Warmed, Warming, warm_all},
@@ -72,55 +70,53 @@ impl<F, K, A> PlainMethodControls<F, K, A> {
     }
 }
 
-/// One call's cache, key and tags.
-fn keyed<F: Key<K>, K>(function: &F, args: &K) -> (Current, KeyBuf, Tags) {
-    let Keyed { key, tags } = function.keyed(args);
-    (cache(function), key, tags)
-}
-
-fn invalidate<F: Key<K>, K>(function: &F, args: &K) -> impl Future<Output = Invalidation> + use<F, K> {
-    let (cache, key, _) = keyed(function, args);
-    async move { cache.invalidate(&key).await }
+/// The key is made when the control is called, so that its future holds no argument; the cache is looked up when the
+/// future runs, which may be in another scope.
+fn invalidate<F: Key<K>, K>(function: F, args: &K) -> impl Future<Output = Invalidation> + use<F, K> {
+    let call = function.keyed(args);
+    async move { cache(&function).invalidate(&call.key).await }
 }
 
 fn invalidate_plain<F: Key<K>, K>(function: &F, args: &K) -> Invalidation {
-    let (cache, key, _) = keyed(function, args);
-    cache.invalidate_memory(&key)
+    cache(function).invalidate_memory(&function.keyed(args).key)
 }
 
-fn peek<F: Key<K>, K>(function: &F, args: &K) -> impl Future<Output = Option<Cached<Stored<F>>>> + use<F, K> {
-    let (cache, key, tags) = keyed(function, args);
+fn peek<F: Key<K>, K>(function: F, args: &K) -> impl Future<Output = Option<Cached<Stored<F>>>> + use<F, K> {
+    let call = function.keyed(args);
     async move {
-        let found = cache.peek(&key, &tags).await?;
-        cache.validate(&found.entry);
-        found.entry.cached(cache.now(), found.origin)
+        let cache = cache(&function);
+        let found = cache.peek(&call.key, &call.tags).await?;
+        seen::<F>(&cache, &found)
     }
 }
 
 fn peek_plain<F: Key<K>, K>(function: &F, args: &K) -> Option<Cached<Stored<F>>> {
-    let (cache, key, _) = keyed(function, args);
-    let found = cache.peek_memory(&key)?;
+    let cache = cache(function);
+    let found = cache.peek_memory(&function.keyed(args).key)?;
+    seen::<F>(&cache, &found)
+}
+
+/// What an entry holds with its ages, unless that is an error.
+fn seen<F: Function>(cache: &Cache, found: &Found) -> Option<Cached<Stored<F>>> {
     cache.validate(&found.entry);
     found.entry.cached(cache.now(), found.origin)
 }
 
-fn put<F: Key<K>, K>(function: &F, args: &K, value: Stored<F>) -> impl Future<Output = Invalidation> + use<F, K> {
-    let (cache, key, tags) = keyed(function, args);
-    async move { cache.put(&key, &tags, erase(value)).await }
+fn put<F: Key<K>, K>(function: F, args: &K, value: Stored<F>) -> impl Future<Output = Invalidation> + use<F, K> {
+    let call = function.keyed(args);
+    async move { cache(&function).put(&call.key, &call.tags, erase(value)).await }
 }
 
-fn put_plain<F: Key<K>, K>(function: &F, args: &K, value: Stored<F>) -> Invalidation {
+fn put_plain<F: Key<K>, K>(function: F, args: &K, value: Stored<F>) -> Invalidation {
     pollster::block_on(put(function, args, value))
 }
 
 fn target<F: Key<K>, K>(function: &F, args: &K) -> Target<F::Returns, F::Shape> {
-    let (cache, key, tags) = keyed(function, args);
-    Target::new(&cache, key, tags)
+    Target::new(&cache(function), function.keyed(args))
 }
 
-fn clear<F: Function>(function: &F) -> impl Future<Output = Invalidation> + use<F> {
-    let cache = cache(function);
-    async move { cache.clear().await }
+async fn clear<F: Function>(function: F) -> Invalidation {
+    cache(&function).clear().await
 }
 
 fn clear_plain<F: Function>(function: &F) -> Invalidation {
@@ -131,32 +127,24 @@ fn stats<F: Function>(function: &F) -> Stats {
     cache(function).stats()
 }
 
-/// Calls the function. What the future holds is made before it, so that it holds no arguments.
-fn load<F: Load<A>, A>(
-    function: &F,
-    args: A,
-    refreshed: bool,
-) -> impl Future<Output = Result<Cached<Stored<F>>, Failure<F>>> {
+async fn load<F: Load<A>, A>(function: &F, args: A, refreshed: bool) -> Result<Cached<Stored<F>>, Failure<F>> {
     let (cache, call) = (cache(function), function.keyed_by_all(&args));
-    let loader = function.load(args);
-    async move {
-        if refreshed {
-            // Queued or done, this node loads anew.
-            let _ = cache.invalidate(&call.key).await;
-        }
-        fetch_with::<F, _>(&cache, call, loader).await
+    if refreshed {
+        // Queued or done, this node loads anew.
+        let _ = cache.invalidate(&call.key).await;
     }
+    fetch_with::<F, _>(&cache, call, function.load(args)).await
 }
 
-fn fetch<F: Load<A>, A>(function: F, args: A) -> impl Future<Output = Fetched<F>> {
-    async move { F::Shape::fetched(load(&function, args, false).await) }
+async fn fetch<F: Load<A>, A>(function: F, args: A) -> Fetched<F> {
+    F::Shape::fetched(load(&function, args, false).await)
 }
 
-fn refresh<F: Load<A>, A>(function: F, args: A) -> impl Future<Output = F::Returns> {
-    async move { F::Shape::join(load(&function, args, true).await.map(Cached::into_inner)) }
+async fn refresh<F: Load<A>, A>(function: F, args: A) -> F::Returns {
+    F::Shape::join(load(&function, args, true).await.map(Cached::into_inner))
 }
 
-/// Whether memory or the shared tier had the value, or `None` for a failed load.
+/// Where the entry came from, or `None` for a failed load.
 pub(crate) async fn warm_one<F: Load<A>, A>(function: &F, args: A) -> Option<Origin> {
     load(function, args, false).await.ok().map(|cached| cached.origin())
 }
@@ -167,7 +155,7 @@ macro_rules! by_key {
         /// Invalidates the entry of these arguments in every tier.
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn invalidate($($this)* $($name: $name),*) -> impl Future<Output = Invalidation> + use<$($name,)* F, A> {
-            invalidate::<F, ($($name,)*)>(&$function, &($($name,)*))
+            invalidate::<F, ($($name,)*)>($function, &($($name,)*))
         }
 
         /// The entry of these arguments, if a tier holds it fresh; nothing is loaded.
@@ -177,7 +165,7 @@ macro_rules! by_key {
         where
             F: Load<A>,
         {
-            peek::<F, ($($name,)*)>(&$function, &($($name,)*))
+            peek::<F, ($($name,)*)>($function, &($($name,)*))
         }
 
         /// Puts a value into the tiers, as if these arguments had just been loaded.
@@ -187,12 +175,12 @@ macro_rules! by_key {
         where
             F: Load<A>,
         {
-            put::<F, ($($name,)*)>(&$function, &($($name,)*), value)
+            put::<F, ($($name,)*)>($function, &($($name,)*), value)
         }
 
         /// Invalidates every entry of the function in every tier.
         pub fn clear($($this)*) -> impl Future<Output = Invalidation> + use<$($name,)* F, A> {
-            clear::<F>(&$function)
+            clear::<F>($function)
         }
 
         /// The function's counters.
@@ -229,7 +217,7 @@ macro_rules! by_key_plain {
         /// Puts a value into memory, as if these arguments had just been loaded.
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn put($($this)* $($name: $name,)* value: Stored<F>) -> Invalidation {
-            put_plain::<F, ($($name,)*)>(&$function, &($($name,)*), value)
+            put_plain::<F, ($($name,)*)>($function, &($($name,)*), value)
         }
 
         /// Invalidates every entry of the function.

@@ -5,6 +5,7 @@ use std::{marker::PhantomData, sync::Arc};
 use crate::{
     cache::{Cache, Tags},
     key::KeyBuf,
+    private::Keyed,
 };
 
 /// The entry that a call with some arguments would be answered from. `R` is what the function returns, `S` how it
@@ -22,7 +23,8 @@ pub(crate) struct Addressed {
 }
 
 impl<R, S> Target<R, S> {
-    pub(crate) fn new(cache: &Arc<Cache>, key: KeyBuf, tags: Tags) -> Self {
+    pub(crate) fn new(cache: &Arc<Cache>, call: Keyed) -> Self {
+        let Keyed { key, tags } = call;
         Self { entry: Addressed { cache: Arc::clone(cache), key, tags }, of: PhantomData }
     }
 }
