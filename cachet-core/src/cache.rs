@@ -29,7 +29,7 @@ use crate::{
     runtime::Surroundings,
     shared::{Grant, HeldLease, Shared},
     tags::{AnyTag, TagBoard, TagSeen},
-    tier::{Lookup, NewEntry, Read, StoredEntry},
+    tier::{Lookup, NewEntry, Read, StoredEntry, Target},
     validator::Validator,
 };
 
@@ -405,6 +405,11 @@ impl Cache {
         count(&self.counters.invalidations);
         self.drop_local(self.key(call));
         Invalidation::Done
+    }
+
+    /// The entry in the shared tier, if the function uses that.
+    pub(crate) fn shared_target(&self, call: &KeyBuf) -> Option<Target> {
+        self.shared.as_ref().map(|_| self.names.entry(call))
     }
 
     fn drop_local(&self, key: KeyRef<'_>) {

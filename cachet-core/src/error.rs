@@ -1,6 +1,6 @@
-//! What can go wrong outside a call: configuration and installation.
+//! What can go wrong outside a call: configuration, installation, and a strict write.
 
-/// An error of configuring or installing the runtime.
+/// An error of configuring or installing the runtime, or of a strict write.
 ///
 /// A call of a cached function never fails with one: a tier's fault is a miss, and only the loader's own error reaches
 /// the caller.
@@ -18,6 +18,10 @@ pub enum Error {
     /// Another runtime is in use already.
     #[error("a runtime is in use already: install one before the first call of a cached function, and only once")]
     AlreadyInstalled,
+    /// A writer with `#[invalidates(…, strict)]` did not run: the shared tier could not be asked to keep out loads that
+    /// began before the write.
+    #[error("the fence of a strict write could not be set: the shared tier cannot be asked; nothing was written")]
+    Fence,
     /// The background thread did not start.
     #[error("the background thread could not be started")]
     Background(#[source] std::io::Error),

@@ -50,9 +50,10 @@ pub mod tier;
 mod unique;
 mod validator;
 mod warm;
+mod write;
 
 #[cfg(feature = "macros")]
-pub use cachet_macros::{CacheKey, cached};
+pub use cachet_macros::{CacheKey, cached, invalidates, updates};
 
 pub use crate::{
     controls::{Controls, MethodControls, PlainControls, PlainMethodControls},

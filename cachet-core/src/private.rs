@@ -5,6 +5,7 @@
 
 use std::{any::Any, future::Future, marker::PhantomData, pin::Pin};
 
+pub use crate::write::{AnyOutcome, Outcome, ResultOutcome, Write, Writing};
 pub use crate::{
     cache::Tags,
     call::Site,
@@ -297,4 +298,9 @@ pub async fn fetch_response<F: Function, L: Future<Output = F::Returns>>(
     loader: L,
 ) -> Result<Cached<Stored<F>>, Failure<F>> {
     fetch_with::<F, L>(&cache(function), call, loader).await
+}
+
+/// Runs a future to its end on this thread, for a plain function that writes.
+pub fn block_on<T>(future: impl Future<Output = T>) -> T {
+    pollster::block_on(future)
 }

@@ -15,8 +15,17 @@ use std::{
 use tokio::{runtime::Runtime, task_local};
 
 use crate::{
-    cache::Cache, clock::Clock, error::Error, events::Stats, invalidate::Invalidation, memory::Engine, names,
-    redis::RedisTier, shared::Shared, tags::TagBoard, tier::Tier,
+    cache::Cache,
+    clock::Clock,
+    error::Error,
+    events::Stats,
+    invalidate::Invalidation,
+    memory::Engine,
+    names,
+    redis::RedisTier,
+    shared::Shared,
+    tags::TagBoard,
+    tier::{Target, Tier},
 };
 
 /// The runtime of every call that is in no scope.
@@ -133,6 +142,19 @@ impl Cachet {
     pub fn tiers(&self) -> Vec<&'static str> {
         let shared = self.0.surroundings.shared.as_ref().map(Shared::name);
         ["memory"].into_iter().chain(shared).collect()
+    }
+
+    pub(crate) fn shared(&self) -> Option<Shared> {
+        self.0.surroundings.shared.clone()
+    }
+
+    /// A tag in the shared tier.
+    pub(crate) fn tag_target(&self, tag: &str) -> Target {
+        names::tag(&self.0.surroundings.namespace, tag)
+    }
+
+    pub(crate) fn invalidate_tag_locally(&self, tag: &str) {
+        self.0.surroundings.tags.invalidate(tag);
     }
 
     pub(crate) fn scoped() -> Option<Self> {

@@ -6,6 +6,7 @@ use crate::{
     cache::{Cache, Tags},
     key::KeyBuf,
     private::Keyed,
+    tier,
 };
 
 /// The entry that a call with some arguments would be answered from. `R` is what the function returns, `S` how it
@@ -16,6 +17,7 @@ pub struct Target<R, S> {
 }
 
 /// The same whatever the types are.
+#[derive(Clone)]
 pub(crate) struct Addressed {
     pub(crate) cache: Arc<Cache>,
     pub(crate) key: KeyBuf,
@@ -26,5 +28,12 @@ impl<R, S> Target<R, S> {
     pub(crate) fn new(cache: &Arc<Cache>, call: Keyed) -> Self {
         let Keyed { key, tags } = call;
         Self { entry: Addressed { cache: Arc::clone(cache), key, tags }, of: PhantomData }
+    }
+}
+
+impl Addressed {
+    /// The entry in the shared tier, if its function uses that.
+    pub(crate) fn shared_target(&self) -> Option<tier::Target> {
+        self.cache.shared_target(&self.key)
     }
 }

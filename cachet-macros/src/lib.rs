@@ -18,6 +18,7 @@ mod model;
 mod signature;
 #[cfg(test)]
 mod tests;
+mod writer;
 
 use proc_macro2::TokenStream;
 
@@ -128,6 +129,53 @@ pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -
 #[proc_macro_derive(CacheKey, attributes(cache_key))]
 pub fn derive_cache_key(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive_key::derive(input.into()).into()
+}
+
+/// Invalidates what a writer changes: fences it before the body runs, and invalidates it after.
+///
+/// ```text
+/// #[invalidates(product(id), tag = "products", tag = "category:{category}")]
+/// async fn set_price(id: u64, category: &str, price: u64) -> Result<(), ShopError> { … }
+/// ```
+///
+/// It goes on async and plain functions, on methods and on handlers. A *target* is a cached function with the arguments
+/// of its key, as its control `invalidate` takes them; for a method, its controls: `Shop::product_cache()(self, id)`. A
+/// bare name is cloned, so that the body still has it. A *tag* is a template over the arguments, in which `{id}` is
+/// written by `Display`. Both are made before the body runs.
+///
+/// | option | meaning |
+/// |---|---|
+/// | `always` | invalidates after an `Err` too; by default an `Err` says that nothing was written |
+/// | `strict` | where the fence cannot be set, the body does not run, and the error is `cachet_core::Error::Fence`; the function returns a `Result` whose error is `From<cachet_core::Error>` |
+/// | `crate = path` | where cachet-core is, if renamed |
+///
+/// While the fence stands, calls load without storing in the shared tier, on every node. So a load that read the source
+/// before the commit is never found after it. A writer that is cancelled or panics invalidates as well, since it may
+/// have committed; one whose process dies leaves fences that end by themselves after ten seconds. A plain `fn` blocks
+/// its thread while the shared tier is told, at most for its deadline.
+///
+/// # Errors
+///
+/// All mistakes are reported at once. A target that is no cached function, and an argument of the wrong type, are the
+/// compiler's errors at that token.
+#[proc_macro_attribute]
+pub fn invalidates(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    writer::expand(options.into(), &item.into(), writer::Verb::Invalidates).into()
+}
+
+/// Puts what a writer returns into the cache: the value of `Ok`, or the whole value where the function returns no
+/// `Result`.
+///
+/// ```text
+/// #[updates(product(id), tag = "products")]
+/// async fn set_price(id: u64, price: u64) -> Result<Product, ShopError> { … }
+/// ```
+///
+/// Everything else is as in `invalidates`, fences included; entries of the tags are invalidated. The value's type is the
+/// target's, and it is cloned into the cache.
+#[proc_macro_attribute]
+pub fn updates(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
+    writer::expand(options.into(), &item.into(), writer::Verb::Updates).into()
 }
 
 fn expand_cached(options: TokenStream, item: &TokenStream) -> TokenStream {

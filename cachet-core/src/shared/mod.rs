@@ -75,6 +75,11 @@ impl Shared {
         shared
     }
 
+    /// Runs something on the background thread, whatever becomes of the caller.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.0.background.spawn(task);
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.0.tier.name()
     }

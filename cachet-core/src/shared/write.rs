@@ -29,7 +29,6 @@ impl Shared {
     ///
     /// Whether to write all the same is the caller's to decide. Whatever was set ends after `time`, or with
     /// [`Shared::lift`].
-    #[allow(dead_code, reason = "for `#[invalidates]`")]
     pub(crate) async fn fence(&self, targets: Vec<Target>, writer: WriterId, time: Duration) -> Option<()> {
         for some in targets.chunks(MAX_BATCH) {
             let some = some.to_vec();
@@ -42,7 +41,6 @@ impl Shared {
     /// invalidation it is carried out even if the caller goes away.
     ///
     /// Where it cannot be sent, the invalidation is kept and sent later; the fence ends by itself.
-    #[allow(dead_code, reason = "for `#[invalidates]`")]
     pub(crate) async fn lift(
         &self,
         targets: Vec<Target>,

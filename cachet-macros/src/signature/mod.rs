@@ -81,6 +81,16 @@ impl Function {
         }
     }
 
+    /// Reads a function that is not to be cached itself.
+    pub(crate) fn parse_writer(item: TokenStream, errors: &Errors) -> Option<Self> {
+        let mut function = read.parse2(item).map_err(|error| errors.add(error)).ok()?;
+        function.waits = Waits::of(&function.sig);
+        let inputs = function.sig.inputs.iter().enumerate();
+        function.parameters = inputs.filter_map(|(index, input)| Parameter::read(index, input, errors)).collect();
+        function.receiver = function.sig.receiver().cloned();
+        Some(function)
+    }
+
     /// Whether the function can wait for a shared tier.
     pub(crate) fn is_async(&self) -> bool {
         !matches!(self.waits, Waits::Plain)
