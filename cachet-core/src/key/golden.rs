@@ -28,7 +28,7 @@ impl Lines {
     fn add(&mut self, description: &str, value: &(impl CacheKey + ?Sized)) {
         let bytes = KeyBuf::bytes(|key| value.write_key(key));
         let text = KeyBuf::text(|key| value.write_key(key));
-        let bytes: String = bytes.as_bytes().iter().map(|byte| format!("{byte:02x}")).collect();
+        let bytes = bytes.as_bytes().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let text = str::from_utf8(text.as_bytes()).expect("the text form is ASCII");
         self.0.push(format!("{description} = {bytes} = \"{text}\""));
     }
@@ -148,6 +148,7 @@ enum Derived {
     Function(#[cache_key(with = bits)] f64),
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what `with` calls takes a reference")]
 fn bits(value: &f64, key: &mut crate::KeyWriter) {
     key.u64(value.to_bits());
 }

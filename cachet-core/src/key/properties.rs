@@ -42,6 +42,7 @@ enum Nested {
 }
 
 /// Injective only for the numbers that are drawn: -1, 0 and 1.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what `with` calls takes a reference")]
 fn signum(value: &i8, key: &mut crate::KeyWriter) {
     (value.signum() + 1).write_key(key);
 }
@@ -206,7 +207,7 @@ mod ecosystem {
     told_apart! {
         uuids: any::<u128>().prop_map(Uuid::from_u128);
         instants_of_chrono: hours().prop_map(zoned);
-        dates_of_chrono: (-800_000..800_000).prop_map(|days| NaiveDate::from_num_days_from_ce_opt(days));
+        dates_of_chrono: (-800_000..800_000).prop_map(NaiveDate::from_num_days_from_ce_opt);
         times_of_chrono: (86_395_u32..86_400, 0_u32..3).prop_map(|(second, half)| {
             NaiveTime::from_num_seconds_from_midnight_opt(second, half * 500_000_000)
         });

@@ -164,10 +164,10 @@ impl Derive<'_> {
     fn write(&self, part: &Part<'_>, binding: &Ident) -> TokenStream {
         let (blame, writer, krate) = (Blame::on(part.ty), writer(), &self.krate);
         let value = blame.reference(binding);
-        match &part.with {
-            Some(function) => quote!(#function(#value, #writer);),
-            None => quote_spanned!(blame.start()=> #krate::CacheKey::write_key(#value, #writer);),
+        if let Some(function) = &part.with {
+            return quote!(#function(#value, #writer););
         }
+        quote_spanned!(blame.start()=> #krate::CacheKey::write_key(#value, #writer);)
     }
 
     /// The fields that are part of the key.

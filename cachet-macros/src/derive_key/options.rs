@@ -39,6 +39,14 @@ impl Place {
         }
     }
 
+    fn takes(self) -> &'static str {
+        match self {
+            Self::Item => "; a type takes `crate`",
+            Self::Variant => "; a variant takes `rename`",
+            Self::Field => "; a field takes `skip` or `with`",
+        }
+    }
+
     /// What an attribute there could say.
     fn example(self) -> &'static str {
         match self {
@@ -126,11 +134,8 @@ impl Options {
 
 fn unknown(name: &str, place: Place) -> String {
     let hint = did_you_mean(name, place.options().iter().copied());
-    if hint.is_empty() {
-        format!("unknown option `{name}`; {}", place.example())
-    } else {
-        format!("unknown option `{name}`{hint}")
-    }
+    let hint = if hint.is_empty() { place.takes() } else { &hint };
+    format!("unknown option `{name}`{hint}")
 }
 
 /// Why an option of another place makes no sense in this one.
@@ -245,10 +250,10 @@ fn pass_value(input: ParseStream<'_>) {
 
 /// Takes what is left before the next comma.
 fn rest(input: ParseStream<'_>) -> TokenStream {
-    let mut taken = TokenStream::new();
+    let mut passed = TokenStream::new();
     while !input.is_empty() && !input.peek(Token![,]) {
         let Ok(token) = input.parse::<TokenTree>() else { break };
-        token.to_tokens(&mut taken);
+        token.to_tokens(&mut passed);
     }
-    taken
+    passed
 }
