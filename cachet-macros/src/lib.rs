@@ -113,19 +113,54 @@ pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -
 /// #[derive(CacheKey)]
 /// struct Listing {
 ///     category: String,
-///     page: u32,
+///     sort: Sort,
+///     #[cache_key(with = in_cents)]
+///     up_to: f64,
 ///     #[cache_key(skip)]
 ///     trace: TraceId,
 /// }
+///
+/// #[derive(CacheKey)]
+/// enum Sort {
+///     #[cache_key(rename = "price")]
+///     ByPrice,
+///     #[cache_key(rename = "rating")]
+///     ByRating { at_least: u8 },
+/// }
+///
+/// fn in_cents(price: &f64, key: &mut KeyWriter) {
+///     key.u64((price * 100.0).round() as u64);
+/// }
 /// ```
 ///
-/// `#[cache_key(skip)]` leaves a field out. Type parameters that a written field mentions get a `CacheKey` bound. The
-/// order of fields and variants is part of the key: moving them misses entries that a shared tier still holds.
+/// The documentation of the trait `CacheKey` has an example that runs.
+///
+/// # Options
+///
+/// | option | on | meaning |
+/// |---|---|---|
+/// | `skip` | a field | it is no part of the key |
+/// | `with = path` | a field | `path` writes it: a function `fn(&Field, &mut KeyWriter)`; the field's type need not be a `CacheKey` |
+/// | `rename = "name"` | a variant | the name stands in the key in place of the variant's index |
+/// | `crate = path` | the type | where cachet-core is, if renamed; default `::cachet_core` |
+///
+/// What `with` writes tells apart only what it should: two values that write the same share an entry. None may write
+/// the beginning of what another one writes.
+///
+/// Type parameters that a written field mentions get a `CacheKey` bound, except through `with`.
+///
+/// # What may change
+///
+/// Fields are written by their place and variants by theirs, never by name. So names of types, fields and variants may
+/// change freely, while a field or variant that moves misses the entries that a shared tier still holds, or finds those
+/// of another one. A variant with a `rename` is written by that text instead, and may move; those without one keep
+/// counting all variants before them, so give a name to each variant of an enum that will grow. A name is not empty and
+/// does not begin with a digit, which tells it from an index, and is the only one of its kind in the enum.
 ///
 /// # Errors
 ///
-/// A union has no key. A field whose type has none (`f64`, say) is blamed at that type. `with` and `rename` are not
-/// available yet.
+/// All mistakes are reported at once. A union has no key, nor has a packed type. A field whose type has none (`f64`,
+/// say) is blamed at that type.
 #[proc_macro_derive(CacheKey, attributes(cache_key))]
 pub fn derive_cache_key(input: proc_macro::TokenStream) -> proc_macro::TokenStream {
     derive_key::derive(input.into()).into()

@@ -1,14 +1,20 @@
 //! `CacheKey` for the standard library's types.
+//!
+//! Some have none on purpose. `f32` and `f64`: `NaN` is unequal to itself, and `-0.0` equals `0.0`. `Path`, `PathBuf`,
+//! `OsStr` and `OsString`: what they hold, and which paths are equal, differ from platform to platform, so their bytes
+//! cannot be canonical; a path that is text goes into a key as `&str`. `Instant`, `TypeId` and `ThreadId`: they mean
+//! something in one process only.
 
 use std::{
     borrow::Cow,
-    collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque},
+    cmp::Reverse,
+    collections::{BTreeMap, BTreeSet, BinaryHeap, HashMap, HashSet, LinkedList, VecDeque},
+    convert::Infallible,
+    ffi::{CStr, CString},
     marker::PhantomData,
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    num::NonZero,
+    num::{NonZero, Saturating, Wrapping},
     rc::Rc,
     sync::Arc,
-    time::Duration,
 };
 
 use super::{CacheKey, KeyWriter};
@@ -72,12 +78,50 @@ impl<T: CacheKey + ToOwned + ?Sized> CacheKey for Cow<'_, T> {
     }
 }
 
+macro_rules! by_content {
+    ($($type:ident)*) => {$(
+        impl<T: CacheKey> CacheKey for $type<T> {
+            #[inline]
+            fn write_key(&self, key: &mut KeyWriter) {
+                self.0.write_key(key);
+            }
+        }
+    )*};
+}
+
+by_content! { Wrapping Saturating Reverse }
+
+impl CacheKey for CStr {
+    #[inline]
+    fn write_key(&self, key: &mut KeyWriter) {
+        key.bytes(self.to_bytes());
+    }
+}
+
+impl CacheKey for CString {
+    #[inline]
+    fn write_key(&self, key: &mut KeyWriter) {
+        self.as_c_str().write_key(key);
+    }
+}
+
 impl<T: CacheKey> CacheKey for Option<T> {
     #[inline]
     fn write_key(&self, key: &mut KeyWriter) {
         key.variant(self.is_some().into());
         if let Some(value) = self {
             value.write_key(key);
+        }
+    }
+}
+
+impl<T: CacheKey, E: CacheKey> CacheKey for Result<T, E> {
+    #[inline]
+    fn write_key(&self, key: &mut KeyWriter) {
+        key.variant(self.is_err().into());
+        match self {
+            Ok(value) => value.write_key(key),
+            Err(error) => error.write_key(key),
         }
     }
 }
@@ -122,7 +166,7 @@ macro_rules! in_order {
     )*};
 }
 
-in_order! { VecDeque BTreeSet }
+in_order! { VecDeque LinkedList BTreeSet }
 
 impl<K: CacheKey, V: CacheKey> CacheKey for BTreeMap<K, V> {
     fn write_key(&self, key: &mut KeyWriter) {
@@ -131,6 +175,13 @@ impl<K: CacheKey, V: CacheKey> CacheKey for BTreeMap<K, V> {
             name.write_key(key);
             value.write_key(key);
         }
+    }
+}
+
+impl<T: CacheKey> CacheKey for BinaryHeap<T> {
+    /// The order inside a heap depends on how it came about, so it makes no difference.
+    fn write_key(&self, key: &mut KeyWriter) {
+        key.unordered(self.iter(), CacheKey::write_key);
     }
 }
 
@@ -149,35 +200,17 @@ impl<K: CacheKey, V: CacheKey, S> CacheKey for HashMap<K, V, S> {
     }
 }
 
-impl CacheKey for Duration {
+impl CacheKey for std::cmp::Ordering {
     #[inline]
     fn write_key(&self, key: &mut KeyWriter) {
-        key.u64(self.as_secs());
-        key.u32(self.subsec_nanos());
+        key.i8(*self as i8);
     }
 }
 
-impl CacheKey for Ipv4Addr {
+impl CacheKey for Infallible {
     #[inline]
-    fn write_key(&self, key: &mut KeyWriter) {
-        key.u32(self.to_bits());
-    }
-}
-
-impl CacheKey for Ipv6Addr {
-    #[inline]
-    fn write_key(&self, key: &mut KeyWriter) {
-        key.u128(self.to_bits());
-    }
-}
-
-impl CacheKey for IpAddr {
-    #[inline]
-    fn write_key(&self, key: &mut KeyWriter) {
-        match self {
-            Self::V4(address) => (0_u8, address).write_key(key),
-            Self::V6(address) => (1_u8, address).write_key(key),
-        }
+    fn write_key(&self, _: &mut KeyWriter) {
+        match *self {}
     }
 }
 

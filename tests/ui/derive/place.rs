@@ -2,12 +2,32 @@ use cachet_core::CacheKey;
 
 #[derive(CacheKey)]
 #[cache_key(skip)]
-struct OnTheType;
+struct Skipped;
+
+#[derive(CacheKey)]
+#[cache_key(with = path::to::function)]
+struct Written;
+
+#[derive(CacheKey)]
+#[cache_key(rename = "other")]
+struct Renamed;
 
 #[derive(CacheKey)]
 enum OnAVariant {
     #[cache_key(skip)]
     One,
+    #[cache_key(with = path::to::function)]
+    Two(u8),
+    #[cache_key(crate = cachet_core)]
+    Three,
+}
+
+#[derive(CacheKey)]
+struct OnAField {
+    #[cache_key(rename = "other")]
+    one: u8,
+    #[cache_key(crate = cachet_core)]
+    two: u8,
 }
 
 #[derive(CacheKey)]
@@ -15,5 +35,9 @@ union Union {
     a: u8,
     b: i8,
 }
+
+#[derive(CacheKey)]
+#[repr(C, packed(2))]
+struct Packed(u8, u32);
 
 fn main() {}

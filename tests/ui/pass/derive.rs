@@ -1,9 +1,10 @@
 //! Types as keys.
 #![deny(warnings, missing_docs, unreachable_pub)]
 
-use std::marker::PhantomData;
+use std::{fmt::Display, marker::PhantomData};
 
-use cachet_core::{CacheKey, cached};
+use cachet_core as renamed;
+use cachet_core::{CacheKey, KeyWriter, cached};
 
 /// A struct with names, one of them left out.
 #[derive(CacheKey)]
@@ -56,6 +57,62 @@ pub enum Query {
     Both(Box<(Query, Query)>),
 }
 
+/// Fields with functions of their own, whose types need not be keys.
+#[derive(CacheKey)]
+pub struct Written<T: Display, U: ?Sized> {
+    /// By a function of this crate.
+    #[cache_key(with = bits)]
+    pub ratio: f64,
+    /// By a generic one.
+    #[cache_key(with = shown::<T>)]
+    pub shown: T,
+    /// By a method, in an attribute of its own.
+    #[cache_key(with = str::write_key)]
+    pub text: &'static str,
+    /// As always.
+    pub rest: U,
+}
+
+fn bits(value: &f64, key: &mut KeyWriter) {
+    key.u64(value.to_bits());
+}
+
+fn shown<T: Display>(value: &T, key: &mut KeyWriter) {
+    key.str(&value.to_string());
+}
+
+/// Variants that may move, and one that may not.
+#[derive(CacheKey)]
+pub enum Sort {
+    /// By its name.
+    #[cache_key(rename = "price")]
+    ByPrice,
+    /// By its index.
+    ByAge(u8),
+    /// By its name too, and with a type that is not always a key.
+    #[cache_key(rename = "nearest first")]
+    ByDistance {
+        /// By a function.
+        #[cache_key(with = bits)]
+        at_most: f64,
+    },
+}
+
+/// The crate by another name; a projection in its long form; the last field without a size.
+#[derive(CacheKey)]
+#[cache_key(crate = renamed)]
+pub struct Renamed<'a, I: Iterator, const N: usize, T: ?Sized = str>
+where
+    I::Item: Copy,
+{
+    /// Part of the key.
+    pub first: Option<<I as Iterator>::Item>,
+    /// Part of the key.
+    pub names: [&'a str; N],
+    /// Part of the key.
+    pub last: T,
+}
+
 /// An enum without variants.
 #[derive(CacheKey)]
 pub enum Never {}
@@ -74,6 +131,9 @@ fn is_key<T: CacheKey>() {}
 
 fn main() {
     is_key::<(Named<'_>, Tuple, Unit)>();
+    is_key::<(Written<f64, u8>, Sort)>();
+    is_key::<Box<Written<&str, [u8]>>>();
+    is_key::<&Renamed<'_, std::vec::IntoIter<char>, 2>>();
     is_key::<(Generic<u8, f64, std::vec::IntoIter<char>, 3>, Never)>();
     assert_eq!(find(&Query::Page { number: 7, trace: 0.5 }), 7);
     assert_eq!(find(&Query::One(7, 0.5)), 7);
