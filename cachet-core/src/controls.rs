@@ -162,8 +162,6 @@ macro_rules! by_key {
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn peek($($this)* $($name: $name),*)
             -> impl Future<Output = Option<Cached<Stored<F>>>> + use<$($name,)* F, A>
-        where
-            F: Load<A>,
         {
             peek::<F, ($($name,)*)>($function, &($($name,)*))
         }
@@ -172,8 +170,6 @@ macro_rules! by_key {
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn put($($this)* $($name: $name,)* value: Stored<F>)
             -> impl Future<Output = Invalidation> + use<$($name,)* F, A>
-        where
-            F: Load<A>,
         {
             put::<F, ($($name,)*)>($function, &($($name,)*), value)
         }

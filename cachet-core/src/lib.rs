@@ -19,6 +19,7 @@
 //!
 //! [`cached`] is the reference of the attribute, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
 
+mod batch;
 mod breaker;
 mod cache;
 mod call;

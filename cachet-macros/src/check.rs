@@ -6,7 +6,7 @@ use crate::{
     args::{Args, ErrorTtl, KeySource, Lifetime},
     errors::{Errors, did_you_mean},
     key::Template,
-    model::{as_ref_target, key_has_self, key_parameters},
+    model::{Batch, as_ref_target, key_has_self, key_parameters},
     signature::{Extractor, Function},
 };
 
@@ -33,6 +33,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     error_ttl_has_errors(args, function, errors);
     impl_trait_can_be_named(args, function, errors);
     arguments_fit_a_tuple(function, errors);
+    batch_has_keys(args, function, errors);
 }
 
 /// An entry without an end is the first mistake of caching, so there is no default to fall into. A `ttl` whose value
@@ -355,6 +356,39 @@ fn impl_trait_can_be_named(args: &Args, function: &Function, errors: &Errors) {
                 &parameter.ty,
                 "`impl Trait` in a method has no name that its controls could use; write a generic type, \
                  such as `fn method<T: AsRef<str>>(&self, name: T)`, or `&str`",
+            );
+        }
+    }
+}
+
+/// A batch goes through the keys of one argument, asks tiers about each, and needs to wait for that.
+fn batch_has_keys(args: &Args, function: &Function, errors: &Errors) {
+    let Some(batch) = &args.batch else { return };
+    match function.parameter(&batch.unraw().to_string()) {
+        None => errors.over(batch, no_argument(&batch.to_string(), function)),
+        Some(parameter) if Batch::of(parameter).is_none() => {
+            errors.over(&parameter.ty, "the argument of `batch` is a collection of keys; write `Vec<Id>` or `&[Id]`")
+        }
+        Some(parameter) if !key_parameters(args, function).any(|keyed| keyed.ident == parameter.ident) => {
+            errors.over(batch, format_args!("`{batch}` holds the keys, so it must be part of the key"));
+        }
+        Some(_) => {}
+    }
+    let sig = &function.sig;
+    if sig.asyncness.is_none() {
+        errors.over(sig.fn_token, "a function with `batch` waits for other callers' loads; write `async fn`");
+    }
+    if args.associated || function.is_associated() || args.mentions("http") {
+        errors.over(batch, "`batch` is for free functions; call one from the method or handler");
+    }
+    if let Some(generic) = sig.generics.type_params().next() {
+        errors.over(generic, "a function with `batch` has no generic types yet; write the type");
+    }
+    for option in ["negative_ttl", "error_ttl"] {
+        if let Some(name) = args.mentioned_at(option) {
+            errors.at(
+                name,
+                format_args!("`{option}` is about one value, and a batch leaves out what it does not find; remove it"),
             );
         }
     }

@@ -14,6 +14,8 @@ pub(crate) struct Model {
     pub(crate) settings: Settings,
     pub(crate) key: Key,
     pub(crate) tags: Vec<Template>,
+    /// The argument with many keys, if there is one.
+    pub(crate) batch: Option<Batch>,
     /// The normalised Cache-Control of a handler; `None` for a function that is none.
     pub(crate) http: Option<String>,
     /// What the controls hang off.
@@ -30,6 +32,34 @@ pub(crate) enum Handle {
     Accessor(Ident),
     /// Nothing: a method that may be one of a trait, where nothing else may stand.
     None,
+}
+
+/// The argument with many keys.
+#[derive(Clone)]
+pub(crate) struct Batch {
+    pub(crate) ident: Ident,
+    /// The type of one key.
+    pub(crate) key: Type,
+    /// Whether the argument is `&[Q]`, not `Vec<Q>`.
+    pub(crate) is_slice: bool,
+}
+
+impl Batch {
+    /// Reads `Vec<Q>` or `&[Q]`.
+    pub(crate) fn of(parameter: &Parameter) -> Option<Self> {
+        let (key, is_slice) = match &parameter.ty {
+            Type::Reference(reference) => match &*reference.elem {
+                Type::Slice(slice) => ((*slice.elem).clone(), true),
+                _ => return None,
+            },
+            Type::Path(path) => {
+                let last = path.path.segments.last().filter(|last| last.ident == "Vec")?;
+                (type_arguments(&last.arguments).next()?.clone(), false)
+            }
+            _ => return None,
+        };
+        Some(Self { ident: parameter.ident.clone(), key, is_slice })
+    }
 }
 
 /// What the descriptor is told.
@@ -74,6 +104,8 @@ pub(crate) enum Access {
     Itself,
     /// The parameter, an extractor such as `Path<T>`, wraps it.
     Wrapped,
+    /// The parameter holds many of it.
+    Many,
     /// The parameter, `impl AsRef<T>`, lends it.
     AsRef(Box<Type>),
 }
@@ -81,8 +113,9 @@ pub(crate) enum Access {
 impl Model {
     /// The model of what the checks have let through; `None` if `ttl` is missing, which they refuse.
     pub(crate) fn new(args: Args, function: Function) -> Option<Self> {
-        let arguments =
-            key_parameters(&args, &function).map(|parameter| KeyArgument::new(parameter, args.http.is_some()));
+        let batch = args.batch.as_ref().and_then(|name| function.parameter(&name.to_string())).and_then(Batch::of);
+        let arguments = key_parameters(&args, &function)
+            .map(|parameter| KeyArgument::new(parameter, args.http.is_some()).of_batch(batch.as_ref()));
         let (arguments, has_self) = (arguments.collect(), key_has_self(&args, &function));
         let handle = handle(&args, &function);
         let key = Key { arguments, has_self, source: args.key.map(|key| key.value) };
@@ -101,7 +134,7 @@ impl Model {
             codec: args.codec.map_or(Codec::Bincode, |codec| codec.value),
         };
         let http = args.http.map(|http| http.value.text());
-        Some(Self { settings, key, tags: args.tags, http, handle, krate: args.krate, function })
+        Some(Self { settings, key, tags: args.tags, batch, http, handle, krate: args.krate, function })
     }
 }
 
@@ -113,6 +146,16 @@ impl KeyArgument {
             _ => (parameter.ty.clone(), Access::Itself),
         };
         Self { ident: parameter.ident.clone(), ty, access }
+    }
+}
+
+impl KeyArgument {
+    /// Of an argument with many keys, an entry has one.
+    fn of_batch(self, batch: Option<&Batch>) -> Self {
+        match batch.filter(|batch| batch.ident == self.ident) {
+            Some(batch) => Self { ty: batch.key.clone(), access: Access::Many, ..self },
+            None => self,
+        }
     }
 }
 

@@ -96,15 +96,9 @@ fn definition(tuples: &Tuples, marker: &Ident) -> TokenStream {
 
 /// What the runtime asks of the function.
 fn describe(model: &Model, tuples: &Tuples) -> TokenStream {
-    let (core, private, function) = (model.core(), model.private(), &model.function);
-    let returns = function.returns();
+    let returns = model.function.returns();
     let is_generic = !tuples.instance().is_empty();
-    let shape = if is_generic {
-        model.spelled_shape()
-    } else {
-        let shape = function.blame_return().invocation(&quote!(#core::__shape), quote!(#returns));
-        quote!(#private::Shape<{ #shape }>)
-    };
+    let shape = if is_generic { model.spelled_shape() } else { model.shape() };
     let of_instance = is_generic.then(|| quote!(.instance(::core::any::type_name::<Self>())));
     described(model, tuples, &quote!(#returns), &shape, &spec(model, of_instance.as_ref()))
 }
@@ -171,7 +165,7 @@ fn load(model: &Model, tuples: &Tuples) -> TokenStream {
 }
 
 /// The user's body under a name of ours.
-fn loader(model: &Model) -> Ident {
+pub(super) fn loader(model: &Model) -> Ident {
     format_ident!("__cachet_load_{}", model.function.name(), span = model.function.sig.ident.span())
 }
 

@@ -4,6 +4,7 @@
 //! compiler reads as switches (`cfg`, lints) go to every item; all others stay on the function.
 
 mod attributes;
+mod batch;
 mod body;
 mod free;
 mod handler;
@@ -27,7 +28,10 @@ use crate::{
 pub(crate) fn expand(model: &Model) -> TokenStream {
     match &model.handle {
         Handle::Type(handle) if model.is_handler() => handler::expand(model, handle),
-        Handle::Type(handle) => free::expand(model, handle),
+        Handle::Type(handle) => match &model.batch {
+            Some(batch) => batch::expand(model, handle, batch),
+            None => free::expand(model, handle),
+        },
         Handle::Accessor(accessor) => method::expand(model, Some(accessor)),
         Handle::None => method::expand(model, None),
     }

@@ -14,7 +14,7 @@ use crate::{
 /// The expression that builds the function's `Spec`; `instance` tells instances of a generic function apart.
 pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream {
     let (private, core, settings, name) = (model.private(), model.core(), &model.settings, model.function.name());
-    let (ttl, returns) = (lifetime(&settings.ttl), returns(model));
+    let (ttl, returns) = (lifetime(&settings.ttl), model.value_type());
     let given_name = settings.name.as_ref().map(|name| quote!(.name(#name)));
     let memory = (!settings.tiers.has_memory()).then(|| quote!(.memory(false)));
     let capacity = settings.capacity.map(number).map(|entries| quote!(.capacity(#entries)));
@@ -35,10 +35,6 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
             #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #when #ttl_of
             #error_ttl #tags_of
     }
-}
-
-fn returns(model: &Model) -> Type {
-    model.function.returns()
 }
 
 /// The shared tier needs the value as bytes; if it has none, the return type is to blame.

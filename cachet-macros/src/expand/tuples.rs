@@ -60,7 +60,7 @@ impl Tuples {
         if let Some(KeyArgument { ident, ty: inner, access }) = key {
             let ty = match access {
                 Access::Itself => ty.clone(),
-                Access::Wrapped | Access::AsRef(_) => named(inner, &mut self.elided),
+                Access::Wrapped | Access::Many | Access::AsRef(_) => named(inner, &mut self.elided),
             };
             self.key.push(Member { ident: ident.clone(), ty });
             self.access.push(access.clone());
@@ -103,6 +103,8 @@ impl Tuples {
         let members = self.key.iter().zip(&self.access).map(|(Member { ident, .. }, access)| match access {
             Access::Itself if *ident == this() => quote!(&self),
             Access::Itself => quote!(&#ident),
+            // Already by reference: the caller goes through the many.
+            Access::Many => quote!(#ident),
             Access::Wrapped => quote!(&*#ident),
             Access::AsRef(target) => quote!(&<_ as ::core::convert::AsRef<#target>>::as_ref(&#ident)),
         });
@@ -112,7 +114,7 @@ impl Tuples {
     /// The same out of a borrowed tuple of all arguments.
     pub(super) fn keyed(&self) -> TokenStream {
         let members = self.key.iter().zip(&self.access).map(|(Member { ident, .. }, access)| match access {
-            Access::Itself => quote!(#ident),
+            Access::Itself | Access::Many => quote!(#ident),
             Access::Wrapped => quote!(&**#ident),
             Access::AsRef(target) => quote!(&<_ as ::core::convert::AsRef<#target>>::as_ref(#ident)),
         });

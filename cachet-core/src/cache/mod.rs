@@ -3,9 +3,11 @@
 //! It knows no types: a value is an [`Erased`] one on its way into an entry. What knows the function's types is the thin
 //! shell in `private.rs`, which runs the loader between [`Cache::begin`] and [`Lead::fill`].
 
+mod batch;
+mod lead;
+
 use std::{
     any::Any,
-    future::Future,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -17,7 +19,7 @@ use crate::{
     clock::{Clock, RESOLUTION, Tick},
     codec::CodecError,
     entry::{AnyValue, Entry, Meta, Origin},
-    erased::{AnyCodec, Erased, erase},
+    erased::{AnyCodec, Erased},
     events::{Counters, Stats, count},
     flight::{Boarding, Flights, Leader, Ticket},
     invalidate::Invalidation,
@@ -28,10 +30,12 @@ use crate::{
     returns::SharedError,
     runtime::Surroundings,
     shared::{Grant, HeldLease, Shared},
-    tags::{AnyTag, TagBoard, TagSeen},
+    tags::{AnyTag, TagBoard},
     tier::{Lookup, NewEntry, Read, StoredEntry, Target},
-    validator::Validator,
 };
+
+use self::lead::Fate;
+pub(crate) use self::{batch::Place, lead::Lead};
 
 /// Tags of one entry, as text.
 pub type Tags = Vec<String>;
@@ -162,11 +166,7 @@ impl Cache {
             }
             Answer::Load(permit) => permit,
         };
-        if matches!(permit, Permit::Unleased) {
-            // Nothing will confirm this load's value, so only those who came before it began may share it.
-            leader.confirming();
-        }
-        Begun::Lead(Lead { cache: self, leader, permit })
+        Begun::Lead(Lead::new(self, leader, permit))
     }
 
     /// Asks the shared tier for the value, or for a lease to load it.
@@ -384,7 +384,7 @@ impl Cache {
                     None => Permit::Outage,
                 },
             };
-            Lead { cache: self, leader, permit }.fill(value, false).await;
+            Lead::new(self, leader, permit).fill(value, false).await;
         }
         invalidated
     }
@@ -470,108 +470,6 @@ impl Cache {
 /// The last byte of a shared body, where errors are kept beside values.
 const VALUE: u8 = 0;
 const ERROR: u8 = 1;
-
-/// What becomes of a loaded value.
-struct Fate {
-    /// `None` for a value that nothing keeps.
-    lifetime: Option<Duration>,
-    generation: u64,
-    tags: Option<Arc<[TagSeen]>>,
-    validator: Option<Validator>,
-}
-
-/// A caller that runs the loader for all who wait. Dropping it hands its part to one of them, and its lease back.
-pub(crate) struct Lead<'c> {
-    cache: &'c Cache,
-    leader: Leader<'c>,
-    permit: Permit,
-}
-
-impl<'c> Lead<'c> {
-    /// Hands a loaded value to the tiers and the followers; `described` asks for its validator.
-    pub(crate) async fn fill(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
-        let fate = self.fate(value.as_any(), described);
-        self.land(value, fate).await
-    }
-
-    /// Ends the flight with the loader's error, which `error_ttl` may keep.
-    pub(crate) fn fail(self, error: &dyn Any) -> impl Future<Output = ()> + use<'c> {
-        let shared = self.cache.settings.share.and_then(|share| share(error));
-        let is_kept = self.cache.error_lifetime(error).is_some();
-        async move {
-            match shared {
-                Some(shared) if is_kept => {
-                    self.fill(erase(shared), false).await;
-                }
-                shared => {
-                    if let Permit::Leased(lease) = self.permit {
-                        lease.release().await;
-                    }
-                    self.leader.fail(shared);
-                }
-            }
-        }
-    }
-
-    fn fate(&self, value: &AnyValue, described: bool) -> Fate {
-        let (cache, ticket) = (self.cache, self.leader.ticket());
-        let (mut lifetime, mut tags) = (cache.lifetime(value), ticket.tags.clone());
-        if let (Some(tags_of), Some(before)) = (&cache.settings.tags_of, &ticket.any_tag) {
-            match before.and(tags.as_deref(), &tags_of(value)) {
-                Some(all) => tags = Some(all),
-                None => lifetime = None,
-            }
-        }
-        let wanted = described || matches!(self.permit, Permit::Leased(_));
-        let validator = cache.settings.validate.filter(|_| wanted).and_then(|validate| validate(value));
-        Fate { lifetime, generation: ticket.generation, tags, validator }
-    }
-
-    async fn land(self, value: Box<dyn Erased>, fate: Fate) -> Arc<Entry> {
-        let Self { cache, leader, permit } = self;
-        let is_kept = fate.lifetime.is_some();
-        let remember = |key, entry| {
-            if is_kept {
-                cache.remember(key, entry);
-            }
-        };
-        match permit {
-            Permit::Alone => {
-                let entry = cache.entry(value, fate, Duration::MAX);
-                leader.land_unconfirmed(Arc::clone(&entry), remember);
-                entry
-            }
-            Permit::Outage => {
-                let entry = cache.entry(value, fate, MEMORY_TTL_IN_OUTAGE);
-                leader.land_unconfirmed(Arc::clone(&entry), remember);
-                entry
-            }
-            Permit::Unleased => {
-                let entry = cache.entry(value, fate, Duration::MAX);
-                leader.land(Arc::clone(&entry), |_, _| {});
-                entry
-            }
-            Permit::Leased(lease) => {
-                leader.confirming();
-                let stood = match cache.new_entry(value.as_any(), &fate) {
-                    Some(new) => lease.fill(new).await,
-                    None => lease.release().await,
-                };
-                let keep = if stood.is_none() { MEMORY_TTL_IN_OUTAGE } else { Duration::MAX };
-                let entry = cache.entry(value, fate, keep);
-                match stood {
-                    Some(true) => leader.land(Arc::clone(&entry), remember),
-                    Some(false) => {
-                        count(&cache.counters.refused_fills);
-                        leader.fail(None);
-                    }
-                    None => leader.land_unconfirmed(Arc::clone(&entry), remember),
-                }
-                entry
-            }
-        }
-    }
-}
 
 /// A lifetime without a random part of its share.
 fn shortened(lifetime: Duration, share: f64) -> Duration {

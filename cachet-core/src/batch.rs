@@ -1,0 +1,108 @@
+//! Functions of many keys: what `#[cached(batch = …)]` calls.
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    future::Future,
+    hash::Hash,
+};
+
+use crate::{
+    cache::Place,
+    entry::Entry,
+    erased::erase,
+    loader,
+    private::{Function, Keyed, cache},
+    returns::{PLAIN, Shape, Splits, Value},
+};
+
+/// A map that a function of many keys returns.
+#[diagnostic::on_unimplemented(
+    message = "a function with `batch` returns a map from each key to its value, and `{Self}` is none",
+    label = "not a map",
+    note = "return a `HashMap` or a `BTreeMap`, or a `Result` of one"
+)]
+pub trait Pairs: IntoIterator<Item = (Self::Key, Self::Value)> + FromIterator<(Self::Key, Self::Value)> {
+    /// The keys' type.
+    type Key;
+    /// The values' type.
+    type Value;
+}
+
+impl<K: Eq + Hash, V, S: std::hash::BuildHasher + Default> Pairs for HashMap<K, V, S> {
+    type Key = K;
+    type Value = V;
+}
+
+impl<K: Ord, V> Pairs for BTreeMap<K, V> {
+    type Key = K;
+    type Value = V;
+}
+
+/// Answers a call for many keys: from memory, from other callers' loads, with one look at the shared tier, and with one
+/// run of the loader for all that is missing. A key that the loader does not return is absent from the answer, and is
+/// not kept.
+pub async fn batch<F, Q, R, S, L, Fut>(
+    function: F,
+    keys: impl IntoIterator<Item = Q>,
+    keyed: impl Fn(&Q) -> Keyed,
+    load: L,
+) -> R
+where
+    S: Splits<R>,
+    S::Stored: Pairs<Key = Q, Value = F::Returns>,
+    F: Function<Shape = Shape<PLAIN>>,
+    F::Returns: Value,
+    Q: Clone + Eq + Hash,
+    L: Fn(Vec<Q>) -> Fut,
+    Fut: Future<Output = R>,
+{
+    let cache = cache(&function);
+    let mut met = HashSet::new();
+    let mut left: Vec<Q> = keys.into_iter().filter(|key| met.insert(key.clone())).collect();
+    let mut answer: Vec<(Q, F::Returns)> = Vec::with_capacity(left.len());
+    while !left.is_empty() {
+        let calls: Vec<Keyed> = left.iter().map(&keyed).collect();
+        let (mut leads, mut follows) = (Vec::new(), Vec::new());
+        for (key, place) in left.drain(..).zip(cache.begin_many(&calls).await) {
+            match place {
+                Place::Found(entry) => answer.push((key, value(&entry))),
+                Place::Lead(lead) => leads.push((key, lead)),
+                Place::Follow(follower) => follows.push((key, follower)),
+            }
+        }
+        if !leads.is_empty() {
+            let missing = leads.iter().map(|(key, _)| key.clone()).collect();
+            let mut loaded: HashMap<Q, F::Returns> = match loader::run::<R, S, Fut>(&cache, load(missing)).await {
+                Ok(map) => map.into_iter().collect(),
+                Err(error) => {
+                    for (_, lead) in leads {
+                        lead.fail(&error).await;
+                    }
+                    return S::join(Err(error));
+                }
+            };
+            let (mut found, mut fills) = (Vec::new(), Vec::new());
+            for (key, lead) in leads {
+                // The flight of a key that was not returned ends with its leader.
+                if let Some(value) = loaded.remove(&key) {
+                    found.push(key);
+                    fills.push((lead, erase(value)));
+                }
+            }
+            let entries = cache.fill_many(fills).await;
+            answer.extend(found.into_iter().zip(entries).map(|(key, entry)| (key, value(&entry))));
+        }
+        for (key, follower) in follows {
+            match follower.outcome().await {
+                Some(Ok(entry)) => answer.push((key, value(&entry))),
+                // Its load failed, or was of no use to others: this call loads it itself.
+                Some(Err(_)) | None => left.push(key),
+            }
+        }
+    }
+    S::join(Ok(answer.into_iter().collect()))
+}
+
+fn value<V: Value>(entry: &Entry) -> V {
+    entry.value.downcast_ref::<V>().expect("a function's entries hold its values").clone()
+}

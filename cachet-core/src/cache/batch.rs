@@ -1,0 +1,157 @@
+//! Many calls at once: one look at the shared tier for all of them, and flights that single calls share.
+//!
+//! A batch leads the flights that nobody leads yet, ends them, and only then waits for those that others lead. So two
+//! batches that want each other's keys never wait for one another.
+
+use std::sync::Arc;
+
+use futures_util::future::join_all;
+
+use super::{Begun, Cache, Lead, Permit, lead::fill_many};
+use crate::{
+    entry::Entry,
+    erased::Erased,
+    events::count,
+    flight::{Boarding, Follower, Leader},
+    key::KeyBuf,
+    private::Keyed,
+    shared::{Grant, Shared},
+    tier::{EntryId, Read},
+};
+
+/// How one call of a batch goes on.
+pub(crate) enum Place<'c> {
+    /// A tier has the value.
+    Found(Arc<Entry>),
+    /// The batch runs the loader for it.
+    Lead(Lead<'c>),
+    /// Another caller runs it.
+    Follow(Follower),
+}
+
+impl Cache {
+    /// What the tiers hold of many calls, and who loads the rest.
+    pub(crate) async fn begin_many(&self, calls: &[Keyed]) -> Vec<Place<'_>> {
+        let mut places: Vec<Option<Place<'_>>> = Vec::with_capacity(calls.len());
+        let mut leaders = Vec::new();
+        for (index, call) in calls.iter().enumerate() {
+            match self.board(call) {
+                Ok(place) => places.push(Some(place)),
+                Err(leader) => {
+                    leaders.push((index, leader));
+                    places.push(None);
+                }
+            }
+        }
+        let led = match &self.shared {
+            Some((shared, _)) => self.lead_many(shared, calls, leaders).await,
+            None => leaders.into_iter().map(|(index, leader)| (index, self.place(leader, Permit::Alone))).collect(),
+        };
+        for (index, place) in led {
+            places[index] = Some(place);
+        }
+        places.into_iter().map(|place| place.expect("every call has a place")).collect()
+    }
+
+    /// Hands many loaded values to the tiers and the followers.
+    pub(crate) async fn fill_many(&self, loaded: Vec<(Lead<'_>, Box<dyn Erased>)>) -> Vec<Arc<Entry>> {
+        fill_many(self, loaded).await
+    }
+
+    fn board(&self, call: &Keyed) -> Result<Place<'_>, Leader<'_>> {
+        if let Some(entry) = self.hit(&call.key) {
+            return Ok(Place::Found(entry));
+        }
+        count(&self.counters.misses);
+        let key = self.key(&call.key).to_key();
+        match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+            // Another flight may have landed between the look-up and the boarding.
+            Boarding::Lead(leader) => self.find(key.borrowed()).map(Place::Found).ok_or(leader),
+            Boarding::Follow(follower) => {
+                count(&self.counters.followers);
+                Ok(Place::Follow(follower))
+            }
+        }
+    }
+
+    fn place<'c>(&'c self, leader: Leader<'c>, permit: Permit) -> Place<'c> {
+        Place::Lead(Lead::new(self, leader, permit))
+    }
+
+    /// Asks the shared tier once for all values, and once for leases to load those that it does not have.
+    async fn lead_many<'c>(
+        &'c self,
+        shared: &Shared,
+        calls: &[Keyed],
+        leaders: Vec<(usize, Leader<'c>)>,
+    ) -> Vec<(usize, Place<'c>)> {
+        let lookup = |index: usize| self.lookup(&calls[index].key, &calls[index].tags);
+        let asked = self.clock.now();
+        for (_, leader) in &leaders {
+            leader.confirming();
+        }
+        let read = shared.read_many(leaders.iter().map(|(index, _)| lookup(*index)).collect()).await;
+        let (mut places, mut wanting) = (Vec::new(), Vec::new());
+        for ((index, leader), read) in leaders.into_iter().zip(read) {
+            let dead: Option<EntryId> = match read {
+                Some(Read::Hit(stored)) => match self.decode(&stored) {
+                    Some(value) => {
+                        count(&self.counters.shared_hits);
+                        let entry = self.mirror(value, &stored, asked, leader.ticket());
+                        leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));
+                        places.push((index, Place::Found(entry)));
+                        continue;
+                    }
+                    None => Some(stored.id),
+                },
+                Some(Read::Miss { dead }) => dead,
+                Some(Read::Leased) => None,
+                Some(Read::Fenced) => {
+                    places.push((index, self.place(leader, Permit::Unleased)));
+                    continue;
+                }
+                None => {
+                    count(&self.counters.bypassed);
+                    places.push((index, self.place(leader, Permit::Outage)));
+                    continue;
+                }
+            };
+            wanting.push((index, leader, dead));
+        }
+        let grants =
+            shared.acquire_many(wanting.iter().map(|(index, _, dead)| (lookup(*index), *dead)).collect()).await;
+        let mut waiting = Vec::new();
+        for ((index, leader, _), grant) in wanting.into_iter().zip(grants) {
+            let permit = match grant {
+                Some(Grant::Lease(lease)) => Permit::Leased(lease),
+                Some(Grant::Fenced) => Permit::Unleased,
+                Some(Grant::Held(_) | Grant::Filled) => {
+                    waiting.push(self.wait_for_another_node(index, leader, &calls[index].key, &calls[index].tags));
+                    continue;
+                }
+                None => {
+                    count(&self.counters.bypassed);
+                    Permit::Outage
+                }
+            };
+            places.push((index, self.place(leader, permit)));
+        }
+        places.extend(join_all(waiting).await);
+        places
+    }
+
+    /// Goes the way of a single call, which waits for a node that loads or has just loaded the key.
+    async fn wait_for_another_node<'c>(
+        &'c self,
+        index: usize,
+        leader: Leader<'c>,
+        key: &KeyBuf,
+        tags: &[String],
+    ) -> (usize, Place<'c>) {
+        match self.lead(leader, key, tags).await {
+            Begun::Lead(lead) => (index, Place::Lead(lead)),
+            Begun::Found(found) => (index, Place::Found(found.entry)),
+            Begun::Failed(_) => unreachable!("a leader is told of no other's failure"),
+        }
+    }
+}

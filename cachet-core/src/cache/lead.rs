@@ -1,0 +1,184 @@
+//! A call that runs the loader, and what becomes of the result.
+
+use std::{any::Any, future::Future, sync::Arc, time::Duration};
+
+use super::{Cache, MEMORY_TTL_IN_OUTAGE, Permit};
+use crate::{
+    entry::{AnyValue, Entry},
+    erased::{Erased, erase},
+    events::count,
+    flight::Leader,
+    shared::HeldLease,
+    tags::TagSeen,
+    tier::NewEntry,
+    validator::Validator,
+};
+
+/// A caller that runs the loader for all who wait. Dropping it hands its part to one of them, and its lease back.
+pub(crate) struct Lead<'c> {
+    cache: &'c Cache,
+    leader: Leader<'c>,
+    permit: Permit,
+}
+
+/// What becomes of a loaded value.
+pub(super) struct Fate {
+    /// `None` for a value that nothing keeps.
+    pub(super) lifetime: Option<Duration>,
+    pub(super) generation: u64,
+    pub(super) tags: Option<Arc<[TagSeen]>>,
+    pub(super) validator: Option<Validator>,
+}
+
+/// What the shared tier made of a value, and so what memory and the followers may.
+#[derive(Clone, Copy)]
+enum Landing {
+    /// It was not asked; memory keeps the value.
+    Alone,
+    /// It has the value.
+    Confirmed,
+    /// It could not be asked; memory keeps the value for a moment.
+    Outage,
+    /// It was not asked, for want of a lease; nothing keeps the value.
+    Unleased,
+    /// The key was invalidated meanwhile; the value is its own caller's.
+    Refused,
+}
+
+impl Landing {
+    /// After a fill or a release, which tell whether the lease still stood.
+    fn after(stood: Option<bool>) -> Self {
+        match stood {
+            Some(true) => Self::Confirmed,
+            Some(false) => Self::Refused,
+            None => Self::Outage,
+        }
+    }
+}
+
+impl<'c> Lead<'c> {
+    pub(super) fn new(cache: &'c Cache, leader: Leader<'c>, permit: Permit) -> Self {
+        if matches!(permit, Permit::Unleased) {
+            // Nothing will confirm this load's value, so only those who came before it began may share it.
+            leader.confirming();
+        }
+        Self { cache, leader, permit }
+    }
+
+    /// Hands a loaded value to the tiers and the followers; `described` asks for its validator.
+    pub(crate) async fn fill(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
+        let (fate, cache) = (self.fate(value.as_any(), described), self.cache);
+        match self.permit {
+            Permit::Leased(lease) => {
+                self.leader.confirming();
+                let stood = match cache.new_entry(value.as_any(), &fate) {
+                    Some(new) => lease.fill(new).await,
+                    None => lease.release().await,
+                };
+                settle(cache, self.leader, value, fate, Landing::after(stood))
+            }
+            Permit::Alone => settle(cache, self.leader, value, fate, Landing::Alone),
+            Permit::Outage => settle(cache, self.leader, value, fate, Landing::Outage),
+            Permit::Unleased => settle(cache, self.leader, value, fate, Landing::Unleased),
+        }
+    }
+
+    /// Ends the flight with the loader's error, which `error_ttl` may keep.
+    pub(crate) fn fail(self, error: &dyn Any) -> impl Future<Output = ()> + use<'c> {
+        let shared = self.cache.settings.share.and_then(|share| share(error));
+        let is_kept = self.cache.error_lifetime(error).is_some();
+        async move {
+            match shared {
+                Some(shared) if is_kept => {
+                    self.fill(erase(shared), false).await;
+                }
+                shared => {
+                    if let Permit::Leased(lease) = self.permit {
+                        lease.release().await;
+                    }
+                    self.leader.fail(shared);
+                }
+            }
+        }
+    }
+
+    fn fate(&self, value: &AnyValue, described: bool) -> Fate {
+        let (cache, ticket) = (self.cache, self.leader.ticket());
+        let (mut lifetime, mut tags) = (cache.lifetime(value), ticket.tags.clone());
+        if let (Some(tags_of), Some(before)) = (&cache.settings.tags_of, &ticket.any_tag) {
+            match before.and(tags.as_deref(), &tags_of(value)) {
+                Some(all) => tags = Some(all),
+                None => lifetime = None,
+            }
+        }
+        let wanted = described || matches!(self.permit, Permit::Leased(_));
+        let validator = cache.settings.validate.filter(|_| wanted).and_then(|validate| validate(value));
+        Fate { lifetime, generation: ticket.generation, tags, validator }
+    }
+
+    /// What a lease is filled with, if the value is to be kept in the shared tier; the rest settles without it.
+    fn into_fill(self, value: Box<dyn Erased>) -> (Pending<'c>, Option<(HeldLease, NewEntry)>) {
+        let (fate, cache) = (self.fate(value.as_any(), false), self.cache);
+        let (landing, fill) = match self.permit {
+            Permit::Leased(lease) => {
+                self.leader.confirming();
+                let new = cache.new_entry(value.as_any(), &fate);
+                (Landing::Unleased, new.map(|new| (lease, new)))
+            }
+            Permit::Alone => (Landing::Alone, None),
+            Permit::Outage => (Landing::Outage, None),
+            Permit::Unleased => (Landing::Unleased, None),
+        };
+        (Pending { cache, leader: self.leader, value, fate, landing }, fill)
+    }
+}
+
+/// Hands many loaded values to the tiers and the followers, with one exchange for all that are filled in the shared tier.
+pub(crate) async fn fill_many(cache: &Cache, loaded: Vec<(Lead<'_>, Box<dyn Erased>)>) -> Vec<Arc<Entry>> {
+    let (mut pending, mut fills) = (Vec::new(), Vec::new());
+    for (index, (lead, value)) in loaded.into_iter().enumerate() {
+        let (one, fill) = lead.into_fill(value);
+        pending.push(one);
+        fills.extend(fill.map(|fill| (index, fill)));
+    }
+    if let Some((shared, _)) = &cache.shared
+        && !fills.is_empty()
+    {
+        let (indices, fills): (Vec<_>, Vec<_>) = fills.into_iter().unzip();
+        for (index, stood) in indices.into_iter().zip(shared.fill_many(fills).await) {
+            pending[index].landing = Landing::after(stood);
+        }
+    }
+    pending.into_iter().map(|one| settle(one.cache, one.leader, one.value, one.fate, one.landing)).collect()
+}
+
+/// A loaded value whose fill is under way.
+struct Pending<'c> {
+    cache: &'c Cache,
+    leader: Leader<'c>,
+    value: Box<dyn Erased>,
+    fate: Fate,
+    landing: Landing,
+}
+
+/// Ends the flight: hands the value to memory, as far as it may be kept, and to the followers, as far as they may have it.
+fn settle(cache: &Cache, leader: Leader<'_>, value: Box<dyn Erased>, fate: Fate, landing: Landing) -> Arc<Entry> {
+    let is_kept = fate.lifetime.is_some();
+    let remember = |key, entry| {
+        if is_kept {
+            cache.remember(key, entry);
+        }
+    };
+    let keep = if matches!(landing, Landing::Outage) { MEMORY_TTL_IN_OUTAGE } else { Duration::MAX };
+    let entry = cache.entry(value, fate, keep);
+    match landing {
+        Landing::Alone | Landing::Outage => leader.land_unconfirmed(Arc::clone(&entry), remember),
+        Landing::Confirmed => leader.land(Arc::clone(&entry), remember),
+        Landing::Unleased => leader.land(Arc::clone(&entry), |_, _| {}),
+        Landing::Refused => {
+            count(&cache.counters.refused_fills);
+            leader.fail(None);
+        }
+    }
+    entry
+}
