@@ -6,10 +6,10 @@ mod options;
 mod tests;
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{format_ident, quote, quote_spanned};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{
-    Data, DeriveInput, Expr, Field, Fields, Generics, Ident, Index, Member, Path, Token, Type, Variant, parse_quote,
-    punctuated::Punctuated,
+    Data, DeriveInput, Expr, Field, Fields, Generics, Ident, Index, Member, Path, Token, Type, Variant,
+    parse_quote_spanned, punctuated::Punctuated,
 };
 
 use self::options::{Options, Place};
@@ -36,7 +36,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
     };
     let errors = Errors::new();
     let options = Options::read(&input.attrs, Place::Item, &errors);
-    let krate = options.krate.unwrap_or_else(|| parse_quote!(::cachet_core));
+    let krate = options.krate.unwrap_or_else(|| parse_quote_spanned!(Span::mixed_site()=> ::cachet_core));
     let derive = Derive { krate, errors: &errors };
     let expansion = derive.expansion(&input);
     let stub = derive.implementation(&input.ident, &input.generics, &TokenStream::new());
@@ -162,11 +162,12 @@ impl Derive<'_> {
 
     /// Writes one field; if its type is no key, or not what `with` takes, the type is to blame.
     fn write(&self, part: &Part<'_>, binding: &Ident) -> TokenStream {
-        let (blame, writer, krate) = (Blame::on(part.ty), writer(), &self.krate);
+        let (blame, writer) = (Blame::on(part.ty), writer());
         let value = blame.reference(binding);
         if let Some(function) = &part.with {
             return quote!(#function(#value, #writer););
         }
+        let krate = located(&self.krate, blame.start());
         quote_spanned!(blame.start()=> #krate::CacheKey::write_key(#value, #writer);)
     }
 
@@ -190,6 +191,15 @@ fn member(index: usize, field: &Field) -> Member {
         Some(ident) => Member::Named(ident.clone()),
         None => Member::Unnamed(Index::from(index)),
     }
+}
+
+/// The same path, as if it stood at another place: the compiler then has nothing to say about where it was written.
+fn located(path: &Path, place: Span) -> TokenStream {
+    let at_place = |mut token: TokenTree| {
+        token.set_span(token.span().located_at(place));
+        token
+    };
+    path.to_token_stream().into_iter().map(at_place).collect()
 }
 
 /// A name of ours, which no field can clash with.
