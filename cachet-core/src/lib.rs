@@ -39,6 +39,7 @@ mod recovery;
 mod redis;
 mod returns;
 mod runtime;
+mod shape;
 mod shared;
 mod tags;
 #[cfg(feature = "testing")]
