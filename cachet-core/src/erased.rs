@@ -5,9 +5,10 @@ use std::{any::Any, sync::Arc};
 use serde::{Serialize, de::DeserializeOwned};
 
 use crate::{
-    codec::{Codec, CodecError, Shape},
+    codec::{Codec, CodecError},
     entry::{AnyValue, Entry, Meta},
     returns::SharedError,
+    shape::Shape,
 };
 
 /// A value of some type on its way into an entry.
@@ -39,6 +40,8 @@ pub(crate) trait AnyCodec: Send + Sync {
     /// The bytes of a value; `None` for one of another type.
     fn encode(&self, value: &AnyValue) -> Option<Result<Vec<u8>, CodecError>>;
     fn decode(&self, bytes: &[u8]) -> Result<Box<dyn Erased>, CodecError>;
+    /// The codec's name.
+    fn name(&self) -> &'static str;
     /// What the type looks like to serde.
     fn shape(&self) -> Shape;
 }
@@ -50,6 +53,10 @@ impl<S: Serialize + DeserializeOwned + Send + Sync + 'static> AnyCodec for Codec
 
     fn decode(&self, bytes: &[u8]) -> Result<Box<dyn Erased>, CodecError> {
         Ok(erase((self.decode)(bytes)?))
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
     }
 
     fn shape(&self) -> Shape {
@@ -67,6 +74,10 @@ impl<E: Clone + Serialize + DeserializeOwned + Send + Sync + 'static> AnyCodec f
 
     fn decode(&self, bytes: &[u8]) -> Result<Box<dyn Erased>, CodecError> {
         Ok(erase(SharedError::new((self.0.decode)(bytes)?)))
+    }
+
+    fn name(&self) -> &'static str {
+        self.0.name
     }
 
     fn shape(&self) -> Shape {

@@ -42,6 +42,7 @@ mod recovery;
 mod redis;
 mod returns;
 mod runtime;
+mod shape;
 mod shared;
 mod tags;
 mod target;

@@ -69,12 +69,14 @@ pub(crate) fn tag(namespace: &str, tag: &str) -> Target {
     Target::Tag(tag_key(namespace, tag).into())
 }
 
-/// A digest of all that makes one build's bytes unreadable to another: the value's shape, the function and its version.
+/// A digest of all that makes one build's bytes unreadable to another: the codec, the value's shape, the function and its
+/// version.
 ///
 /// The function's path is in it, so two functions that were given one `name` never read each other's entries.
 fn fingerprint(spec: &Settings) -> String {
     let mut hasher = blake3::Hasher::new();
     for codec in spec.codec.iter().chain(&spec.error_codec) {
+        hasher.update(codec.name().as_bytes());
         codec.shape().write(&mut hasher);
     }
     hasher.update(spec.path.as_bytes());

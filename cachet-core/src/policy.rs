@@ -109,7 +109,32 @@ impl<R, K: Splits<R>> Spec<R, K> {
     where
         K::Stored: Serialize + DeserializeOwned,
     {
-        self.with(|settings| settings.codec = Some(Arc::new(Codec::<K::Stored>::bincode())))
+        self.codec(Codec::bincode())
+    }
+
+    /// Uses the shared tier, with JSON.
+    #[must_use]
+    pub fn json(self) -> Self
+    where
+        K::Stored: Serialize + DeserializeOwned,
+    {
+        self.codec(Codec::json())
+    }
+
+    /// Uses the shared tier, with postcard.
+    #[must_use]
+    pub fn postcard(self) -> Self
+    where
+        K::Stored: Serialize + DeserializeOwned,
+    {
+        self.codec(Codec::postcard())
+    }
+
+    fn codec(self, codec: Codec<K::Stored>) -> Self
+    where
+        K::Stored: Serialize + DeserializeOwned,
+    {
+        self.with(|settings| settings.codec = Some(Arc::new(codec)))
     }
 
     /// How errors are encoded in the shared tier.
@@ -118,7 +143,8 @@ impl<R, K: Splits<R>> Spec<R, K> {
     where
         K::Failure: Clone + Send + Sync + Serialize + DeserializeOwned,
     {
-        self.with(|settings| settings.error_codec = Some(Arc::new(ErrorCodec(Codec::<K::Failure>::bincode()))))
+        // JSON reads whatever serde can write.
+        self.with(|settings| settings.error_codec = Some(Arc::new(ErrorCodec(Codec::<K::Failure>::json()))))
     }
 
     /// Whether the function uses the memory tier.
