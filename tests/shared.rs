@@ -327,3 +327,71 @@ fn a_bad_configuration_is_an_error_that_names_its_field_and_no_secret() {
     assert!(error.contains("`namespace`"), "{error}");
     assert!(Cachet::builder().deadline(Duration::ZERO).memory_only().build().is_err());
 }
+
+/// A value that only a codec which describes itself can read back.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+struct Flat {
+    id: u64,
+    #[serde(flatten)]
+    more: std::collections::BTreeMap<String, String>,
+}
+
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+enum Missing {
+    Row(u64),
+    Table,
+}
+
+#[cached(ttl = 60, tier = "redis", codec = "json", name = "flat")]
+async fn flat(id: u64) -> Flat {
+    Flat { id, more: [("a".to_owned(), "b".to_owned())].into() }
+}
+
+#[cached(ttl = 60, tier = "redis", codec = "postcard", name = "packed")]
+async fn packed(id: u64) -> (u64, String) {
+    (id, "x".into())
+}
+
+#[cached(ttl = 60, tier = "redis", error_ttl = (Row(_) = "1m"), name = "rows")]
+async fn row_or_error(id: u64) -> Result<u64, Missing> {
+    match id {
+        0 => Err(Missing::Table),
+        1..5 => Err(Missing::Row(id)),
+        _ => Ok(id),
+    }
+}
+
+#[tokio::test]
+async fn every_codec_brings_its_values_to_another_node() {
+    let redis = Redis::start();
+    let node = || Cachet::builder().redis(redis.url()).namespace("codecs").build().expect("a good configuration");
+    let (one, other) = (node(), node());
+    one.scope(async { (flat(1).await, packed(1).await) }).await;
+    other
+        .scope(async {
+            assert_eq!(flat(1).await.more["a"], "b");
+            assert_eq!(packed(1).await, (1, "x".into()));
+            assert_eq!((flat::stats().loads, packed::stats().loads), (0, 0));
+        })
+        .await;
+}
+
+#[tokio::test]
+async fn errors_that_are_kept_reach_another_node_as_errors() {
+    let redis = Redis::start();
+    let node = || Cachet::builder().redis(redis.url()).namespace("errors").build().expect("a good configuration");
+    let (one, other) = (node(), node());
+    one.scope(async { (row_or_error(0).await, row_or_error(1).await, row_or_error(9).await) })
+        .await
+        .2
+        .expect("there is a ninth row");
+    other
+        .scope(async {
+            assert_eq!(row_or_error(1).await, Err(Missing::Row(1)));
+            assert_eq!(row_or_error(9).await, Ok(9));
+            assert_eq!(row_or_error::stats().loads, 0);
+            assert_eq!(row_or_error(0).await, Err(Missing::Table));
+            assert_eq!(row_or_error::stats().loads, 1, "this one is not kept");
+        })
+        .await;
+}

@@ -10,7 +10,7 @@ use crate::{
     cache::Place,
     entry::Entry,
     erased::erase,
-    loader,
+    loader::run,
     private::{Function, Keyed, cache},
     returns::{PLAIN, Shape, Splits, Value},
 };
@@ -45,7 +45,7 @@ pub async fn batch<F, Q, R, S, L, Fut>(
     function: F,
     keys: impl IntoIterator<Item = Q>,
     keyed: impl Fn(&Q) -> Keyed,
-    load: L,
+    loader: L,
 ) -> R
 where
     S: Splits<R>,
@@ -72,7 +72,7 @@ where
         }
         if !leads.is_empty() {
             let missing = leads.iter().map(|(key, _)| key.clone()).collect();
-            let mut loaded: HashMap<Q, F::Returns> = match loader::run::<R, S, Fut>(&cache, load(missing)).await {
+            let mut loaded: HashMap<Q, F::Returns> = match run::<R, S, Fut>(&cache, loader(missing)).await {
                 Ok(map) => map.into_iter().collect(),
                 Err(error) => {
                     for (_, lead) in leads {

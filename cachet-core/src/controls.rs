@@ -35,10 +35,13 @@ use crate::{
 /// assert_eq!(square::stats().loads, 1);
 /// # });
 /// ```
-pub struct Controls<F, K, A>(PhantomData<fn() -> (F, K, A)>);
+pub struct Controls<F, K, A>(Of<(F, K, A)>);
 
 /// The controls of a plain function, which wait for nothing.
-pub struct PlainControls<F, K, A>(PhantomData<fn() -> (F, K, A)>);
+pub struct PlainControls<F, K, A>(Of<(F, K, A)>);
+
+/// Types that are named, and of which there is no value.
+type Of<T> = PhantomData<fn() -> T>;
 
 /// The controls of an async method, as `Self::method_cache()` gives them.
 pub struct MethodControls<F, K, A>(F, PhantomData<fn() -> (K, A)>);

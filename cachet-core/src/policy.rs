@@ -54,6 +54,7 @@ pub(crate) struct Settings {
 
 impl<R, K: Splits<R>> Spec<R, K> {
     /// A memory-only function with the defaults; `path` is its full path.
+    #[expect(clippy::needless_pass_by_value, reason = "it is made for this call")]
     pub fn new(path: &'static str, ttl: Duration, probed: Probed<K>) -> Self {
         let settings = Settings {
             path: path.into(),

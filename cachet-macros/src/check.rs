@@ -367,7 +367,7 @@ fn batch_has_keys(args: &Args, function: &Function, errors: &Errors) {
     match function.parameter(&batch.unraw().to_string()) {
         None => errors.over(batch, no_argument(&batch.to_string(), function)),
         Some(parameter) if Batch::of(parameter).is_none() => {
-            errors.over(&parameter.ty, "the argument of `batch` is a collection of keys; write `Vec<Id>` or `&[Id]`")
+            errors.over(&parameter.ty, "the argument of `batch` is a collection of keys; write `Vec<Id>` or `&[Id]`");
         }
         Some(parameter) if !key_parameters(args, function).any(|keyed| keyed.ident == parameter.ident) => {
             errors.over(batch, format_args!("`{batch}` holds the keys, so it must be part of the key"));

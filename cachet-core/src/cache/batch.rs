@@ -91,7 +91,7 @@ impl Cache {
             leader.confirming();
         }
         let read = shared.read_many(leaders.iter().map(|(index, _)| lookup(*index)).collect()).await;
-        let (mut places, mut wanting) = (Vec::new(), Vec::new());
+        let (mut places, mut missing) = (Vec::new(), Vec::new());
         for ((index, leader), read) in leaders.into_iter().zip(read) {
             let dead: Option<EntryId> = match read {
                 Some(Read::Hit(stored)) => match self.decode(&stored) {
@@ -116,12 +116,12 @@ impl Cache {
                     continue;
                 }
             };
-            wanting.push((index, leader, dead));
+            missing.push((index, leader, dead));
         }
         let grants =
-            shared.acquire_many(wanting.iter().map(|(index, _, dead)| (lookup(*index), *dead)).collect()).await;
+            shared.acquire_many(missing.iter().map(|(index, _, dead)| (lookup(*index), *dead)).collect()).await;
         let mut waiting = Vec::new();
-        for ((index, leader, _), grant) in wanting.into_iter().zip(grants) {
+        for ((index, leader, _), grant) in missing.into_iter().zip(grants) {
             let permit = match grant {
                 Some(Grant::Lease(lease)) => Permit::Leased(lease),
                 Some(Grant::Fenced) => Permit::Unleased,

@@ -69,12 +69,10 @@ impl Model {
     /// The type of one value: what a call returns, or one value of the map that a batch returns.
     pub(super) fn value_type(&self) -> TokenStream {
         let (private, returns) = (self.private(), self.function.returns());
-        match &self.batch {
-            None => quote!(#returns),
-            Some(_) => {
-                let shape = self.shape();
-                quote!(<<#shape as #private::Splits<#returns>>::Stored as #private::Pairs>::Value)
-            }
+        if self.batch.is_none() {
+            return quote!(#returns);
         }
+        let shape = self.shape();
+        quote!(<<#shape as #private::Splits<#returns>>::Stored as #private::Pairs>::Value)
     }
 }
