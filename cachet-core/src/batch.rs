@@ -72,7 +72,7 @@ where
         }
         if !leads.is_empty() {
             let missing = leads.iter().map(|(key, _)| key.clone()).collect();
-            let mut loaded: HashMap<Q, F::Returns> = match run::<R, S, Fut>(&cache, loader(missing)).await {
+            let mut returned: HashMap<Q, F::Returns> = match run::<R, S, Fut>(&cache, loader(missing)).await {
                 Ok(map) => map.into_iter().collect(),
                 Err(error) => {
                     for (_, lead) in leads {
@@ -84,7 +84,7 @@ where
             let (mut found, mut fills) = (Vec::new(), Vec::new());
             for (key, lead) in leads {
                 // The flight of a key that was not returned ends with its leader.
-                if let Some(value) = loaded.remove(&key) {
+                if let Some(value) = returned.remove(&key) {
                     found.push(key);
                     fills.push((lead, erase(value)));
                 }
