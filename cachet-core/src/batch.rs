@@ -21,21 +21,41 @@ use crate::{
     label = "not a map",
     note = "return a `HashMap` or a `BTreeMap`, or a `Result` of one"
 )]
-pub trait Pairs: IntoIterator<Item = (Self::Key, Self::Value)> + FromIterator<(Self::Key, Self::Value)> {
+pub trait Pairs {
     /// The keys' type.
     type Key;
     /// The values' type.
     type Value;
+    /// The map of these pairs.
+    fn of(pairs: impl IntoIterator<Item = (Self::Key, Self::Value)>) -> Self;
+    /// The pairs of the map.
+    fn into_pairs(self) -> impl Iterator<Item = (Self::Key, Self::Value)>;
 }
 
 impl<K: Eq + Hash, V, S: std::hash::BuildHasher + Default> Pairs for HashMap<K, V, S> {
     type Key = K;
     type Value = V;
+
+    fn of(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        pairs.into_iter().collect()
+    }
+
+    fn into_pairs(self) -> impl Iterator<Item = (K, V)> {
+        self.into_iter()
+    }
 }
 
 impl<K: Ord, V> Pairs for BTreeMap<K, V> {
     type Key = K;
     type Value = V;
+
+    fn of(pairs: impl IntoIterator<Item = (K, V)>) -> Self {
+        pairs.into_iter().collect()
+    }
+
+    fn into_pairs(self) -> impl Iterator<Item = (K, V)> {
+        self.into_iter()
+    }
 }
 
 /// Answers a call for many keys: from memory, from other callers' loads, with one look at the shared tier, and with one
@@ -73,7 +93,7 @@ where
         if !leads.is_empty() {
             let missing = leads.iter().map(|(key, _)| key.clone()).collect();
             let mut returned: HashMap<Q, F::Returns> = match run::<R, S, Fut>(&cache, loader(missing)).await {
-                Ok(map) => map.into_iter().collect(),
+                Ok(map) => map.into_pairs().collect(),
                 Err(error) => {
                     for (_, lead) in leads {
                         lead.fail(&error).await;
@@ -100,7 +120,7 @@ where
             }
         }
     }
-    S::join(Ok(answer.into_iter().collect()))
+    S::join(Ok(S::Stored::of(answer)))
 }
 
 fn value<V: Value>(entry: &Entry) -> V {

@@ -6,7 +6,7 @@
 use std::{any::Any, future::Future, marker::PhantomData, pin::Pin};
 
 pub use crate::batch::{Pairs, batch};
-pub use crate::write::{AnyOutcome, Outcome, ResultOutcome, Write, Writing};
+pub use crate::write::{AnyOutcome, Outcome, ResultOutcome, Write, Writing, copied};
 pub use crate::{
     cache::Tags,
     call::Site,

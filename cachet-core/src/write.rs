@@ -194,3 +194,8 @@ impl<'r, R> AnyOutcome<'r> for Outcome<'r, R> {
         Some(self.0)
     }
 }
+
+/// A copy: of an argument, which the body may want too, or of what a writer returned.
+pub fn copied<T: Clone>(value: &T) -> T {
+    value.clone()
+}

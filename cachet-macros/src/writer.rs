@@ -24,6 +24,15 @@ pub(crate) enum Verb {
     Updates,
 }
 
+impl Verb {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Invalidates => "invalidates",
+            Self::Updates => "updates",
+        }
+    }
+}
+
 /// The options as they were written.
 #[derive(Default)]
 struct Options {
@@ -40,7 +49,7 @@ const OPTIONS: [(&str, &str); 4] =
 pub(crate) fn expand(options: TokenStream, item: &TokenStream, verb: Verb) -> TokenStream {
     let errors = Errors::new();
     let options = Options::parse(options, &errors);
-    let function = Function::parse_writer(item.clone(), &errors);
+    let function = Function::parse_writer(item.clone(), verb.name(), &errors);
     if let Some(function) = &function {
         check(&options, function, verb, &errors);
     }
@@ -215,14 +224,17 @@ fn written(options: &Options, function: &Function, verb: Verb) -> TokenStream {
     let (attrs, vis, sig) = (&function.attrs, &function.vis, &function.sig);
     let (write, begin) = (hidden("__write"), begin(options, function, &private));
     let (returned, updates) = (hidden("__returned"), hidden("__updates"));
-    let targets: Vec<_> = options.targets.iter().map(target).collect();
+    let targets: Vec<_> = options.targets.iter().map(|call| target(call, &private)).collect();
     let tags = options.tags.iter().map(tag);
     let names: Vec<_> = (0..targets.len()).map(|index| hidden(&format!("__target{index}"))).collect();
     let (body, wait) = (body(function), |future: TokenStream| waited(function, &private, &future));
     let (commit, abandon) = (wait(quote!(#write.commit())), wait(quote!(#write.abandon())));
     let always = options.always.then(|| quote!(true ||));
     let put = (verb == Verb::Updates).then(|| {
-        let puts = names.iter().map(|name| wait(quote!(#name.put(::core::clone::Clone::clone(#updates)))));
+        let puts = names.iter().zip(&options.targets).map(|(name, call)| {
+            let place = Span::mixed_site().located_at(call.func.span());
+            wait(quote_spanned!(place=> #name.put(#private::copied(#updates))))
+        });
         quote!(#(#puts;)*)
     });
     let wrapped = quote! {
@@ -316,12 +328,12 @@ fn inferred(ty: &Type) -> Type {
 }
 
 /// `product::target(id)`, or `controls.target(id)`, each argument blamed where it stands.
-fn target(call: &ExprCall) -> TokenStream {
+fn target(call: &ExprCall, private: &TokenStream) -> TokenStream {
     let arguments = call.args.iter().map(|argument| match argument {
         Expr::Path(path) if path.path.get_ident().is_some() => {
             // The body may want it too.
             let place = Span::mixed_site().located_at(argument.span());
-            quote_spanned!(place=> ::core::clone::Clone::clone(&#argument))
+            quote_spanned!(place=> #private::copied(&#argument))
         }
         other => quote!(#other),
     });

@@ -75,15 +75,16 @@ impl Function {
         match read.parse2(item.clone()) {
             Ok(function) => Some(function.checked(errors)),
             Err(error) => {
-                errors.add(explain(item, error));
+                errors.add(explain(item, error, "cached"));
                 None
             }
         }
     }
 
     /// Reads a function that is not to be cached itself.
-    pub(crate) fn parse_writer(item: TokenStream, errors: &Errors) -> Option<Self> {
-        let mut function = read.parse2(item).map_err(|error| errors.add(error)).ok()?;
+    pub(crate) fn parse_writer(item: TokenStream, attribute: &str, errors: &Errors) -> Option<Self> {
+        let read = read.parse2(item.clone());
+        let mut function = read.map_err(|error| errors.add(explain(item, error, attribute))).ok()?;
         function.waits = Waits::of(&function.sig);
         let inputs = function.sig.inputs.iter().enumerate();
         function.parameters = inputs.filter_map(|(index, input)| Parameter::read(index, input, errors)).collect();
@@ -275,12 +276,12 @@ fn read(input: ParseStream<'_>) -> syn::Result<Function> {
 }
 
 /// What is wrong with an item that is no function at all.
-fn explain(item: TokenStream, error: syn::Error) -> syn::Error {
+fn explain(item: TokenStream, error: syn::Error, attribute: &str) -> syn::Error {
     match syn::parse2::<syn::Item>(item) {
         Ok(syn::Item::Fn(ItemFn { .. }) | syn::Item::Verbatim(_)) | Err(_) => error,
         Ok(other) => syn::Error::new_spanned(
             first_line(&other),
-            "`#[cached]` goes on a function; write it above `fn` or `async fn`",
+            format_args!("`#[{attribute}]` goes on a function; write it above `fn` or `async fn`"),
         ),
     }
 }
