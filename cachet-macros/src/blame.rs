@@ -56,7 +56,8 @@ impl Blame {
         quote!(#call #wait)
     }
 
-    fn call(self, path: &TokenStream, arguments: TokenStream) -> TokenStream {
+    /// `path(arguments)`.
+    pub(crate) fn call(self, path: &TokenStream, arguments: TokenStream) -> TokenStream {
         let mut group = Group::new(Delimiter::Parenthesis, arguments);
         group.set_span(self.end());
         let path = at(path.clone(), self.start());

@@ -1,7 +1,7 @@
 //! `#[invalidates]` and `#[updates]`: a function that changes what others have cached.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::{quote, quote_spanned};
+use quote::quote;
 use syn::{
     Expr, ExprCall, Ident, LitStr, Path, Token, Type,
     ext::IdentExt as _,
@@ -11,6 +11,7 @@ use syn::{
 };
 
 use crate::{
+    blame::Blame,
     errors::{Errors, did_you_mean},
     fallback,
     key::Template,
@@ -232,8 +233,8 @@ fn written(options: &Options, function: &Function, verb: Verb) -> TokenStream {
     let always = options.always.then(|| quote!(true ||));
     let put = (verb == Verb::Updates).then(|| {
         let puts = names.iter().zip(&options.targets).map(|(name, call)| {
-            let place = Span::mixed_site().located_at(call.func.span());
-            wait(quote_spanned!(place=> #name.put(#private::copied(#updates))))
+            let value = Blame::on(&call.func).call(&quote!(#private::copied), quote!(#updates));
+            wait(quote!(#name.put(#value)))
         });
         quote!(#(#puts;)*)
     });
@@ -332,8 +333,7 @@ fn target(call: &ExprCall, private: &TokenStream) -> TokenStream {
     let arguments = call.args.iter().map(|argument| match argument {
         Expr::Path(path) if path.path.get_ident().is_some() => {
             // The body may want it too.
-            let place = Span::mixed_site().located_at(argument.span());
-            quote_spanned!(place=> #private::copied(&#argument))
+            Blame::on(argument).call(&quote!(#private::copied), quote!(&#argument))
         }
         other => quote!(#other),
     });
