@@ -1,7 +1,7 @@
 //! `#[invalidates]` and `#[updates]`: a function that changes what others have cached.
 
 use proc_macro2::{Span, TokenStream, TokenTree};
-use quote::quote;
+use quote::{quote, quote_spanned};
 use syn::{
     Expr, ExprCall, Ident, LitStr, Path, Token, Type,
     ext::IdentExt as _,
@@ -233,6 +233,8 @@ fn written(options: &Options, function: &Function, verb: Verb) -> TokenStream {
     let always = options.always.then(|| quote!(true ||));
     let put = (verb == Verb::Updates).then(|| {
         let puts = names.iter().zip(&options.targets).map(|(name, call)| {
+            let place = Span::mixed_site().located_at(call.func.span());
+            let updates = Ident::new(&updates.to_string(), place);
             let value = Blame::on(&call.func).call(&quote!(#private::copied), quote!(#updates));
             wait(quote!(#name.put(#value)))
         });
@@ -333,7 +335,8 @@ fn target(call: &ExprCall, private: &TokenStream) -> TokenStream {
     let arguments = call.args.iter().map(|argument| match argument {
         Expr::Path(path) if path.path.get_ident().is_some() => {
             // The body may want it too.
-            Blame::on(argument).call(&quote!(#private::copied), quote!(&#argument))
+            let place = Span::mixed_site().located_at(argument.span());
+            Blame::on(argument).call(&quote!(#private::copied), quote_spanned!(place=> &#argument))
         }
         other => quote!(#other),
     });
