@@ -25,13 +25,14 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let when = settings.when.as_ref().map(|when| quote!(.when(#when)));
     let ttl_of = settings.ttl_of.as_ref().map(|ttl| quote!(.ttl_of(#ttl)));
     let (shared, error_ttl, tags_of) = (shared(model), error_ttl(model), key::tags_of(model));
-    let probed = if model.is_handler() {
-        quote!(::cachet_actix::__private::probed())
+    let (returns, probed) = if model.is_handler() {
+        (quote!(::cachet_actix::__private::Handled), quote!(::cachet_actix::__private::probed()))
     } else {
-        quote!(#core::__probe!(#returns))
+        let probed = quote!(#core::__probe!(#returns));
+        (returns, probed)
     };
     quote! {
-        #private::Spec::new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
+        #private::Spec::<#returns, _>::new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
             #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #when #ttl_of
             #error_ttl #tags_of
     }
