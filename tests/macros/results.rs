@@ -33,7 +33,10 @@ async fn perhaps(n: i64) -> Perhaps<i64> {
 #[tokio::test]
 async fn a_none_behind_an_alias_is_not_kept() {
     alone(async {
-        assert_eq!((perhaps(-1).await, perhaps(-1).await, perhaps(1).await, perhaps(1).await), (None, None, Some(1), Some(1)));
+        assert_eq!(
+            (perhaps(-1).await, perhaps(-1).await, perhaps(1).await, perhaps(1).await),
+            (None, None, Some(1), Some(1))
+        );
         assert_eq!(perhaps::stats().loads, 3);
     })
     .await;
@@ -54,7 +57,10 @@ async fn a_result_over_an_option_keeps_a_none_for_negative_ttl_and_an_error_neve
     runtime
         .scope(async {
             for _ in 0..2 {
-                assert_eq!((both(0).await, both(1).await, both(-1).await), (Ok(None), Ok(Some(1)), Err("negative".into())));
+                assert_eq!(
+                    (both(0).await, both(1).await, both(-1).await),
+                    (Ok(None), Ok(Some(1)), Err("negative".into()))
+                );
             }
             assert_eq!(both::stats().loads, 4);
             clock.advance(Duration::from_secs(5));

@@ -30,8 +30,10 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     } else {
         quote!(#core::__probe!(#returns))
     };
+    // Named, so that a closure of `when` or a tag over `value` knows what it is given before its body is looked at.
+    let named = (!model.is_handler()).then(|| quote!(::<#returns, _>));
     quote! {
-        #private::Spec::new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
+        #private::Spec #named::new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
             #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #when #ttl_of
             #error_ttl #tags_of
     }
