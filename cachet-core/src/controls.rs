@@ -44,6 +44,10 @@ pub struct PlainControls<F, K, A>(Of<(F, K, A)>);
 type Of<T> = PhantomData<fn() -> T>;
 
 /// The controls of an async method, as `Self::method_cache()` gives them.
+///
+/// What describes a method is a type without a name, and the compiler does not look into it for the loader's future. So
+/// the futures of `fetch`, `refresh`, `warm` and `warm_with` are not `Send` here; those of the other controls are, and that
+/// of the method itself is if its body's is.
 pub struct MethodControls<F, K, A>(F, PhantomData<fn() -> (K, A)>);
 
 /// The controls of a plain method.

@@ -17,7 +17,7 @@
 //! # });
 //! ```
 //!
-//! [`cached`] is the reference of the attribute, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
+//! [`cached`] is the reference of the attribute and [`reference`] its examples, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
 
 mod batch;
 mod breaker;
@@ -40,6 +40,8 @@ mod policy;
 mod private;
 mod recovery;
 mod redis;
+#[cfg(feature = "macros")]
+pub mod reference;
 mod returns;
 mod runtime;
 mod shape;

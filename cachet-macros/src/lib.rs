@@ -34,11 +34,32 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// product::invalidate(42).await;  // gone; a load that began before can never bring the old value back
 /// ```
 ///
-/// It goes on an `async fn`, on a plain `fn` (memory tier only), and, with `http`, on an actix-web handler, under or
-/// over its route attribute. Arguments are plain names; each is part of the key and needs `CacheKey`, unless it is left
-/// out. The value is what the function returns: `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>` with `T:
-/// Clone + Send + Sync + 'static`, and `Serialize + DeserializeOwned` in a shared tier. An `Err` is never cached, a
-/// `None` only with `negative_ttl`.
+/// `cachet_core::reference` has an example of each option that compiles.
+///
+/// # Where it stands
+///
+/// | on | tiers | controls |
+/// |---|---|---|
+/// | `async fn` | all | a type of the function's name: `product::invalidate(42)` |
+/// | `fn` | memory | the same; they wait for nothing |
+/// | `fn` that returns `Pin<Box<dyn Future<Output = T>>>` or `BoxFuture<'_, T>` | all | the same, of the `T` |
+/// | a method, or an associated function, that is not private | all, if async | `Self::product_cache()`, a function of the same visibility |
+/// | a private one, or one in the `impl` of a trait, under `async_trait` as well | all, if async | none; in an inherent `impl`, `handle = name` gives them |
+/// | an actix-web handler, with `http` | all | `invalidate`, `clear`, `stats` |
+///
+/// A function without `self` is known as associated by the word `Self` in its signature or body; without one, write
+/// `associated`. `self` is part of the key as any argument: its type is a `CacheKey`, or `skip(self)`, or the `key` says
+/// what of it counts. `&mut self` is refused.
+///
+/// Functions and `impl` blocks may be generic over types, consts and lifetimes. Every instance has entries and controls
+/// of its own (`convert::<u8>::clear()`, `Self::convert_cache::<u8>()`); `capacity` holds for each of them. `impl AsRef<T>` is keyed by
+/// the `T` that it lends; any other `impl Trait` is its own key, and stands in free functions only. An argument may be a
+/// pattern; all of it is part of the key. There are at most twelve.
+///
+/// The value is what the function returns: `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>` with `T: Clone +
+/// Send + Sync + 'static`, and `Serialize + DeserializeOwned` in a shared tier. A free function may return an alias of
+/// these under any name; a generic one and a method only one that ends in `Option` or `Result`. An `Err` is kept with
+/// `error_ttl` only, a `None` with `negative_ttl` only.
 ///
 /// # Options
 ///
@@ -46,16 +67,22 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// |---|---|---|---|
 /// | `ttl` | duration | how long a value is fresh | required |
 /// | `tier` | `"memory"`, `"redis"`, `"memory,redis"` | where values are kept, the nearest first | `"memory"` |
-/// | `key` | `"{id}:{user.lang}"` or an expression | what tells calls apart; only arguments it mentions are part of it | every argument |
-/// | `skip(a, b)` | names of arguments | arguments that are no part of the key | none |
-/// | `name` | `"product"` | name in shared keys and counters: ASCII letters, digits and `_-.:/` | crate, module path and function |
-/// | `capacity` | entries, 1 to 4 294 967 295 | bound of the memory tier | 10 000 |
+/// | `key` | `"{id}:{user.lang}"` or an expression | what tells calls apart; only arguments it mentions are part of it | every argument, and `self` |
+/// | `skip(a, b)` | names of arguments, or `self` | arguments that are no part of the key | none |
+/// | `name` | `"product"` | name in shared keys and counters: ASCII letters, digits and `_-.:/` | crate, module path and function; of a method, its type and name |
+/// | `capacity` | entries, 1 to 4 294 967 295; memory tier only | bound of the memory tier | 10 000 |
 /// | `version` | 0 to 4 294 967 295 | part of the shared key: another number, other entries | 0 |
 /// | `negative_ttl` | duration | how long a `None` is kept | not kept |
-/// | `memory_ttl` | duration, at most `ttl` | how long memory answers without asking the shared tier | 10 s beside a shared tier, else `ttl` |
-/// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag`; places are key arguments | none |
+/// | `memory_ttl` | duration, at most `ttl`; memory tier only | how long memory answers without asking the shared tier | 10 s beside a shared tier, else `ttl` |
+/// | `error_ttl` | duration, or `(NotFound = "10s", Busy(_) = "1s")` | how long an error is kept, the first pattern that matches; `E: Clone + Send + Sync` | not kept |
+/// | `jitter` | a share between 0 and 1 | shortens each lifetime by up to that share, at random | 0 |
+/// | `when` | `\|value\| bool`, or a path | stores only what passes; the caller is given the rest as well | everything |
+/// | `ttl_of` | `\|value\| Duration`, or a path | the lifetime by the value, in place of `ttl` | `ttl` |
+/// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag` | none |
+/// | `codec` | `"bincode"`, `"json"`, `"postcard"`; shared tier only | how values become bytes | `"bincode"` |
 /// | `http` | Cache-Control directives | caches a handler's response, and sends these directives with it | no handler |
-/// | `handle` | a name | name of the type with the controls | the function's |
+/// | `associated` | alone | the function stands in an `impl` block, though it does not mention `Self` | by its tokens |
+/// | `handle` | a name | name of the type with the controls; of a method, of the function that gives them | the function's; `method_cache` |
 /// | `crate` | a path | where cachet-core is, if renamed | `::cachet_core` |
 ///
 /// A *duration* is a whole number of seconds (`3600`), text with units from large to small (`"1h 30m"`; `w`, `d`, `h`,
@@ -63,21 +90,27 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// a hundred years, are errors.
 ///
 /// A *template* (`key`, `tags`) is text with places: `{id}` an argument, `{user.lang}` or `{pair.0}` a field of one,
-/// `{{` and `}}` braces. In a key, text values are percent-escaped, and a separator (one of `: / | @ # ; = & ? !` or a
-/// space) must stand between two places, so that no two calls write the same key. In a tag, a place is written by
-/// `Display`. A `key` expression sees the arguments by reference, and its value is a `CacheKey`.
+/// `{name.len()}` what a method without arguments gives, `{self.region}` a part of `self`, `{{` and `}}` braces. In a
+/// key, text values are percent-escaped, and a separator (one of `: / | @ # ; = & ? !` or a space) must stand between
+/// two places, so that no two calls write the same key. In a tag, a place is written by `Display`, and is part of the
+/// key; or it is `{value.brand}`, which only a function in memory alone may have: other nodes would learn of the tag
+/// too late. A `key` expression sees the arguments by reference, and its value is a `CacheKey`.
+///
+/// The *value* of `when`, `ttl_of` and tags is what is inside of `Result` and `Option`; an error or a `None` is not asked about.
+/// A bare name in an `error_ttl` pattern is a variant of the error, which the return type must spell (`Result<T, E>`);
+/// behind an alias, write its path (`Problem::NotFound`). A kept error counts as a hit, and `peek` does not show it.
 ///
 /// `http` knows `public`, `private`, `no-store`, `no-cache`, `must-revalidate`, `proxy-revalidate`, `no-transform`,
 /// `must-understand`, `immutable`, `max-age`, `s-maxage`, `stale-while-revalidate`, `stale-if-error`; ages are seconds
 /// and at most `ttl`. Without `max-age` the client is given the entry's lifetime, beside its `Age`. The key of a handler
 /// is made of what is inside `Path`, `Query`, `Json` and `Form`; `Data` is left out by itself; the raw request must be
-/// left out by `skip`, and then the response must not be `public`.
+/// left out by `skip`, and then the response must not be `public`. `negative_ttl`, `error_ttl`, `when` and `ttl_of` are
+/// not for handlers.
 ///
 /// # Controls
 ///
-/// A type of the function's name and visibility stands beside it. Its functions are `async` when the function is,
-/// except `stats`. Under a route attribute they are known in that attribute's expansion only; over one, `handle` names
-/// them.
+/// They are `async` when the function is, except `stats`. The key's arguments begin with `&self` where `self` is part of
+/// the key; all arguments begin with `self` as the method takes it.
 ///
 /// | control | arguments | gives |
 /// |---|---|---|
@@ -86,10 +119,12 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `fetch` | all | the same with age, lifetime and validator: `Cached<T>` in place of `T` |
 /// | `peek` | the key's | `Option<Cached<…>>` of what the tiers hold; nothing is loaded |
 /// | `put` | the key's, and a value | `Invalidation` |
+/// | `warm` | items: the argument, or a tuple of all | `Warmed`: what was loaded, was there, and failed; sixteen loads at a time; async only |
+/// | `warm_with` | the same, and a `Warming` | the same, with a bound and a progress callback |
 /// | `clear` | none | `Invalidation`, of every entry of the function |
 /// | `stats` | none | `Stats` |
 ///
-/// Of a handler there are `invalidate`, `clear` and `stats`.
+/// Under a route attribute the controls are known in that attribute's expansion only; over one, `handle` names them.
 ///
 /// # Attributes
 ///
@@ -99,9 +134,9 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// # Errors
 ///
 /// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
-/// there, so that nothing else in the crate goes red. Not supported yet: methods, generic functions, `impl Trait`,
-/// patterns as arguments, and the options `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `jitter`,
-/// `error_ttl`, `when`, `ttl_of`, `timeout`, `batch`, `codec`, `on_outage`, `cdn`, `vary` and `etag`.
+/// there, so that nothing else in the crate goes red. `const fn`, `unsafe fn`, `extern fn` and borrowed return values
+/// are refused. Not available yet: `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `timeout`, `batch`,
+/// `on_outage`, `cdn`, `vary` and `etag`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_cached(options.into(), &item.into()).into()

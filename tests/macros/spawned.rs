@@ -145,7 +145,8 @@ async fn methods_and_their_controls() {
     spawned(async {
         let (shop, name) = (shop(), String::from("n"));
         assert_eq!(shop.product(&name).await, Ok("eu n".into()));
-        assert!(Shop::product_cache().fetch(&shop, &name).await.is_ok());
+        assert!(Shop::product_cache().peek(&shop, &name).await.is_some());
+        assert!(Shop::product_cache().put(&shop, "other", "put".into()).await.is_done());
         assert!(Shop::product_cache().invalidate(&shop, &name).await.is_done());
         assert_eq!(shop.hidden(&name).await, "n");
         assert_eq!(Arc::new(shop).counted(&name).await, "eu n");
