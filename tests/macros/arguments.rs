@@ -73,6 +73,7 @@ async fn a_raw_identifier_is_named_without_its_mark() {
     .await;
 }
 
+#[expect(clippy::many_single_char_names, reason = "they are twelve")]
 #[cached(ttl = 60)]
 #[expect(clippy::too_many_arguments, reason = "as many as there may be")]
 async fn twelve(a: u8, b: u8, c: u8, d: u8, e: u8, f: u8, g: u8, h: u8, i: u8, j: u8, k: u8, l: u8) -> u32 {

@@ -142,7 +142,7 @@ async fn switched(_: u64) -> u64 {
 }
 
 /// Cfg over the attribute.
-#[cfg(all())]
+#[cfg(not(any()))]
 #[cached(ttl = 60)]
 async fn switched(n: u64) -> u64 {
     n
@@ -159,7 +159,7 @@ async fn cfg_switches_the_function_and_its_controls() {
 
 /// What is documented here would be missed, and what is visible there would not be found.
 #[deny(missing_docs)]
-pub mod documented {
+pub(crate) mod documented {
     /// Has its documentation and its visibility.
     #[cachet_core::cached(ttl = 60)]
     pub async fn shown(n: u64) -> u64 {

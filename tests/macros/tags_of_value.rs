@@ -14,7 +14,7 @@ struct Product {
 }
 
 fn of(id: u64) -> Product {
-    Product { id, brand: if id % 2 == 0 { "even" } else { "odd" } }
+    Product { id, brand: if id.is_multiple_of(2) { "even" } else { "odd" } }
 }
 
 #[cached(ttl = 60, tags = ["brand:{value.brand}", "all"])]
@@ -124,11 +124,12 @@ async fn a_value_whose_tag_is_invalidated_during_the_load_is_not_stored() {
     .await;
 }
 
+/// Its own tags are not known yet when another one is invalidated, so any may be its own.
 #[tokio::test]
-async fn a_value_is_stored_though_another_tag_is_invalidated_during_the_load() {
+async fn a_value_is_not_stored_either_when_another_tag_is_invalidated_during_the_load() {
     alone(async {
         load_during(1, "brand:even").await;
-        assert!(slow::peek(1).await.is_some());
+        assert!(slow::peek(1).await.is_none());
     })
     .await;
 }
