@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The options of this release, each with an example of its use.
-const OPTIONS: [(&str, &str); 20] = [
+const OPTIONS: [(&str, &str); 19] = [
     ("ttl", "ttl = \"5m\""),
     ("tier", "tier = \"memory,redis\""),
     ("key", "key = \"{id}\""),
@@ -39,7 +39,6 @@ const OPTIONS: [(&str, &str); 20] = [
     ("when", "when = |value| value.is_public"),
     ("ttl_of", "ttl_of = |value| value.max_age"),
     ("codec", "codec = \"json\""),
-    ("batch", "batch = ids"),
     ("associated", "associated"),
     ("http", "http = \"public, max-age=30\""),
     ("handle", "handle = product_cache"),
@@ -47,7 +46,8 @@ const OPTIONS: [(&str, &str); 20] = [
 ];
 
 /// The options that are designed and not built, each with what to write until then.
-const LATER: [(&str, &str); 10] = [
+const LATER: [(&str, &str); 11] = [
+    ("batch", "cache a function of one key, and call it once for each key"),
     ("max_bytes", "bound the memory tier by `capacity`"),
     ("weight", "bound the memory tier by `capacity`"),
     ("stale", "write a longer `ttl`, and invalidate what changed"),
@@ -101,7 +101,6 @@ pub(crate) struct Args {
     pub(crate) when: Option<Given<Expr>>,
     pub(crate) ttl_of: Option<Given<Expr>>,
     pub(crate) codec: Option<Given<Codec>>,
-    pub(crate) batch: Option<Ident>,
     /// The function stands in an `impl` block, which its tokens alone do not tell.
     pub(crate) associated: bool,
     pub(crate) handle: Option<Ident>,
@@ -208,7 +207,6 @@ impl Args {
                 if name == "when" { self.when = closure } else { self.ttl_of = closure }
             }
             "codec" => self.codec = values::codec(value, errors),
-            "batch" => self.batch = values::batch(value, errors),
             _ => self.handle = values::handle(value, errors),
         }
     }
