@@ -24,6 +24,7 @@ use crate::{
 )]
 pub trait Value: Clone + Send + Sync + 'static {}
 
+#[diagnostic::do_not_recommend]
 impl<T: Clone + Send + Sync + 'static> Value for T {}
 
 /// Any `T`.
@@ -367,14 +368,14 @@ macro_rules! __probe {
 }
 
 /// Computes the validator of a stored value.
-pub type Validate = fn(&AnyValue) -> Option<Validator>;
+pub(crate) type Validate = fn(&AnyValue) -> Option<Validator>;
 
 fn validate<T: Serialize + 'static>(value: &AnyValue) -> Option<Validator> {
     Validator::of(value.downcast_ref::<T>()?)
 }
 
 /// Makes an error one that can be handed out many times; `None` for one that is its own caller's.
-pub type Share = fn(&dyn Any) -> Option<SharedError>;
+pub(crate) type Share = fn(&dyn Any) -> Option<SharedError>;
 
 /// An error on its way to the followers of a flight, or kept for `error_ttl`.
 #[derive(Clone)]

@@ -45,6 +45,18 @@ impl Blame {
         quote_spanned!(self.start()=> &#group)
     }
 
+    /// `path<argument>`.
+    pub(crate) fn ty(self, path: &TokenStream, argument: &TokenStream) -> TokenStream {
+        let (path, end) = (at(quote!(#path <), self.start()), quote_spanned!(self.end()=> >));
+        quote!(#path #argument #end)
+    }
+
+    /// `path::name`.
+    pub(crate) fn path(self, path: &TokenStream, name: &str) -> TokenStream {
+        let (path, name) = (at(quote!(#path ::), self.start()), Ident::new(name, self.end()));
+        quote!(#path #name)
+    }
+
     /// `path!(arguments)`.
     pub(crate) fn invocation(self, path: &TokenStream, arguments: TokenStream) -> TokenStream {
         self.call(&quote!(#path!), arguments)

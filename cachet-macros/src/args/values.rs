@@ -98,6 +98,10 @@ pub(super) fn error_ttl(
     option: &Ident,
     errors: &Errors,
 ) -> syn::Result<Option<Given<ErrorTtl>>> {
+    if input.peek(token::Paren) {
+        let mistake = "`error_ttl` takes its patterns behind `=`; write `error_ttl = (NotFound = \"10s\")`";
+        return Err(syn::Error::new(option.span(), mistake));
+    }
     let ahead = input.fork();
     equals(&ahead, option)?;
     if !ahead.peek(token::Paren) {
@@ -127,13 +131,12 @@ impl Parse for ErrorArm {
         let pattern = Pat::parse_multi(input).map_err(|error| {
             syn::Error::new(error.span(), "expected a pattern of the error; write `error_ttl = (NotFound = \"10s\")`")
         })?;
-        if !input.peek(Token![=]) {
+        if input.parse::<Token![=]>().is_err() || input.is_empty() || input.peek(Token![,]) {
             return Err(syn::Error::new_spanned(
                 &pattern,
                 "a pattern in `error_ttl` needs a duration; write `error_ttl = (NotFound = \"10s\")`",
             ));
         }
-        input.parse::<Token![=]>()?;
         Ok(Self { pattern, ttl: input.parse()? })
     }
 }

@@ -62,8 +62,9 @@ impl Model {
     /// How the return type splits.
     pub(super) fn shape(&self) -> TokenStream {
         let (core, private, returns) = (self.core(), self.private(), self.function.returns());
-        let shape = self.function.blame_return().invocation(&quote!(#core::__shape), quote!(#returns));
-        quote!(#private::Shape<{ #shape }>)
+        let blame = self.function.blame_return();
+        let shape = blame.invocation(&quote!(#core::__shape), quote!(#returns));
+        blame.ty(&quote!(#private::Shape), &quote!({ #shape }))
     }
 
     /// The type of one value: what a call returns, or one value of the map that a batch returns.

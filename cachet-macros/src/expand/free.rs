@@ -53,7 +53,7 @@ pub(super) fn controls(model: &Model, handle: &Ident, tuples: &Tuples, kind: &st
             quote!(const #name: #ty)
         }
     });
-    let definition = definition(tuples, &marker);
+    let definition = definition(tuples, &marker, &attrs);
     quote! {
         #(#attrs)*
         #[doc = #docs]
@@ -67,9 +67,13 @@ pub(super) fn controls(model: &Model, handle: &Ident, tuples: &Tuples, kind: &st
 }
 
 /// The type that stands for the function, and how one of it is made.
-fn definition(tuples: &Tuples, marker: &Ident) -> TokenStream {
+fn definition(tuples: &Tuples, marker: &Ident, attrs: &[TokenStream]) -> TokenStream {
     if tuples.instance().is_empty() {
-        return quote!(struct #marker; impl ::core::default::Default for #marker { fn default() -> Self { Self } });
+        return quote! {
+            struct #marker;
+            #(#attrs)*
+            impl ::core::default::Default for #marker { fn default() -> Self { Self } }
+        };
     }
     let parameters = tuples.generics.params.iter().filter_map(|parameter| match parameter {
         GenericParam::Lifetime(_) => None,
@@ -88,6 +92,7 @@ fn definition(tuples: &Tuples, marker: &Ident) -> TokenStream {
     let phantom = quote!(::core::marker::PhantomData);
     quote! {
         struct #marker<#(#parameters),*>(#phantom<fn() -> (#(#phantom<#types>,)*)>);
+        #(#attrs)*
         impl<#(#parameters),*> ::core::default::Default for #marker<#(#names),*> {
             fn default() -> Self { Self(#phantom) }
         }

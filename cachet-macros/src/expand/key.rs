@@ -31,9 +31,13 @@ fn key(model: &Model) -> TokenStream {
 pub(super) fn of_call(model: &Model, tuples: &Tuples) -> TokenStream {
     let (names, borrowed, key) = (tuples.key_names(), tuples.borrowed_key(), key(model));
     let private = model.private();
-    let tags = tags(model).map(|tags| quote!(|| { let #names = #borrowed; #tags }));
+    let tags = tags(model).map(|tags| quote!(|| { #[allow(unused_variables)] let #names = #borrowed; #tags }));
     let tags = tags.unwrap_or_else(|| quote!(#private::Tags::new));
-    let parts = if tuples.key.is_empty() { quote!(#key) } else { quote!({ let #names = #borrowed; #key }) };
+    let parts = if tuples.key.is_empty() {
+        quote!(#key)
+    } else {
+        quote!({ #[allow(unused_variables)] let #names = #borrowed; #key })
+    };
     quote!(#parts, #tags)
 }
 
@@ -47,7 +51,7 @@ pub(super) fn keyed(model: &Model) -> TokenStream {
 /// The same where all arguments are.
 pub(super) fn keyed_by_all(model: &Model, tuples: &Tuples) -> TokenStream {
     let (names, borrowed, keyed) = (tuples.key_names(), tuples.keyed(), keyed(model));
-    quote!({ let #names = #borrowed; #keyed })
+    quote!({ #[allow(unused_variables)] let #names = #borrowed; #keyed })
 }
 
 fn write_all(model: &Model) -> TokenStream {

@@ -51,7 +51,7 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
         #(#attrs)*
         #[doc = #docs]
         #[allow(dead_code, unreachable_pub, single_use_lifetimes, clippy::type_complexity, clippy::must_use_candidate)]
-        #[allow(clippy::extra_unused_lifetimes)]
+        #[allow(unused_variables, clippy::extra_unused_lifetimes)]
         #underscores
         #vis fn #accessor #generics () -> #core::#kind<
             impl #private::Key<#key> + #private::Load<#all, Returns = #returns, Shape = #shape>, #key, #all

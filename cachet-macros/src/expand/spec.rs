@@ -31,8 +31,14 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
         let probed = quote!(#core::__probe!(#returns));
         (returns, probed)
     };
+    let new = if model.is_handler() {
+        quote!(#private::Spec::<#returns, _>::new)
+    } else {
+        // The closures among the options see the value's type from here on.
+        model.function.blame_return().path(&quote!(#private::Spec::<#returns, _>), "new")
+    };
     quote! {
-        #private::Spec::<#returns, _>::new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
+        #new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
             #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #when #ttl_of
             #error_ttl #tags_of
     }
@@ -44,12 +50,13 @@ fn shared(model: &Model) -> Option<TokenStream> {
     if !settings.tiers.has_shared() {
         return None;
     }
-    let codec = hidden(match settings.codec {
+    let mut codec = hidden(match settings.codec {
         Codec::Bincode => "bincode",
         Codec::Json => "json",
         Codec::Postcard => "postcard",
     });
     let place = model.function.blame_return().start();
+    codec.set_span(place);
     let errors = settings.error_ttl.as_ref().map(|_| quote_spanned!(place=> .shared_errors()));
     Some(quote_spanned!(place=> .#codec() #errors))
 }

@@ -1,25 +1,37 @@
 use cachet_core::cached;
 
-struct Shop;
+pub struct Shop;
 
 impl Shop {
     #[cached(ttl = "5m")]
-    fn product(&self, id: u64) -> u64 {
+    fn changes(&mut self, id: u64) -> u64 {
+        id
+    }
+
+    #[cached(ttl = "5m")]
+    fn changes_by_type(self: &mut Self, id: u64) -> u64 {
+        id
+    }
+
+    #[cached(ttl = "5m", skip(self))]
+    pub fn opaque(&self, id: impl Into<u64>) -> u64 {
+        id.into()
+    }
+
+    #[cached(ttl = "5m", key = "{self.name}:{ids}")]
+    fn misspelt(&self, id: u64) -> u64 {
+        id
+    }
+
+    #[cached(ttl = "5m", skip(slef))]
+    fn misspelt_skip(&self, id: u64) -> u64 {
+        id
+    }
+
+    #[cached(ttl = "5m", skip(self), tags = ["shop:{self.id}"])]
+    fn tag_of_what_is_skipped(&self, id: u64) -> u64 {
         id
     }
 }
 
-impl Shop {
-    #[cached(ttl = "5m")]
-    fn default_product() -> u64 {
-        Self::first()
-    }
-
-    fn first() -> u64 {
-        1
-    }
-}
-
-fn main() {
-    Shop.product(Shop::default_product());
-}
+fn main() {}

@@ -1,9 +1,18 @@
 use cachet_core::cached;
 
-#[cached]
-unsafe extern "C" fn all_at_once<T>((a, b): (u8, u8), c: impl Sized, d: &T) -> &T {
+#[cached(skip(x))]
+const unsafe extern "C" fn all_at_once<T>((a, b): (u8, u8), #[cfg(unix)] c: impl Sized, d: &T) -> &T {
     std::mem::forget((a, b, c));
     d
+}
+
+pub struct Shop;
+
+impl Shop {
+    #[cached(tll = "5m", error_ttl = "1s", codec = "jsn", associated = 1, jitter = 2)]
+    pub fn all_in_a_method(&mut self, id: impl Into<u64>) -> Option<&str> {
+        Some("")
+    }
 }
 
 fn main() {}

@@ -15,9 +15,4 @@ fn no_part_of_the_key(id: u64, shop: u64) -> u64 {
     id + shop
 }
 
-#[cached(ttl = "5m", tags = ["product:{value.id}"])]
-fn of_the_value(id: u64) -> u64 {
-    id
-}
-
 fn main() {}
