@@ -16,7 +16,7 @@ pub use crate::{
     returns::{
         IsOption, IsResult, IsResultOption, OPTION, Otherwise, PLAIN, Probe, ProbeOption, ProbePlain, ProbeResult,
         ProbeResultOption, ProbeShared, ProbeUnshared, ProbeUnvalidated, ProbeValidated, ProbeValidatedResult, Probed,
-        RESULT, RESULT_OPTION, Shape, Share, SharedError, Splits, Validate, Value, shape,
+        RESULT, RESULT_OPTION, Shape, SharedError, Splits, Value, shape,
     },
 };
 use crate::{
