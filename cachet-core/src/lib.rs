@@ -17,7 +17,7 @@
 //! # });
 //! ```
 //!
-//! [`cached`] is the reference of the attribute and [`reference`] its examples, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
+//! [`cached`] is the reference of the attribute and [`mod@reference`] its examples, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
 
 mod batch;
 mod breaker;

@@ -94,7 +94,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// key, text values are percent-escaped, and a separator (one of `: / | @ # ; = & ? !` or a space) must stand between
 /// two places, so that no two calls write the same key. In a tag, a place is written by `Display`, and is part of the
 /// key; or it is `{value.brand}`, which only a function in memory alone may have: other nodes would learn of the tag
-/// too late. A `key` expression sees the arguments by reference, and its value is a `CacheKey`.
+/// too late. Such a value is not stored when any tag was invalidated during its load. A `key` expression sees the arguments by reference, and its value is a `CacheKey`.
 ///
 /// The *value* of `when`, `ttl_of` and tags is what is inside of `Result` and `Option`; an error or a `None` is not asked about.
 /// A bare name in an `error_ttl` pattern is a variant of the error, which the return type must spell (`Result<T, E>`);

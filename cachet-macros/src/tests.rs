@@ -1,5 +1,7 @@
 //! The attribute as a whole, from tokens to tokens.
 
+use std::fmt::Write as _;
+
 use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
 use quote::ToTokens as _;
 
@@ -202,7 +204,7 @@ fn the_expansion_reads_as_committed() {
         let code = prettyplease::unparse(&expanded(options, item));
         let lines = code.lines().count();
         assert!(lines <= 150, "{lines} lines:\n{code}");
-        all += &format!("// #[cached({options})] {item}\n// {lines} lines:\n{code}\n");
+        write!(all, "// #[cached({options})] {item}\n// {lines} lines:\n{code}\n").expect("text has room");
     }
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/expansions.rs.txt");
     if std::env::var_os("UPDATE_EXPANSIONS").is_some() {
@@ -340,8 +342,8 @@ fn damaged_tokens_never_panic() {
         r#"#[cfg(unix)] #[get("/{id}")]
            pub(crate) async fn f<'a, T: X, const N: usize>(id: u64, mut user: &'a User, db: Data<Db>, conn: Path<(u8, String)>)
                -> Result<Vec<&'static str>, E> where 'a: 'a { Ok(()) }"#,
-        r#"#[allow(unused)] pub fn f<'a, T>(self: &'a Self, id: impl AsRef<str>, (user, db): (User, [T; 2]), _: u8)
-               -> Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>> { Box::pin(async move { None }) }"#,
+        r"#[allow(unused)] pub fn f<'a, T>(self: &'a Self, id: impl AsRef<str>, (user, db): (User, [T; 2]), _: u8)
+               -> Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>> { Box::pin(async move { None }) }",
         "#[cache_key(skip)] pub enum E<'a, T: Bound, const N: usize> where T: X {
              A, B(u8, #[cache_key(skip)] T), C { #[cache_key(with = x)] a: [T::Item; N] }
          }",

@@ -46,9 +46,9 @@ async fn error_ttl_keeps_each_error_for_the_time_of_its_pattern() {
                 lookup::stats().loads
             };
             assert_eq!(loads().await, 2);
-            clock.advance(Duration::from_millis(999));
+            clock.advance(Duration::from_millis(750));
             assert_eq!(loads().await, 2);
-            clock.advance(Duration::from_millis(2));
+            clock.advance(Duration::from_millis(250));
             assert_eq!(loads().await, 3, "a busy source is asked again after a second");
             clock.advance(Duration::from_secs(9));
             assert_eq!(loads().await, 5, "what was not found is looked for again after ten");
