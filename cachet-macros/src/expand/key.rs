@@ -32,7 +32,7 @@ pub(super) fn of_call(model: &Model, tuples: &Tuples) -> TokenStream {
     let (names, borrowed, key) = (tuples.key_names(), tuples.borrowed_key(), key(model));
     let private = model.private();
     let tags = match tags(model) {
-        Some(tags) => quote!(|| { let #names = #borrowed; #tags }),
+        Some(tags) => quote!(|| { #[allow(unused_variables)] let #names = #borrowed; #tags }),
         None => quote!(#private::Tags::new),
     };
     let parts = if tuples.key.is_empty() { quote!(#key) } else { quote!({ let #names = #borrowed; #key }) };
@@ -49,7 +49,7 @@ pub(super) fn keyed(model: &Model) -> TokenStream {
 /// The same where all arguments are.
 pub(super) fn keyed_by_all(model: &Model, tuples: &Tuples) -> TokenStream {
     let (names, borrowed, keyed) = (tuples.key_names(), tuples.keyed(), keyed(model));
-    quote!({ let #names = #borrowed; #keyed })
+    quote!({ #[allow(unused_variables)] let #names = #borrowed; #keyed })
 }
 
 fn write_all(model: &Model) -> TokenStream {
