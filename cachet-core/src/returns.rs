@@ -41,6 +41,12 @@ pub const RESULT_OPTION: u8 = 3;
 pub struct Shape<const SHAPE: u8>;
 
 /// How a return type `R` of some shape splits.
+#[diagnostic::on_unimplemented(
+    message = "a cached value is given to many callers: its type must be `Clone`, `Send`, `Sync` and `'static`, which \
+               `{R}` is not",
+    label = "cannot be kept",
+    note = "derive `Clone` for what is inside, or return it in an `Arc`"
+)]
 pub trait Splits<R> {
     /// What is stored.
     type Stored: Value;
@@ -66,6 +72,7 @@ pub trait Splits<R> {
     fn value(stored: &Self::Stored) -> Option<&Self::Value>;
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value> Splits<T> for Shape<PLAIN> {
     type Stored = T;
     type Value = T;
@@ -95,6 +102,7 @@ impl<T: Value> Splits<T> for Shape<PLAIN> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value> Splits<Option<T>> for Shape<OPTION> {
     type Stored = Option<T>;
     type Value = T;
@@ -124,6 +132,7 @@ impl<T: Value> Splits<Option<T>> for Shape<OPTION> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value, E: 'static> Splits<Result<T, E>> for Shape<RESULT> {
     type Stored = T;
     type Value = T;
@@ -149,6 +158,7 @@ impl<T: Value, E: 'static> Splits<Result<T, E>> for Shape<RESULT> {
     }
 }
 
+#[diagnostic::do_not_recommend]
 impl<T: Value, E: 'static> Splits<Result<Option<T>, E>> for Shape<RESULT_OPTION> {
     type Stored = Option<T>;
     type Value = T;

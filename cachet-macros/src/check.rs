@@ -152,7 +152,7 @@ fn tags_follow_from_the_key(args: &Args, function: &Function, errors: &Errors) {
                      knows the tags; add it to the key, or remove it here"
                 )
             } else if name != "value" {
-                no_argument(name, function)
+                no_argument_among(name, function, Some("value"))
             } else if args.mentions("http") {
                 "a handler's value is its response; write the tag over the arguments".into()
             } else if args.tier.as_ref().is_some_and(|tier| tier.value.has_shared()) {
@@ -411,6 +411,13 @@ fn key_template(args: &Args) -> Option<&Template> {
 }
 
 fn no_argument(name: &str, function: &Function) -> String {
+    no_argument_among(name, function, None)
+}
+
+/// The same where one more name may be meant.
+fn no_argument_among(name: &str, function: &Function, besides: Option<&str>) -> String {
     let names: Vec<String> = function.parameters.iter().map(|parameter| parameter.ident.to_string()).collect();
-    format!("the function has no argument `{name}`{}", did_you_mean(name, names.iter().map(String::as_str)))
+    let receiver = function.receiver.as_ref().map(|_| "self");
+    let known = names.iter().map(String::as_str).chain(receiver).chain(besides);
+    format!("the function has no argument `{name}`{}", did_you_mean(name, known))
 }

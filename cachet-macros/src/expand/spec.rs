@@ -28,7 +28,7 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let (returns, probed) = if model.is_handler() {
         (quote!(::cachet_actix::__private::Handled), quote!(::cachet_actix::__private::probed()))
     } else {
-        let probed = quote!(#core::__probe!(#returns));
+        let probed = model.function.blame_return().invocation(&quote!(#core::__probe), quote!(#returns));
         (returns, probed)
     };
     let new = if model.is_handler() {
@@ -62,17 +62,20 @@ fn shared(model: &Model) -> Option<TokenStream> {
 }
 
 fn error_ttl(model: &Model) -> Option<TokenStream> {
-    let some = quote!(::core::option::Option::Some);
+    let some = |ttl: &TokenStream| {
+        let kept = hidden("__kept");
+        quote!({ let #kept: ::core::time::Duration = #ttl; ::core::option::Option::Some(#kept) })
+    };
     Some(match model.settings.error_ttl.as_ref()? {
         ErrorTtl::All(ttl) => {
-            let ttl = lifetime(ttl);
-            quote!(.error_ttl(|_| #some(#ttl)))
+            let kept = some(&lifetime(ttl));
+            quote!(.error_ttl(|_| #kept))
         }
         ErrorTtl::Matching(arms) => {
             let error = error_type(&model.function.returns());
             let arms = arms.iter().map(|(pattern, ttl)| {
-                let (pattern, ttl) = (qualified(pattern, error.is_some()), lifetime(ttl));
-                quote!(#pattern => #some(#ttl),)
+                let (pattern, kept) = (qualified(pattern, error.is_some()), some(&lifetime(ttl)));
+                quote!(#pattern => #kept,)
             });
             let alias = error.as_ref().map(|error| quote!(type __Error = #error;));
             quote! {

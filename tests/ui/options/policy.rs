@@ -41,8 +41,8 @@ fn nothing_for_no_time() -> Option<u8> {
     None
 }
 
-#[cached(ttl = "5m", codec = json)]
-fn codec_without_quotes() {}
+#[cached(ttl = "5m", tier = "redis", codec = json)]
+async fn codec_without_quotes() {}
 
 #[cached(ttl = "5m", tier = "redis", codec = "jsn")]
 async fn codec_misspelt() {}

@@ -5,10 +5,8 @@ mod products {
     #[derive(Clone)]
     pub(crate) struct Row(#[expect(dead_code)] u64);
 
-    // More public than what it returns, as a function may be.
     #[cachet_core::cached(ttl = 60)]
-    #[allow(unreachable_pub)]
-    pub fn row(id: u64) -> Row {
+    pub(crate) fn row(id: u64) -> Row {
         Row(id)
     }
 

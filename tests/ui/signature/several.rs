@@ -10,7 +10,7 @@ pub struct Shop;
 
 impl Shop {
     #[cached(tll = "5m", error_ttl = "1s", codec = "jsn", associated = 1, jitter = 2)]
-    pub fn all_in_a_method(&mut self, id: impl Into<u64>) -> Option<&str> {
+    pub fn all_in_a_method(&mut self, _id: impl Into<u64>) -> Option<&str> {
         Some("")
     }
 }
