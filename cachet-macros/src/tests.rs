@@ -197,13 +197,14 @@ fn the_expansion_reads_as_committed() {
         ),
         ("ttl = 60, skip(self)", "pub async fn price(&self, id: u64) -> Option<u32> { self.find(id).await }"),
     ];
-    let mut all = String::new();
+    let mut all = Vec::new();
     for (options, item) in cases {
         let code = prettyplease::unparse(&expanded(options, item));
         let lines = code.lines().count();
         assert!(lines <= 150, "{lines} lines:\n{code}");
-        all += &format!("// #[cached({options})] {item}\n// {lines} lines:\n{code}\n");
+        all.push(format!("// #[cached({options})] {item}\n// {lines} lines:\n{code}"));
     }
+    let all = all.join("\n");
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/expansions.rs.txt");
     if std::env::var_os("UPDATE_EXPANSIONS").is_some() {
         std::fs::write(path, &all).expect("the file can be written");
@@ -340,8 +341,8 @@ fn damaged_tokens_never_panic() {
         r#"#[cfg(unix)] #[get("/{id}")]
            pub(crate) async fn f<'a, T: X, const N: usize>(id: u64, mut user: &'a User, db: Data<Db>, conn: Path<(u8, String)>)
                -> Result<Vec<&'static str>, E> where 'a: 'a { Ok(()) }"#,
-        r#"#[allow(unused)] pub fn f<'a, T>(self: &'a Self, id: impl AsRef<str>, (user, db): (User, [T; 2]), _: u8)
-               -> Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>> { Box::pin(async move { None }) }"#,
+        "#[allow(unused)] pub fn f<'a, T>(self: &'a Self, id: impl AsRef<str>, (user, db): (User, [T; 2]), _: u8)
+               -> Pin<Box<dyn Future<Output = Option<T>> + Send + 'a>> { Box::pin(async move { None }) }",
         "#[cache_key(skip)] pub enum E<'a, T: Bound, const N: usize> where T: X {
              A, B(u8, #[cache_key(skip)] T), C { #[cache_key(with = x)] a: [T::Item; N] }
          }",

@@ -31,10 +31,10 @@ fn key(model: &Model) -> TokenStream {
 pub(super) fn of_call(model: &Model, tuples: &Tuples) -> TokenStream {
     let (names, borrowed, key) = (tuples.key_names(), tuples.borrowed_key(), key(model));
     let private = model.private();
-    let tags = match tags(model) {
-        Some(tags) => quote!(|| { #[allow(unused_variables)] let #names = #borrowed; #tags }),
-        None => quote!(#private::Tags::new),
-    };
+    let tags = tags(model).map_or_else(
+        || quote!(#private::Tags::new),
+        |tags| quote!(|| { #[allow(unused_variables)] let #names = #borrowed; #tags }),
+    );
     let parts = if tuples.key.is_empty() { quote!(#key) } else { quote!({ let #names = #borrowed; #key }) };
     quote!(#parts, #tags)
 }
