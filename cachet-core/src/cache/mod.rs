@@ -119,7 +119,8 @@ impl Cache {
     }
 
     /// A memory hit: no await, no lock held, nothing allocated.
-    #[inline]
+    ///
+    /// Not inlined: it is the same for every function, and the table's look-up would be compiled into each of them.
     pub(crate) fn hit(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.get(self.key(call))?;
         if entry.is_live(self.clock.now(), self.generation()) {

@@ -101,9 +101,17 @@ fn definition(tuples: &Tuples, marker: &Ident, attrs: &[TokenStream]) -> TokenSt
 
 /// What the runtime asks of the function.
 fn describe(model: &Model, tuples: &Tuples) -> TokenStream {
-    let returns = model.function.returns();
+    let (core, private, function) = (model.core(), model.private(), &model.function);
+    let returns = function.returns();
     let is_generic = !tuples.instance().is_empty();
-    let shape = if is_generic { model.spelled_shape() } else { model.shape() };
+    let blame = function.blame_return();
+    let shape = if is_generic {
+        let shape = hidden(super::spelled_shape(&returns));
+        quote!(#private::#shape)
+    } else {
+        blame.invocation(&quote!(#core::__shape), quote!(#returns))
+    };
+    let shape = blame.ty(&quote!(#private::Shape), &quote!({ #shape }));
     let of_instance = is_generic.then(|| quote!(.instance(::core::any::type_name::<Self>())));
     described(model, tuples, &quote!(#returns), &shape, &spec(model, of_instance.as_ref()))
 }

@@ -66,10 +66,13 @@ fn error_ttl(model: &Model) -> Option<TokenStream> {
         let kept = hidden("__kept");
         quote!({ let #kept: ::core::time::Duration = #ttl; ::core::option::Option::Some(#kept) })
     };
+    // An error that cannot be kept is the return type's.
+    let place = model.function.blame_return().start();
+    let keep = quote_spanned!(place=> .error_ttl);
     Some(match model.settings.error_ttl.as_ref()? {
         ErrorTtl::All(ttl) => {
             let kept = some(&lifetime(ttl));
-            quote!(.error_ttl(|_| #kept))
+            quote!(#keep(|_| #kept))
         }
         ErrorTtl::Matching(arms) => {
             let error = error_type(&model.function.returns());
@@ -79,7 +82,7 @@ fn error_ttl(model: &Model) -> Option<TokenStream> {
             });
             let alias = error.as_ref().map(|error| quote!(type __Error = #error;));
             quote! {
-                .error_ttl(|__error| {
+                #keep(|__error| {
                     #alias
                     #[allow(unreachable_patterns)]
                     match __error {

@@ -11,11 +11,6 @@ impl Shop {
     }
 
     #[cached(ttl = "5m", skip(self))]
-    fn not_cloneable_alone(&self, _id: u64) -> Connection {
-        Connection
-    }
-
-    #[cached(ttl = "5m", skip(self))]
     pub fn no_key(&self, _id: &Connection) -> u64 {
         1
     }
