@@ -146,6 +146,27 @@
 //! # });
 //! ```
 //!
+//! # `batch`
+//!
+//! ```
+//! use std::collections::HashMap;
+//!
+//! use cachet_core::cached;
+//!
+//! #[cached(ttl = 60, batch = ids)]
+//! async fn names(ids: Vec<u64>) -> HashMap<u64, String> {
+//!     // Runs with the ids that no tier has, each once.
+//!     ids.into_iter().map(|id| (id, format!("user {id}"))).collect()
+//! }
+//!
+//! # pollster::block_on(async {
+//! assert_eq!(names(vec![1, 2]).await[&2], "user 2");
+//! names::invalidate(1).await;
+//! assert_eq!(names(vec![2, 1]).await.len(), 2); // loads 1 alone
+//! assert_eq!(names::stats().memory_hits, 1);
+//! # });
+//! ```
+//!
 //! # `capacity`, `name` and `handle`
 //!
 //! The memory tier's bound, the name in counters and shared keys, the name of the controls.

@@ -80,6 +80,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `ttl_of` | `\|value\| Duration`, or a path | the lifetime by the value, in place of `ttl` | `ttl` |
 /// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag` | none |
 /// | `codec` | `"bincode"`, `"json"`, `"postcard"`; shared tier only | how values become bytes | `"bincode"` |
+/// | `batch` | the name of an argument of type `Vec<Id>` or `&[Id]` | a function of many keys: see below | one key a call |
 /// | `http` | Cache-Control directives | caches a handler's response, and sends these directives with it | no handler |
 /// | `associated` | alone | the function stands in an `impl` block, though it does not mention `Self` | by its tokens |
 /// | `handle` | a name | name of the type with the controls; of a method, of the function that gives them | the function's; `method_cache` |
@@ -99,6 +100,14 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// The *value* of `when`, `ttl_of` and tags is what is inside of `Result` and `Option`; an error or a `None` is not asked about.
 /// A bare name in an `error_ttl` pattern is a variant of the error, which the return type must spell (`Result<T, E>`);
 /// behind an alias, write its path (`Problem::NotFound`). A kept error counts as a hit, and `peek` does not show it.
+///
+/// A function with `batch` is async and free, and returns a `HashMap` or a `BTreeMap` from each key to its value, or a
+/// `Result` of one. Each key has an entry of its own: the body is given those that are missing, each once, and its answer
+/// is put together with the others'. Calls for the same key wait for one load, whichever keys they ask for beside it; the
+/// shared tier is asked for all of them at once, and filled at once. A key that the body leaves out is absent from the
+/// answer and not kept; an `Err` keeps nothing. `Id` is `CacheKey + Clone + Eq + Hash`, and the other arguments are
+/// `Clone`, since the body may run again for a key whose other load failed. In `key`, `tags` and the controls the argument
+/// is one key: `names::invalidate(1)`; `fetch`, `refresh` and `warm` are not there.
 ///
 /// `http` knows `public`, `private`, `no-store`, `no-cache`, `must-revalidate`, `proxy-revalidate`, `no-transform`,
 /// `must-understand`, `immutable`, `max-age`, `s-maxage`, `stale-while-revalidate`, `stale-if-error`; ages are seconds
@@ -135,7 +144,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 ///
 /// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
 /// there, so that nothing else in the crate goes red. `const fn`, `unsafe fn`, `extern fn` and borrowed return values
-/// are refused. Not available yet: `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `timeout`, `batch`,
+/// are refused. Not available yet: `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `timeout`,
 /// `on_outage`, `cdn`, `vary` and `etag`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {

@@ -75,18 +75,7 @@ fn definition(tuples: &Tuples, marker: &Ident, attrs: &[TokenStream]) -> TokenSt
             impl ::core::default::Default for #marker { fn default() -> Self { Self } }
         };
     }
-    let parameters = tuples.generics.params.iter().filter_map(|parameter| match parameter {
-        GenericParam::Lifetime(_) => None,
-        GenericParam::Type(ty) => {
-            let name = &ty.ident;
-            Some(quote!(#name: ?::core::marker::Sized))
-        }
-        GenericParam::Const(constant) => {
-            let (name, ty) = (&constant.ident, &constant.ty);
-            Some(quote!(const #name: #ty))
-        }
-    });
-    let parameters: Vec<_> = parameters.collect();
+    let parameters = tuples.declared();
     let types = tuples.generics.type_params().map(|ty| &ty.ident);
     let names = tuples.instance();
     let phantom = quote!(::core::marker::PhantomData);

@@ -3,7 +3,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
-use syn::{GenericParam, Ident};
+use syn::Ident;
 
 use super::{Tuples, attributes, body, free::underscores, hidden, key, spec::spec};
 use crate::{model::Model, signature::Parameter};
@@ -120,17 +120,7 @@ fn instance(tuples: &Tuples) -> Option<TokenStream> {
     if names.is_empty() {
         return None;
     }
-    let parameters = tuples.generics.params.iter().filter_map(|parameter| match parameter {
-        GenericParam::Lifetime(_) => None,
-        GenericParam::Type(ty) => {
-            let name = &ty.ident;
-            Some(quote!(#name: ?::core::marker::Sized))
-        }
-        GenericParam::Const(constant) => {
-            let (name, ty) = (&constant.ident, &constant.ty);
-            Some(quote!(const #name: #ty))
-        }
-    });
+    let parameters = tuples.declared();
     Some(quote! {
         .instance({
             fn __of<#(#parameters),*>() {}

@@ -130,6 +130,22 @@ impl Tuples {
         generics
     }
 
+    /// The same as an item declares them that holds values of none: `<T: ?Sized, const N: usize>`.
+    pub(super) fn declared(&self) -> Vec<TokenStream> {
+        let declared = |parameter: &GenericParam| match parameter {
+            GenericParam::Lifetime(_) => None,
+            GenericParam::Type(ty) => {
+                let name = &ty.ident;
+                Some(quote!(#name: ?::core::marker::Sized))
+            }
+            GenericParam::Const(constant) => {
+                let (name, ty) = (&constant.ident, &constant.ty);
+                Some(quote!(const #name: #ty))
+            }
+        };
+        self.generics.params.iter().filter_map(declared).collect()
+    }
+
     /// `<T, N>`: the function's types and constants.
     pub(super) fn instance(&self) -> Vec<TokenStream> {
         let name = |parameter: &GenericParam| match parameter {
