@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Begun, Cache, Lead, Permit, lead::fill_many};
+use super::{Begun, Boxed, Cache, Lead, Permit, lead::fill_many};
 use crate::{
     entry::Entry,
     erased::Erased,
@@ -31,7 +31,11 @@ pub(crate) enum Place<'c> {
 
 impl Cache {
     /// What the tiers hold of many calls, and who loads the rest.
-    pub(crate) async fn begin_many(&self, calls: &[Keyed]) -> Vec<Place<'_>> {
+    pub(crate) fn begin_many<'a, 'c: 'a>(&'c self, calls: &'a [Keyed]) -> Boxed<'a, Vec<Place<'c>>> {
+        Box::pin(self.board_many(calls))
+    }
+
+    async fn board_many(&self, calls: &[Keyed]) -> Vec<Place<'_>> {
         let mut places: Vec<Option<Place<'_>>> = Vec::with_capacity(calls.len());
         let mut leaders = Vec::new();
         for (index, call) in calls.iter().enumerate() {
@@ -54,8 +58,8 @@ impl Cache {
     }
 
     /// Hands many loaded values to the tiers and the followers.
-    pub(crate) async fn fill_many(&self, loaded: Vec<(Lead<'_>, Box<dyn Erased>)>) -> Vec<Arc<Entry>> {
-        fill_many(self, loaded).await
+    pub(crate) fn fill_many<'a>(&'a self, loaded: Vec<(Lead<'a>, Box<dyn Erased>)>) -> Boxed<'a, Vec<Arc<Entry>>> {
+        Box::pin(fill_many(self, loaded))
     }
 
     fn board(&self, call: &Keyed) -> Result<Place<'_>, Leader<'_>> {

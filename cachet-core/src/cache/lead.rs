@@ -1,8 +1,8 @@
 //! A call that runs the loader, and what becomes of the result.
 
-use std::{any::Any, future::Future, sync::Arc, time::Duration};
+use std::{any::Any, sync::Arc, time::Duration};
 
-use super::{Cache, MEMORY_TTL_IN_OUTAGE, Permit};
+use super::{Boxed, Cache, MEMORY_TTL_IN_OUTAGE, Permit};
 use crate::{
     entry::{AnyValue, Entry},
     erased::{Erased, erase},
@@ -66,7 +66,11 @@ impl<'c> Lead<'c> {
     }
 
     /// Hands a loaded value to the tiers and the followers; `described` asks for its validator.
-    pub(crate) async fn fill(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
+    pub(crate) fn fill(self, value: Box<dyn Erased>, described: bool) -> Boxed<'c, Arc<Entry>> {
+        Box::pin(self.hand_on(value, described))
+    }
+
+    async fn hand_on(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
         let (fate, cache) = (self.fate(value.as_any(), described), self.cache);
         match self.permit {
             Permit::Leased(lease) => {
@@ -84,13 +88,13 @@ impl<'c> Lead<'c> {
     }
 
     /// Ends the flight with the loader's error, which `error_ttl` may keep.
-    pub(crate) fn fail(self, error: &dyn Any) -> impl Future<Output = ()> + use<'c> {
+    pub(crate) fn fail(self, error: &dyn Any) -> Boxed<'c, ()> {
         let shared = self.cache.settings.share.and_then(|share| share(error));
         let is_kept = self.cache.error_lifetime(error).is_some();
-        async move {
+        Box::pin(async move {
             match shared {
                 Some(shared) if is_kept => {
-                    self.fill(erase(shared), false).await;
+                    self.hand_on(erase(shared), false).await;
                 }
                 shared => {
                     if let Permit::Leased(lease) = self.permit {
@@ -99,7 +103,7 @@ impl<'c> Lead<'c> {
                     self.leader.fail(shared);
                 }
             }
-        }
+        })
     }
 
     fn fate(&self, value: &AnyValue, described: bool) -> Fate {

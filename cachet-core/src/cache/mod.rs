@@ -8,6 +8,8 @@ mod lead;
 
 use std::{
     any::Any,
+    future::Future,
+    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -36,6 +38,10 @@ use crate::{
 
 use self::lead::Fate;
 pub(crate) use self::{batch::Place, lead::Lead};
+
+/// A part of the flow that is compiled here, once: the poll function of an async function that others await would be
+/// compiled into every crate that does. It runs on misses and for controls, where a box is nothing.
+pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Tags of one entry, as text.
 pub type Tags = Vec<String>;
@@ -132,7 +138,11 @@ impl Cache {
     }
 
     /// What follows when memory does not answer: one caller of a key leads, the others follow.
-    pub(crate) async fn begin(&self, call: &KeyBuf, tags: &[String]) -> Begun<'_> {
+    pub(crate) fn begin<'a, 'c: 'a>(&'c self, call: &'a KeyBuf, tags: &'a [String]) -> Boxed<'a, Begun<'c>> {
+        Box::pin(self.board_or_follow(call, tags))
+    }
+
+    async fn board_or_follow(&self, call: &KeyBuf, tags: &[String]) -> Begun<'_> {
         count(&self.counters.misses);
         let key = self.key(call).to_key();
         loop {
@@ -355,7 +365,11 @@ impl Cache {
     }
 
     /// What the tiers hold, without loading or counting.
-    pub(crate) async fn peek(&self, call: &KeyBuf, tags: &[String]) -> Option<Found> {
+    pub(crate) fn peek<'a>(&'a self, call: &'a KeyBuf, tags: &'a [String]) -> Boxed<'a, Option<Found>> {
+        Box::pin(self.peek_all(call, tags))
+    }
+
+    async fn peek_all(&self, call: &KeyBuf, tags: &[String]) -> Option<Found> {
         if let Some(found) = self.peek_memory(call) {
             return Some(found);
         }
@@ -372,7 +386,16 @@ impl Cache {
     }
 
     /// Puts a value in place of whatever the tiers hold, as a load that began now would.
-    pub(crate) async fn put(self: &Arc<Self>, call: &KeyBuf, tags: &[String], value: Box<dyn Erased>) -> Invalidation {
+    pub(crate) fn put<'a>(
+        self: &'a Arc<Self>,
+        call: &'a KeyBuf,
+        tags: &'a [String],
+        value: Box<dyn Erased>,
+    ) -> Boxed<'a, Invalidation> {
+        Box::pin(self.replace(call, tags, value))
+    }
+
+    async fn replace(self: &Arc<Self>, call: &KeyBuf, tags: &[String], value: Box<dyn Erased>) -> Invalidation {
         let invalidated = self.invalidate(call).await;
         let key = self.key(call).to_key();
         // Someone else may lead by now: that load began after the invalidation, and its value is as new as this one.
@@ -392,7 +415,11 @@ impl Cache {
 
     /// Invalidates one key: in memory before the shared tier is told and again after, because a reader between the two
     /// may have brought the old value back from there.
-    pub(crate) async fn invalidate(self: &Arc<Self>, call: &KeyBuf) -> Invalidation {
+    pub(crate) fn invalidate<'a>(self: &'a Arc<Self>, call: &'a KeyBuf) -> Boxed<'a, Invalidation> {
+        Box::pin(self.drop_everywhere(call))
+    }
+
+    async fn drop_everywhere(self: &Arc<Self>, call: &KeyBuf) -> Invalidation {
         count(&self.counters.invalidations);
         let key = self.key(call).to_key();
         self.drop_local(key.borrowed());
@@ -422,7 +449,11 @@ impl Cache {
     }
 
     /// Invalidates every key.
-    pub(crate) async fn clear(self: &Arc<Self>) -> Invalidation {
+    pub(crate) fn clear(self: &Arc<Self>) -> Boxed<'_, Invalidation> {
+        Box::pin(self.drop_all_everywhere())
+    }
+
+    async fn drop_all_everywhere(self: &Arc<Self>) -> Invalidation {
         count(&self.counters.invalidations);
         self.drop_all_local();
         let Some((shared, _)) = &self.shared else { return Invalidation::Done };
