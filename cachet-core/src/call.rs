@@ -31,9 +31,10 @@ impl Site {
         Self(OnceLock::new())
     }
 
-    /// The cache of one instance of the function in the current runtime.
+    /// The cache of one instance of the function in the current runtime. What makes the settings is no type parameter, so
+    /// that the search is compiled once.
     #[inline]
-    pub(crate) fn cache(&'static self, id: TypeId, settings: impl FnOnce() -> Settings) -> Current {
+    pub(crate) fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
         match self.0.get() {
             Some(first) if first.id == id && !runtime::scopes_exist() => Current::Installed(&first.cache),
             _ => self.find_cache(id, settings),
@@ -41,19 +42,17 @@ impl Site {
     }
 
     #[cold]
-    fn find_cache(&'static self, id: TypeId, settings: impl FnOnce() -> Settings) -> Current {
+    fn find_cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
         match Cachet::scoped() {
             Some(runtime) => Current::Scoped(self.cache_in(&runtime, id, settings)),
             None => Current::Installed(self.installed(id, settings)),
         }
     }
 
-    fn installed(&'static self, id: TypeId, settings: impl FnOnce() -> Settings) -> &'static Arc<Cache> {
+    fn installed(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> &'static Arc<Cache> {
         let mut place = &self.0;
-        let mut settings = Some(settings);
         loop {
             let instance = place.get_or_init(|| {
-                let settings = settings.take().expect("a place that was empty ends the search");
                 let cache = self.cache_in(&Cachet::installed(), id, settings);
                 Box::new(Instance { id, cache, next: OnceLock::new() })
             });
@@ -64,7 +63,7 @@ impl Site {
         }
     }
 
-    fn cache_in(&'static self, runtime: &Cachet, id: TypeId, settings: impl FnOnce() -> Settings) -> Arc<Cache> {
+    fn cache_in(&'static self, runtime: &Cachet, id: TypeId, settings: &dyn Fn() -> Settings) -> Arc<Cache> {
         let site = std::ptr::from_ref(self).addr();
         runtime.cache((site, id), |surroundings| Cache::new(settings(), surroundings))
     }

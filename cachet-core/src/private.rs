@@ -165,7 +165,7 @@ where
 /// The function's cache in the current runtime.
 #[inline]
 pub(crate) fn cache<F: Function>(function: &F) -> Current {
-    function.site().cache(typeid::of::<F>(), || function.spec().into_settings())
+    function.site().cache(typeid::of::<F>(), &|| function.spec().into_settings())
 }
 
 /// The key and the tags of one call.
