@@ -5,7 +5,7 @@
 //! lifted and what it stood on is invalidated, in this process too. A writer that dies in between leaves fences that end
 //! by themselves after [`FENCE`]: a few seconds of loading, never a stale value.
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use crate::{
     erased::erase,
@@ -74,7 +74,7 @@ impl Write {
         let tags = self.tags.iter().map(|tag| runtime.tag_target(tag));
         let targets: Vec<_> = shared.iter().flat_map(|_| entries.clone().chain(tags.clone())).collect();
         // The guard comes first: a caller that goes away while the fences are being set lifts them as well.
-        let changes = Changes { write: Arc::new(self), runtime, targets, writer: WriterId::unique() };
+        let changes = Changes { write: self, runtime, targets, writer: WriterId::unique() };
         let fence = shared.filter(|_| !changes.targets.is_empty());
         let (targets, writer) = (changes.targets.clone(), changes.writer);
         let writing = Writing { changes: Some(changes) };
@@ -93,7 +93,7 @@ pub struct Writing {
 }
 
 struct Changes {
-    write: Arc<Write>,
+    write: Write,
     runtime: Cachet,
     /// What was fenced in the shared tier.
     targets: Vec<tier::Target>,

@@ -32,7 +32,7 @@ struct Derive<'a> {
 pub(crate) fn derive(input: TokenStream) -> TokenStream {
     let input: DeriveInput = match syn::parse2(input) {
         Ok(input) => input,
-        Err(error) => return fallback::empty_key(None, &[error]),
+        Err(error) => return fallback::untouched(&TokenStream::new(), &[error]),
     };
     let errors = Errors::new();
     let options = Options::read(&input.attrs, Place::Item, &errors);
@@ -44,7 +44,7 @@ pub(crate) fn derive(input: TokenStream) -> TokenStream {
         [] => expansion,
         errors => {
             // The type counts as a key all the same, so that functions with such an argument are not blamed as well.
-            let errors = fallback::empty_key(None, errors);
+            let errors = fallback::untouched(&TokenStream::new(), errors);
             quote!(#errors #stub)
         }
     }
