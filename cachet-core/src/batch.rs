@@ -2,15 +2,16 @@
 
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
-    future::Future,
+    future::{Future, poll_fn},
     hash::Hash,
+    pin::pin,
 };
 
 use crate::{
     cache::Place,
     entry::Entry,
     erased::erase,
-    loader::run,
+    loader::Running,
     private::{Function, Keyed, cache},
     returns::{PLAIN, Shape, Splits, Value},
 };
@@ -92,7 +93,17 @@ where
         }
         if !leads.is_empty() {
             let missing = leads.iter().map(|(key, _)| key.clone()).collect();
-            let mut returned: HashMap<Q, F::Returns> = match run::<R, S, Fut>(&cache, loader(missing)).await {
+            let returned = {
+                let (running, mut body) = (Running::new(cache.name()), pin!(loader(missing)));
+                let returned = poll_fn(|cx| {
+                    let _inside = running.enter(leads.iter().map(|(_, lead)| lead.leader()));
+                    body.as_mut().poll(cx)
+                });
+                let returned = S::split(returned.await);
+                cache.loaded(running.time(), returned.is_ok());
+                returned
+            };
+            let mut returned: HashMap<Q, F::Returns> = match returned {
                 Ok(map) => map.into_pairs().collect(),
                 Err(error) => {
                     for (_, lead) in leads {

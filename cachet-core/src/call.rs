@@ -8,7 +8,8 @@ use std::{
 
 use crate::{
     cache::Cache,
-    policy::Settings,
+    policy::{Settings, Spec},
+    returns::Splits,
     runtime::{self, Cachet},
 };
 
@@ -31,8 +32,7 @@ impl Site {
         Self(OnceLock::new())
     }
 
-    /// The cache of one instance of the function in the current runtime. What makes the settings is no type parameter, so
-    /// that the search is compiled once.
+    /// The cache of one instance of the function in the current runtime.
     #[inline]
     pub(crate) fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
         match self.0.get() {
@@ -66,6 +66,49 @@ impl Site {
     fn cache_in(&'static self, runtime: &Cachet, id: TypeId, settings: &dyn Fn() -> Settings) -> Arc<Cache> {
         let site = std::ptr::from_ref(self).addr();
         runtime.cache((site, id), |surroundings| Cache::new(settings(), surroundings))
+    }
+}
+
+/// Where a function's caches are, and what the attribute says of it.
+pub struct Described<R, S> {
+    site: &'static Site,
+    id: TypeId,
+    spec: fn() -> Spec<R, S>,
+}
+
+impl<R, S> Clone for Described<R, S> {
+    fn clone(&self) -> Self {
+        *self
+    }
+}
+
+impl<R, S> Copy for Described<R, S> {}
+
+impl<R, S> Described<R, S> {
+    /// The only instance of a function.
+    #[inline]
+    pub const fn new(site: &'static Site, spec: fn() -> Spec<R, S>) -> Self {
+        Self { site, id: TypeId::of::<()>(), spec }
+    }
+
+    /// One instance of a generic function: that of the type `I`, which may borrow.
+    #[inline]
+    pub fn instance<I>(site: &'static Site, spec: fn() -> Spec<R, S>) -> Self {
+        Self { site, id: typeid::of::<I>(), spec }
+    }
+
+    /// A method, of a type that may be generic: the type of what is inside the method tells the instances apart.
+    #[inline]
+    pub fn method<I>(site: &'static Site, spec: fn() -> Spec<R, S>, _inside: I) -> Self {
+        Self::instance::<I>(site, spec)
+    }
+}
+
+impl<R, S: Splits<R>> Described<R, S> {
+    /// The cache in the current runtime.
+    #[inline]
+    pub(crate) fn cache(self) -> Current {
+        self.site.cache(self.id, &|| (self.spec)().into_settings())
     }
 }
 

@@ -8,7 +8,7 @@ use crate::{
     erased::erase,
     events::Stats,
     invalidate::Invalidation,
-    private::{Failure, Fetched, Function, Key, Load, Stored, cache, fetch_with},
+    private::{Failure, Fetched, Function, Key, Keyed, Load, Stored, cache, fetch_with},
     returns::Splits,
     target::Target,
     warm::{Warmed, Warming, warm_all},
@@ -77,29 +77,33 @@ impl<F, K, A> PlainMethodControls<F, K, A> {
     }
 }
 
+fn keyed<F: Key<K>, K>(function: &F, args: &K) -> Keyed {
+    Keyed::new(function.key(args), function.tags(args))
+}
+
 /// The key is made when the control is called, so that its future holds no argument; the cache is looked up when the
 /// future runs, which may be in another scope.
 fn invalidate<F: Key<K>, K>(function: F, args: &K) -> impl Future<Output = Invalidation> + use<F, K> {
-    let call = function.keyed(args);
-    async move { cache(&function).invalidate(&call.key).await }
+    let key = function.key(args);
+    async move { cache(&function).invalidate(&key).await }
 }
 
 fn invalidate_plain<F: Key<K>, K>(function: &F, args: &K) -> Invalidation {
-    cache(function).invalidate_memory(&function.keyed(args).key)
+    cache(function).invalidate_memory(&function.key(args))
 }
 
 fn peek<F: Key<K>, K>(function: F, args: &K) -> impl Future<Output = Option<Cached<Stored<F>>>> + use<F, K> {
-    let call = function.keyed(args);
+    let call = keyed(&function, args);
     async move {
         let cache = cache(&function);
-        let found = cache.peek(&call.key, &call.tags).await?;
+        let found = cache.peek(&call).await?;
         seen::<F>(&cache, &found)
     }
 }
 
 fn peek_plain<F: Key<K>, K>(function: &F, args: &K) -> Option<Cached<Stored<F>>> {
     let cache = cache(function);
-    let found = cache.peek_memory(&function.keyed(args).key)?;
+    let found = cache.peek_memory(&function.key(args))?;
     seen::<F>(&cache, &found)
 }
 
@@ -110,8 +114,8 @@ fn seen<F: Function>(cache: &Cache, found: &Found) -> Option<Cached<Stored<F>>> 
 }
 
 fn put<F: Key<K>, K>(function: F, args: &K, value: Stored<F>) -> impl Future<Output = Invalidation> + use<F, K> {
-    let call = function.keyed(args);
-    async move { cache(&function).put(&call.key, &call.tags, erase(value)).await }
+    let call = keyed(&function, args);
+    async move { cache(&function).put(&call, erase(value)).await }
 }
 
 fn put_plain<F: Key<K>, K>(function: F, args: &K, value: Stored<F>) -> Invalidation {
@@ -119,7 +123,7 @@ fn put_plain<F: Key<K>, K>(function: F, args: &K, value: Stored<F>) -> Invalidat
 }
 
 fn target<F: Key<K>, K>(function: &F, args: &K) -> Target<F::Returns, F::Shape> {
-    Target::new(&cache(function), function.keyed(args))
+    Target::new(&cache(function), keyed(function, args))
 }
 
 async fn clear<F: Function>(function: F) -> Invalidation {
@@ -135,7 +139,7 @@ fn stats<F: Function>(function: &F) -> Stats {
 }
 
 async fn load<F: Load<A>, A>(function: &F, args: A, refreshed: bool) -> Result<Cached<Stored<F>>, Failure<F>> {
-    let (cache, call) = (cache(function), function.keyed_by_all(&args));
+    let (cache, call) = (cache(function), Keyed::new(function.key_of(&args), function.tags_of(&args)));
     if refreshed {
         // Queued or done, this node loads anew.
         let _ = cache.invalidate(&call.key).await;

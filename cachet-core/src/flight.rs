@@ -9,6 +9,7 @@
 //! and the first one becomes the next leader with a loader of its own. Nobody is handed a turn that it may never take.
 
 use std::{
+    cell::RefCell,
     collections::{HashMap, hash_map},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -64,6 +65,13 @@ struct State {
     confirmations: AtomicU8,
 }
 
+impl State {
+    /// Which flight it is, while it lasts.
+    fn id(self: &Arc<Self>) -> usize {
+        Arc::as_ptr(self).addr()
+    }
+}
+
 /// How a flight ended.
 #[derive(Clone)]
 enum Outcome {
@@ -75,9 +83,36 @@ enum Outcome {
 }
 
 /// A caller's part in a flight.
-pub(crate) enum Boarding<'a> {
-    Lead(Leader<'a>),
+pub(crate) enum Boarding {
+    Lead(Leader),
     Follow(Follower),
+    /// The caller is inside the load that it would wait for.
+    Inside,
+}
+
+thread_local! {
+    /// The flights whose loads this thread is polling, the innermost last.
+    static LEADING: RefCell<Vec<usize>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Notes that the loads of these flights are being polled on this thread, until the guard is dropped.
+pub(crate) fn leading<'a>(leaders: impl IntoIterator<Item = &'a Leader>) -> Leading {
+    LEADING.with_borrow_mut(|flights| {
+        let before = flights.len();
+        flights.extend(leaders.into_iter().map(|leader| leader.state.id()));
+        Leading { before }
+    })
+}
+
+/// Forgets what [`leading`] noted.
+pub(crate) struct Leading {
+    before: usize,
+}
+
+impl Drop for Leading {
+    fn drop(&mut self) {
+        LEADING.with_borrow_mut(|flights| flights.truncate(self.before));
+    }
 }
 
 impl Flights {
@@ -86,9 +121,12 @@ impl Flights {
     }
 
     /// Joins the key's flight, or begins one where there is none that may be joined.
-    pub(crate) fn board(&self, key: &Key, generation: u64, ticket: impl FnOnce() -> Ticket) -> Boarding<'_> {
+    pub(crate) fn board(self: &Arc<Self>, key: &Key, generation: u64, ticket: impl FnOnce() -> Ticket) -> Boarding {
         let mut shard = self.shard(key.borrowed());
         if let Some(flight) = shard.get(key).filter(|flight| flight.state.ticket.is_current(generation)) {
+            if LEADING.with_borrow(|flights| flights.contains(&flight.state.id())) {
+                return Boarding::Inside;
+            }
             return Boarding::Follow(Follower {
                 joined: flight.state.confirmations.load(Ordering::Relaxed),
                 outcome: flight.outcome.clone(),
@@ -97,7 +135,7 @@ impl Flights {
         let (sender, outcome) = watch::channel(None);
         let state = Arc::new(State { ticket: ticket(), confirmations: AtomicU8::new(0) });
         shard.insert(key.clone(), Flight { state: Arc::clone(&state), outcome });
-        Boarding::Lead(Leader { flights: self, key: key.clone(), state, sender })
+        Boarding::Lead(Leader { flights: Arc::clone(self), key: key.clone(), state, sender })
     }
 
     /// Takes the key's flight out, so that nobody joins it and its value is not stored; `and` runs under the same lock.
@@ -122,14 +160,14 @@ impl Flights {
 }
 
 /// The one caller that loads. Dropping it without an end makes every follower start over.
-pub(crate) struct Leader<'a> {
-    flights: &'a Flights,
+pub(crate) struct Leader {
+    flights: Arc<Flights>,
     key: Key,
     state: Arc<State>,
     sender: watch::Sender<Option<Outcome>>,
 }
 
-impl Leader<'_> {
+impl Leader {
     pub(crate) fn ticket(&self) -> &Ticket {
         &self.state.ticket
     }
@@ -172,7 +210,7 @@ impl Leader<'_> {
     }
 }
 
-impl Drop for Leader<'_> {
+impl Drop for Leader {
     /// Takes an abandoned flight out of the table; after an end it is out already.
     fn drop(&mut self) {
         let mut shard = self.flights.shard(self.key.borrowed());

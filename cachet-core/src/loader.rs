@@ -1,19 +1,44 @@
-//! The loader: the function's own body, run at most once for each call, and what becomes of its result.
+//! The loader: the function's own body, run at most once for each call.
 
-use std::{future::Future, time::Instant};
+use std::{
+    any::Any,
+    task::{Context, Poll},
+    time::{Duration, Instant},
+};
 
-use tracing::Instrument as _;
+use tracing::{Span, span::Entered};
 
-use crate::{cache::Cache, returns::Splits};
+use crate::{
+    erased::Erased,
+    flight::{self, Leader, Leading},
+};
 
-/// Runs a loader to its end. Dropped on the way, or on a panic, it counts nothing.
-pub(crate) async fn run<R, K, F>(cache: &Cache, loader: F) -> Result<K::Stored, K::Failure>
-where
-    K: Splits<R>,
-    F: Future<Output = R>,
-{
-    let (begun, span) = (Instant::now(), tracing::debug_span!("load", function = cache.name()));
-    let outcome = K::split(loader.instrument(span).await);
-    cache.loaded(begun.elapsed(), outcome.is_ok());
-    outcome
+/// A body whose types are forgotten.
+pub(crate) trait Run {
+    /// Goes on with it; `None` if it ended in an error.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<dyn Erased>>>;
+    /// The error that it ended in.
+    fn error(&self) -> &dyn Any;
+}
+
+/// A body under way: what is measured and seen of it.
+pub(crate) struct Running {
+    began: Instant,
+    span: Span,
+}
+
+impl Running {
+    pub(crate) fn new(function: &str) -> Self {
+        Self { began: Instant::now(), span: tracing::debug_span!("load", function) }
+    }
+
+    /// To be held while the body is polled.
+    pub(crate) fn enter<'a>(&'a self, leaders: impl IntoIterator<Item = &'a Leader>) -> (Entered<'a>, Leading) {
+        (self.span.enter(), flight::leading(leaders))
+    }
+
+    /// How long the body has run.
+    pub(crate) fn time(&self) -> Duration {
+        self.began.elapsed()
+    }
 }

@@ -3,13 +3,20 @@
 //! This is the thin shell that knows a function's types. It asks the [`Cache`], which knows none, and runs the loader
 //! between the two halves of its flow.
 
-use std::{any::Any, future::Future, marker::PhantomData, pin::Pin};
+use std::{
+    any::Any,
+    future::{Future, poll_fn},
+    marker::PhantomData,
+    pin::Pin,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
 
 pub use crate::batch::{Pairs, batch};
 pub use crate::write::{AnyOutcome, Outcome, ResultOutcome, Write, Writing, copied};
 pub use crate::{
     cache::Tags,
-    call::Site,
+    call::{Described, Site},
     controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
     key::{CacheKey, KeyBuf, KeyWriter},
     policy::Spec,
@@ -20,40 +27,85 @@ pub use crate::{
     },
 };
 use crate::{
-    cache::{Begun, Cache, Found},
+    cache::{Cache, Failed, Found, Miss},
     call::Current,
     entry::{Cached, Entry, Origin},
-    erased::erase,
-    loader,
+    erased::{Erased, erase},
+    loader::Run,
 };
 
 /// One cached function.
 ///
-/// The three traits about one function are apart because of its lifetimes. A future that is to be `Send` may mention
-/// no two types whose lifetimes have to be the same, and those of the key's arguments are among those of all.
+/// The traits about one function are apart because of its lifetimes. A future that is to be `Send` may mention no two
+/// types whose lifetimes have to be the same, and those of the key's arguments are among those of all.
 pub trait Function {
     /// The function's return type.
     type Returns;
     /// How it splits.
     type Shape: Splits<Self::Returns>;
-    /// The function's static.
-    fn site(&self) -> &'static Site;
-    /// What the attribute says.
-    fn spec(&self) -> Spec<Self::Returns, Self::Shape>;
+    /// Its static, and what the attribute says.
+    fn described(&self) -> Described<Self::Returns, Self::Shape>;
 }
 
 /// Its key, which is made of the arguments `K`.
 pub trait Key<K>: Function {
     /// What a call with these arguments is looked up by.
-    fn keyed(&self, args: &K) -> Keyed;
+    fn key(&self, args: &K) -> KeyBuf;
+    /// What it is invalidated by beside its key.
+    fn tags(&self, args: &K) -> Tags {
+        let _ = args;
+        Tags::new()
+    }
 }
 
 /// Its body, which takes the arguments `A`.
 pub trait Load<A>: Function {
     /// What a call with these arguments is looked up by.
-    fn keyed_by_all(&self, args: &A) -> Keyed;
+    fn key_of(&self, args: &A) -> KeyBuf;
+    /// What it is invalidated by beside its key.
+    fn tags_of(&self, args: &A) -> Tags {
+        let _ = args;
+        Tags::new()
+    }
     /// Runs it.
     fn load(&self, args: A) -> impl Future<Output = Self::Returns>;
+}
+
+/// A function whose key is made of all of its arguments.
+#[derive(Default)]
+pub struct Whole<F>(F);
+
+impl<F: Function> Function for Whole<F> {
+    type Returns = F::Returns;
+    type Shape = F::Shape;
+
+    fn described(&self) -> Described<F::Returns, F::Shape> {
+        self.0.described()
+    }
+}
+
+impl<F: Load<A>, A> Key<A> for Whole<F> {
+    fn key(&self, args: &A) -> KeyBuf {
+        self.0.key_of(args)
+    }
+
+    fn tags(&self, args: &A) -> Tags {
+        self.0.tags_of(args)
+    }
+}
+
+impl<F: Load<A>, A> Load<A> for Whole<F> {
+    fn key_of(&self, args: &A) -> KeyBuf {
+        self.0.key_of(args)
+    }
+
+    fn tags_of(&self, args: &A) -> Tags {
+        self.0.tags_of(args)
+    }
+
+    fn load(&self, args: A) -> impl Future<Output = F::Returns> {
+        self.0.load(args)
+    }
 }
 
 /// What a function's tiers store.
@@ -64,11 +116,9 @@ pub type Failure<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns
 pub type Fetched<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns>>::Fetched;
 
 /// A cached method: what an `impl` block has no room for as a type, as closures.
-pub struct Method<R, S, Sp, Ke> {
-    site: &'static Site,
-    spec: Sp,
+pub struct Method<R, S, Ke> {
+    described: Described<R, S>,
     keyed: Ke,
-    of: PhantomData<fn() -> (R, S)>,
 }
 
 /// The same with its body.
@@ -79,22 +129,12 @@ pub struct LoadingMethod<M, Pa, Lo> {
 }
 
 /// Describes a method by its static, what the attribute says, and its key.
-pub fn method<R, S, K, Sp, Ke>(site: &'static Site, spec: Sp, keyed: Ke) -> Method<R, S, Sp, Ke>
+pub fn method<R, S, K, Ke>(described: Described<R, S>, keyed: Ke) -> Method<R, S, Ke>
 where
     S: Splits<R>,
-    Sp: Fn() -> Spec<R, S>,
     Ke: Fn(&K) -> Keyed,
 {
-    Method { site, spec, keyed, of: PhantomData }
-}
-
-/// Describes a method without controls, which nobody asks for its key by its arguments alone.
-pub fn method_alone<R, S, Sp>(site: &'static Site, spec: Sp) -> impl Function<Returns = R, Shape = S>
-where
-    S: Splits<R>,
-    Sp: Fn() -> Spec<R, S>,
-{
-    Method { site, spec, keyed: (), of: PhantomData }
+    Method { described, keyed }
 }
 
 /// Adds the body.
@@ -108,22 +148,22 @@ where
     LoadingMethod { method, keyed, load }
 }
 
-impl<R, S: Splits<R>, Sp: Fn() -> Spec<R, S>, Ke> Function for Method<R, S, Sp, Ke> {
+impl<R, S: Splits<R>, Ke> Function for Method<R, S, Ke> {
     type Returns = R;
     type Shape = S;
 
-    fn site(&self) -> &'static Site {
-        self.site
-    }
-
-    fn spec(&self) -> Spec<R, S> {
-        (self.spec)()
+    fn described(&self) -> Described<R, S> {
+        self.described
     }
 }
 
-impl<R, S: Splits<R>, K, Sp: Fn() -> Spec<R, S>, Ke: Fn(&K) -> Keyed> Key<K> for Method<R, S, Sp, Ke> {
-    fn keyed(&self, args: &K) -> Keyed {
-        (self.keyed)(args)
+impl<R, S: Splits<R>, K, Ke: Fn(&K) -> Keyed> Key<K> for Method<R, S, Ke> {
+    fn key(&self, args: &K) -> KeyBuf {
+        (self.keyed)(args).key
+    }
+
+    fn tags(&self, args: &K) -> Tags {
+        (self.keyed)(args).tags
     }
 }
 
@@ -131,18 +171,18 @@ impl<M: Function, Pa, Lo> Function for LoadingMethod<M, Pa, Lo> {
     type Returns = M::Returns;
     type Shape = M::Shape;
 
-    fn site(&self) -> &'static Site {
-        self.method.site()
-    }
-
-    fn spec(&self) -> Spec<Self::Returns, Self::Shape> {
-        self.method.spec()
+    fn described(&self) -> Described<M::Returns, M::Shape> {
+        self.method.described()
     }
 }
 
 impl<M: Key<K>, K, Pa, Lo> Key<K> for LoadingMethod<M, Pa, Lo> {
-    fn keyed(&self, args: &K) -> Keyed {
-        self.method.keyed(args)
+    fn key(&self, args: &K) -> KeyBuf {
+        self.method.key(args)
+    }
+
+    fn tags(&self, args: &K) -> Tags {
+        self.method.tags(args)
     }
 }
 
@@ -153,8 +193,12 @@ where
     Lo: Fn(A) -> Fut,
     Fut: Future<Output = M::Returns>,
 {
-    fn keyed_by_all(&self, args: &A) -> Keyed {
-        (self.keyed)(args)
+    fn key_of(&self, args: &A) -> KeyBuf {
+        (self.keyed)(args).key
+    }
+
+    fn tags_of(&self, args: &A) -> Tags {
+        (self.keyed)(args).tags
     }
 
     fn load(&self, args: A) -> impl Future<Output = M::Returns> {
@@ -163,12 +207,12 @@ where
 }
 
 /// The function's cache in the current runtime.
-#[inline]
 pub(crate) fn cache<F: Function>(function: &F) -> Current {
-    function.site().cache(typeid::of::<F>(), &|| function.spec().into_settings())
+    function.described().cache()
 }
 
 /// The key and the tags of one call.
+#[derive(Clone)]
 pub struct Keyed {
     pub(crate) key: KeyBuf,
     pub(crate) tags: Tags,
@@ -184,11 +228,11 @@ impl Keyed {
 /// A call that memory answers; else what it takes to go on.
 #[inline]
 #[expect(clippy::missing_errors_doc, reason = "a miss is none")]
-pub fn hit<F: Function>(function: &F, key: KeyBuf, tags: impl FnOnce() -> Tags) -> Result<F::Returns, Box<Missed<F>>> {
-    let cache = cache(function);
-    match cache.hit(&key).and_then(|entry| returned::<F::Returns, F::Shape>(&entry)) {
+pub fn hit<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Result<R, Missed<R, S>> {
+    let cache = function.cache();
+    match cache.hit(&key).and_then(|entry| returned::<R, S>(&entry)) {
         Some(returned) => Ok(returned),
-        None => Err(Box::new(Missed { of: PhantomData, cache, key, tags: tags() })),
+        None => Err(Missed { call: Box::new((cache, key)), of: PhantomData }),
     }
 }
 
@@ -207,88 +251,108 @@ fn failure<E: 'static>(entry: &Entry) -> Option<E> {
 }
 
 /// A call that memory did not answer.
-pub struct Missed<F> {
-    of: PhantomData<fn() -> F>,
-    cache: Current,
-    key: KeyBuf,
-    tags: Tags,
+pub struct Missed<R, S> {
+    call: Box<(Current, KeyBuf)>,
+    of: PhantomData<fn() -> (R, S)>,
 }
 
-impl<F> Missed<F> {
+impl<R, S: Splits<R>> Missed<R, S> {
     /// Asks the other tiers, or loads.
-    pub fn load<L>(self: Box<Self>, loader: L) -> Pin<Box<impl Future<Output = F::Returns>>>
-    where
-        F: Function,
-        L: Future<Output = F::Returns>,
-    {
-        Box::pin(async move {
-            let Self { cache, key, tags, .. } = *self;
-            let outcome = miss::<F::Returns, F::Shape, L>(&cache, &key, &tags, false, loader).await;
-            F::Shape::join(outcome.map(|found| value::<F>(&found)))
-        })
+    pub fn load<L: Future<Output = R>>(self, tags: Tags, loader: L) -> Loading<R, S, L> {
+        let (cache, key) = *self.call;
+        Loading::new(&cache, Keyed { key, tags }, false, loader)
     }
 
     /// The same for a plain function: memory is its only tier, so it waits for nothing but another caller's flight.
-    pub fn run<L>(self: Box<Self>, loader: L) -> F::Returns
-    where
-        F: Function,
-        L: Future<Output = F::Returns>,
-    {
-        pollster::block_on(self.load(loader))
+    pub fn run(self, tags: Tags, loader: impl FnOnce() -> R) -> R {
+        pollster::block_on(self.load(tags, async { loader() }))
     }
 }
 
-/// The flow around one run of the loader.
-async fn miss<R, S: Splits<R>, L: Future<Output = R>>(
-    cache: &Cache,
-    key: &KeyBuf,
-    tags: &[String],
-    described: bool,
-    loader: L,
-) -> Result<Found, S::Failure> {
-    match cache.begin(key, tags).await {
-        Begun::Found(found) => match failure(&found.entry) {
-            Some(error) => Err(error),
-            None => Ok(found),
-        },
-        Begun::Failed(error) => Err(error.take().expect("a flight's error is of its function's type")),
-        Begun::Lead(lead) => match loader::run::<R, S, L>(cache, loader).await {
-            Ok(value) => {
-                let entry = lead.fill(erase(value), described).await;
-                Ok(Found { entry, origin: Origin::Loaded })
-            }
+/// A call on its way past memory. It is a type of its own and no `async` block: the compiler looks at each function's
+/// anew, and there is less to see in it.
+pub struct Loading<R, S: Splits<R>, L> {
+    miss: Miss,
+    body: Body<R, S, L>,
+}
+
+/// The function's body, and the error that it ended in.
+struct Body<R, S: Splits<R>, L> {
+    future: Pin<Box<L>>,
+    error: Option<S::Failure>,
+    of: PhantomData<fn() -> R>,
+}
+
+/// What is pinned in it is in boxes.
+impl<R, S: Splits<R>, L> Unpin for Loading<R, S, L> {}
+
+impl<R, S: Splits<R>, L: Future<Output = R>> Loading<R, S, L> {
+    fn new(cache: &Arc<Cache>, call: Keyed, described: bool, loader: L) -> Self {
+        let body = Body { future: Box::pin(loader), error: None, of: PhantomData };
+        Self { miss: Miss::new(cache, call, described), body }
+    }
+
+    fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Result<Found, S::Failure>> {
+        let outcome = ready!(self.miss.poll(cx, &mut self.body));
+        Poll::Ready(match outcome {
+            Ok(found) => match failure(&found.entry) {
+                Some(error) => Err(error),
+                None => Ok(found),
+            },
+            Err(Failed::Shared(error)) => Err(error.take().expect("a flight's error is of its function's type")),
+            Err(Failed::Own) => Err(self.body.error.take().expect("the body left its error here")),
+        })
+    }
+}
+
+impl<R, S: Splits<R>, L: Future<Output = R>> Future for Loading<R, S, L> {
+    type Output = R;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
+        let found = ready!(self.poll_found(cx));
+        Poll::Ready(S::join(found.map(|found| value::<R, S>(&found))))
+    }
+}
+
+impl<R, S: Splits<R>, L: Future<Output = R>> Run for Body<R, S, L> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<dyn Erased>>> {
+        let returned = ready!(self.future.as_mut().poll(cx));
+        Poll::Ready(match S::split(returned) {
+            Ok(value) => Some(erase(value)),
             Err(error) => {
-                lead.fail(&error as &dyn Any).await;
-                Err(error)
+                self.error = Some(error);
+                None
             }
-        },
+        })
+    }
+
+    fn error(&self) -> &dyn Any {
+        self.error.as_ref().expect("it is asked for after the body left it here")
     }
 }
 
-fn value<F: Function>(found: &Found) -> Stored<F> {
-    found.entry.value.downcast_ref::<Stored<F>>().expect("a function's entries hold its values").clone()
+fn value<R, S: Splits<R>>(found: &Found) -> S::Stored {
+    found.entry.value.downcast_ref::<S::Stored>().expect("a function's entries hold its values").clone()
 }
 
-/// What was found with its ages and its validator.
-fn described<F: Function>(cache: &Cache, found: &Found) -> Cached<Stored<F>> {
-    cache.validate(&found.entry);
-    found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values")
-}
-
-/// A call that asks for the ages as well, around a loader that is at hand.
+/// A call that asks for the ages as well.
 pub(crate) async fn fetch_with<F: Function, L: Future<Output = F::Returns>>(
-    cache: &Cache,
-    Keyed { key, tags }: Keyed,
+    cache: &Arc<Cache>,
+    call: Keyed,
     loader: L,
 ) -> Result<Cached<Stored<F>>, Failure<F>> {
-    let found = match cache.hit(&key) {
+    let found = match cache.hit(&call.key) {
         Some(entry) => match failure(&entry) {
             Some(error) => return Err(error),
             None => Found { entry, origin: Origin::Memory },
         },
-        None => Box::pin(miss::<F::Returns, F::Shape, L>(cache, &key, &tags, true, loader)).await?,
+        None => {
+            let mut loading = Loading::<F::Returns, F::Shape, L>::new(cache, call, true, loader);
+            poll_fn(|cx| loading.poll_found(cx)).await?
+        }
     };
-    Ok(described::<F>(cache, &found))
+    cache.validate(&found.entry);
+    Ok(found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values"))
 }
 
 /// The same for a handler.

@@ -2,12 +2,7 @@
 
 use std::{marker::PhantomData, sync::Arc};
 
-use crate::{
-    cache::{Cache, Tags},
-    key::KeyBuf,
-    private::Keyed,
-    tier,
-};
+use crate::{cache::Cache, private::Keyed, tier};
 
 /// The entry that a call with some arguments would be answered from. `R` is what the function returns, `S` how it
 /// splits.
@@ -20,20 +15,18 @@ pub struct Target<R, S> {
 #[derive(Clone)]
 pub(crate) struct Addressed {
     pub(crate) cache: Arc<Cache>,
-    pub(crate) key: KeyBuf,
-    pub(crate) tags: Tags,
+    pub(crate) call: Keyed,
 }
 
 impl<R, S> Target<R, S> {
     pub(crate) fn new(cache: &Arc<Cache>, call: Keyed) -> Self {
-        let Keyed { key, tags } = call;
-        Self { entry: Addressed { cache: Arc::clone(cache), key, tags }, of: PhantomData }
+        Self { entry: Addressed { cache: Arc::clone(cache), call }, of: PhantomData }
     }
 }
 
 impl Addressed {
     /// The entry in the shared tier, if its function uses that.
     pub(crate) fn shared_target(&self) -> Option<tier::Target> {
-        self.cache.shared_target(&self.key)
+        self.cache.shared_target(&self.call.key)
     }
 }

@@ -135,7 +135,7 @@ impl Changes {
 
     fn drop_local(&self) {
         for entry in &self.write.entries {
-            entry.cache.invalidate_memory(&entry.key);
+            entry.cache.invalidate_memory(&entry.call.key);
         }
         for tag in &self.write.tags {
             self.runtime.invalidate_tag_locally(tag);
@@ -155,8 +155,8 @@ impl Changes {
 impl<R, S: Splits<R>> Target<R, S> {
     /// Puts a value into the entry, in place of whatever the tiers hold.
     pub async fn put(self, value: S::Stored) {
-        let Addressed { cache, key, tags } = self.entry;
-        let _ = cache.put(&key, &tags, erase(value)).await;
+        let Addressed { cache, call } = self.entry;
+        let _ = cache.put(&call, erase(value)).await;
     }
 }
 

@@ -13,30 +13,29 @@ use crate::{
     erased::Erased,
     events::count,
     flight::{Boarding, Follower, Leader},
-    key::KeyBuf,
     private::Keyed,
     shared::{Grant, Shared},
     tier::{EntryId, Read},
 };
 
 /// How one call of a batch goes on.
-pub(crate) enum Place<'c> {
+pub(crate) enum Place {
     /// A tier has the value.
     Found(Arc<Entry>),
     /// The batch runs the loader for it.
-    Lead(Lead<'c>),
+    Lead(Lead),
     /// Another caller runs it.
     Follow(Follower),
 }
 
 impl Cache {
     /// What the tiers hold of many calls, and who loads the rest.
-    pub(crate) fn begin_many<'a, 'c: 'a>(&'c self, calls: &'a [Keyed]) -> Boxed<'a, Vec<Place<'c>>> {
+    pub(crate) fn begin_many<'a>(self: &'a Arc<Self>, calls: &'a [Keyed]) -> Boxed<'a, Vec<Place>> {
         Box::pin(self.board_many(calls))
     }
 
-    async fn board_many(&self, calls: &[Keyed]) -> Vec<Place<'_>> {
-        let mut places: Vec<Option<Place<'_>>> = Vec::with_capacity(calls.len());
+    async fn board_many(self: &Arc<Self>, calls: &[Keyed]) -> Vec<Place> {
+        let mut places: Vec<Option<Place>> = Vec::with_capacity(calls.len());
         let mut leaders = Vec::new();
         for (index, call) in calls.iter().enumerate() {
             match self.board(call) {
@@ -58,11 +57,11 @@ impl Cache {
     }
 
     /// Hands many loaded values to the tiers and the followers.
-    pub(crate) fn fill_many<'a>(&'a self, loaded: Vec<(Lead<'a>, Box<dyn Erased>)>) -> Boxed<'a, Vec<Arc<Entry>>> {
+    pub(crate) fn fill_many<'a>(&'a self, loaded: Vec<(Lead, Box<dyn Erased>)>) -> Boxed<'a, Vec<Arc<Entry>>> {
         Box::pin(fill_many(self, loaded))
     }
 
-    fn board(&self, call: &Keyed) -> Result<Place<'_>, Leader<'_>> {
+    fn board(self: &Arc<Self>, call: &Keyed) -> Result<Place, Leader> {
         if let Some(entry) = self.hit(&call.key) {
             return Ok(Place::Found(entry));
         }
@@ -75,21 +74,22 @@ impl Cache {
                 count(&self.counters.followers);
                 Ok(Place::Follow(follower))
             }
+            Boarding::Inside => self.refuse_recursion(),
         }
     }
 
-    fn place<'c>(&'c self, leader: Leader<'c>, permit: Permit) -> Place<'c> {
-        Place::Lead(Lead::new(self, leader, permit))
+    fn place(self: &Arc<Self>, leader: Leader, permit: Permit) -> Place {
+        Place::Lead(Lead::new(Arc::clone(self), leader, permit))
     }
 
     /// Asks the shared tier once for all values, and once for leases to load those that it does not have.
-    async fn lead_many<'c>(
-        &'c self,
+    async fn lead_many(
+        self: &Arc<Self>,
         shared: &Shared,
         calls: &[Keyed],
-        leaders: Vec<(usize, Leader<'c>)>,
-    ) -> Vec<(usize, Place<'c>)> {
-        let lookup = |index: usize| self.lookup(&calls[index].key, &calls[index].tags);
+        leaders: Vec<(usize, Leader)>,
+    ) -> Vec<(usize, Place)> {
+        let lookup = |index: usize| self.lookup(&calls[index]);
         let asked = self.clock.now();
         for (_, leader) in &leaders {
             leader.confirming();
@@ -130,7 +130,7 @@ impl Cache {
                 Some(Grant::Lease(lease)) => Permit::Leased(lease),
                 Some(Grant::Fenced) => Permit::Unleased,
                 Some(Grant::Held(_) | Grant::Filled) => {
-                    waiting.push(self.wait_for_another_node(index, leader, &calls[index].key, &calls[index].tags));
+                    waiting.push(self.wait_for_another_node(index, leader, &calls[index]));
                     continue;
                 }
                 None => {
@@ -145,14 +145,8 @@ impl Cache {
     }
 
     /// Goes the way of a single call, which waits for a node that loads or has just loaded the key.
-    async fn wait_for_another_node<'c>(
-        &'c self,
-        index: usize,
-        leader: Leader<'c>,
-        key: &KeyBuf,
-        tags: &[String],
-    ) -> (usize, Place<'c>) {
-        match self.lead(leader, key, tags).await {
+    async fn wait_for_another_node(self: &Arc<Self>, index: usize, leader: Leader, call: &Keyed) -> (usize, Place) {
+        match self.lead(leader, call).await {
             Begun::Lead(lead) => (index, Place::Lead(lead)),
             Begun::Found(found) => (index, Place::Found(found.entry)),
             Begun::Failed(_) => unreachable!("a leader is told of no other's failure"),

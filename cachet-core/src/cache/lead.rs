@@ -15,9 +15,9 @@ use crate::{
 };
 
 /// A caller that runs the loader for all who wait. Dropping it hands its part to one of them, and its lease back.
-pub(crate) struct Lead<'c> {
-    cache: &'c Cache,
-    leader: Leader<'c>,
+pub(crate) struct Lead {
+    cache: Arc<Cache>,
+    leader: Leader,
     permit: Permit,
 }
 
@@ -56,8 +56,8 @@ impl Landing {
     }
 }
 
-impl<'c> Lead<'c> {
-    pub(super) fn new(cache: &'c Cache, leader: Leader<'c>, permit: Permit) -> Self {
+impl Lead {
+    pub(super) fn new(cache: Arc<Cache>, leader: Leader, permit: Permit) -> Self {
         if matches!(permit, Permit::Unleased) {
             // Nothing will confirm this load's value, so only those who came before it began may share it.
             leader.confirming();
@@ -65,13 +65,18 @@ impl<'c> Lead<'c> {
         Self { cache, leader, permit }
     }
 
+    pub(crate) fn leader(&self) -> &Leader {
+        &self.leader
+    }
+
     /// Hands a loaded value to the tiers and the followers; `described` asks for its validator.
-    pub(crate) fn fill(self, value: Box<dyn Erased>, described: bool) -> Boxed<'c, Arc<Entry>> {
+    pub(crate) fn fill(self, value: Box<dyn Erased>, described: bool) -> Boxed<'static, Arc<Entry>> {
         Box::pin(self.hand_on(value, described))
     }
 
     async fn hand_on(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
         let (fate, cache) = (self.fate(value.as_any(), described), self.cache);
+        let cache = &*cache;
         match self.permit {
             Permit::Leased(lease) => {
                 self.leader.confirming();
@@ -88,7 +93,7 @@ impl<'c> Lead<'c> {
     }
 
     /// Ends the flight with the loader's error, which `error_ttl` may keep.
-    pub(crate) fn fail(self, error: &dyn Any) -> Boxed<'c, ()> {
+    pub(crate) fn fail(self, error: &dyn Any) -> Boxed<'static, ()> {
         let shared = self.cache.settings.share.and_then(|share| share(error));
         let is_kept = self.cache.error_lifetime(error).is_some();
         Box::pin(async move {
@@ -107,7 +112,7 @@ impl<'c> Lead<'c> {
     }
 
     fn fate(&self, value: &AnyValue, described: bool) -> Fate {
-        let (cache, ticket) = (self.cache, self.leader.ticket());
+        let (cache, ticket) = (&self.cache, self.leader.ticket());
         let (mut lifetime, mut tags) = (cache.lifetime(value), ticket.tags.clone());
         if let (Some(tags_of), Some(before)) = (&cache.settings.tags_of, &ticket.any_tag) {
             match before.and(tags.as_deref(), &tags_of(value)) {
@@ -121,7 +126,7 @@ impl<'c> Lead<'c> {
     }
 
     /// What a lease is filled with, if the value is to be kept in the shared tier; the rest settles without it.
-    fn into_fill(self, value: Box<dyn Erased>) -> (Pending<'c>, Option<(HeldLease, NewEntry)>) {
+    fn into_fill(self, value: Box<dyn Erased>) -> (Pending, Option<(HeldLease, NewEntry)>) {
         let (fate, cache) = (self.fate(value.as_any(), false), self.cache);
         let (landing, fill) = match self.permit {
             Permit::Leased(lease) => {
@@ -138,7 +143,7 @@ impl<'c> Lead<'c> {
 }
 
 /// Hands many loaded values to the tiers and the followers, with one exchange for all that are filled in the shared tier.
-pub(crate) async fn fill_many(cache: &Cache, loaded: Vec<(Lead<'_>, Box<dyn Erased>)>) -> Vec<Arc<Entry>> {
+pub(crate) async fn fill_many(cache: &Cache, loaded: Vec<(Lead, Box<dyn Erased>)>) -> Vec<Arc<Entry>> {
     let (mut pending, mut fills) = (Vec::new(), Vec::new());
     for (index, (lead, value)) in loaded.into_iter().enumerate() {
         let (one, fill) = lead.into_fill(value);
@@ -153,20 +158,20 @@ pub(crate) async fn fill_many(cache: &Cache, loaded: Vec<(Lead<'_>, Box<dyn Eras
             pending[index].landing = Landing::after(stood);
         }
     }
-    pending.into_iter().map(|one| settle(one.cache, one.leader, one.value, one.fate, one.landing)).collect()
+    pending.into_iter().map(|one| settle(&one.cache, one.leader, one.value, one.fate, one.landing)).collect()
 }
 
 /// A loaded value whose fill is under way.
-struct Pending<'c> {
-    cache: &'c Cache,
-    leader: Leader<'c>,
+struct Pending {
+    cache: Arc<Cache>,
+    leader: Leader,
     value: Box<dyn Erased>,
     fate: Fate,
     landing: Landing,
 }
 
 /// Ends the flight: hands the value to memory, as far as it may be kept, and to the followers, as far as they may have it.
-fn settle(cache: &Cache, leader: Leader<'_>, value: Box<dyn Erased>, fate: Fate, landing: Landing) -> Arc<Entry> {
+fn settle(cache: &Cache, leader: Leader, value: Box<dyn Erased>, fate: Fate, landing: Landing) -> Arc<Entry> {
     let is_kept = fate.lifetime.is_some();
     let remember = |key, entry| {
         if is_kept {

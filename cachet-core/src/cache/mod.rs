@@ -5,6 +5,7 @@
 
 mod batch;
 mod lead;
+mod miss;
 
 use std::{
     any::Any,
@@ -29,6 +30,7 @@ use crate::{
     memory::Memory,
     names::Names,
     policy::Settings,
+    private::Keyed,
     returns::SharedError,
     runtime::Surroundings,
     shared::{Grant, HeldLease, Shared},
@@ -37,7 +39,11 @@ use crate::{
 };
 
 use self::lead::Fate;
-pub(crate) use self::{batch::Place, lead::Lead};
+pub(crate) use self::{
+    batch::Place,
+    lead::Lead,
+    miss::{Failed, Miss},
+};
 
 /// A part of the flow that is compiled here, once: the poll function of an async function that others await would be
 /// compiled into every crate that does. It runs on misses and for controls, where a box is nothing.
@@ -60,7 +66,7 @@ pub(crate) struct Cache {
     names: Names,
     memory: Option<Memory>,
     shared: Option<(Shared, Arc<dyn AnyCodec>)>,
-    flights: Flights,
+    flights: Arc<Flights>,
     tags: Arc<TagBoard>,
     /// Advanced by a clear; entries and loads of an earlier generation are dead.
     generation: AtomicU64,
@@ -70,13 +76,13 @@ pub(crate) struct Cache {
 }
 
 /// How a call that memory did not answer goes on.
-pub(crate) enum Begun<'c> {
+pub(crate) enum Begun {
     /// A tier, or another caller's load, has the value.
     Found(Found),
     /// Another caller's load failed.
     Failed(SharedError),
     /// The caller runs the loader.
-    Lead(Lead<'c>),
+    Lead(Lead),
 }
 
 /// An entry, and where it came from.
@@ -114,7 +120,7 @@ impl Cache {
                 .memory
                 .then(|| Memory::new(surroundings.engine, capacity, Arc::clone(&counters.evictions))),
             shared: surroundings.shared.clone().zip(settings.codec.clone()),
-            flights: Flights::new(),
+            flights: Arc::new(Flights::new()),
             tags: Arc::clone(&surroundings.tags),
             generation: AtomicU64::new(0),
             counters,
@@ -138,19 +144,15 @@ impl Cache {
     }
 
     /// What follows when memory does not answer: one caller of a key leads, the others follow.
-    pub(crate) fn begin<'a, 'c: 'a>(&'c self, call: &'a KeyBuf, tags: &'a [String]) -> Boxed<'a, Begun<'c>> {
-        Box::pin(self.board_or_follow(call, tags))
-    }
-
-    async fn board_or_follow(&self, call: &KeyBuf, tags: &[String]) -> Begun<'_> {
+    async fn begin(self: Arc<Self>, call: Keyed) -> Begun {
         count(&self.counters.misses);
-        let key = self.key(call).to_key();
+        let key = self.key(&call.key).to_key();
         loop {
-            match self.flights.board(&key, self.generation(), || self.ticket(tags)) {
+            match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
                 // Another flight may have landed between this call's look-up and its boarding.
                 Boarding::Lead(leader) => match self.find(key.borrowed()) {
                     Some(entry) => return Begun::Found(Found { entry, origin: Origin::Memory }),
-                    None => return self.lead(leader, call, tags).await,
+                    None => return self.lead(leader, &call).await,
                 },
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
@@ -163,13 +165,19 @@ impl Cache {
                         return Begun::Found(Found { entry, origin: Origin::Memory });
                     }
                 }
+                Boarding::Inside => self.refuse_recursion(),
             }
         }
     }
 
+    /// A load that needs its own value would wait for itself for ever.
+    fn refuse_recursion(&self) -> ! {
+        panic!("`{}` was called by its own load, for the key that is being loaded", self.name)
+    }
+
     /// The leader's way to its load: the shared tier may have the value.
-    async fn lead<'c>(&'c self, leader: Leader<'c>, call: &KeyBuf, tags: &[String]) -> Begun<'c> {
-        let permit = match self.ask_shared(&leader, call, tags).await {
+    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed) -> Begun {
+        let permit = match self.ask_shared(&leader, call).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
                 leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));
@@ -177,13 +185,13 @@ impl Cache {
             }
             Answer::Load(permit) => permit,
         };
-        Begun::Lead(Lead::new(self, leader, permit))
+        Begun::Lead(Lead::new(Arc::clone(self), leader, permit))
     }
 
     /// Asks the shared tier for the value, or for a lease to load it.
-    async fn ask_shared(&self, leader: &Leader<'_>, call: &KeyBuf, tags: &[String]) -> Answer {
+    async fn ask_shared(&self, leader: &Leader, call: &Keyed) -> Answer {
         let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone) };
-        let lookup = self.lookup(call, tags);
+        let lookup = self.lookup(call);
         let give_up = Instant::now() + shared.lease();
         let mut asked = self.clock.now();
         leader.confirming();
@@ -355,8 +363,8 @@ impl Cache {
         }
     }
 
-    fn lookup(&self, call: &KeyBuf, tags: &[String]) -> Lookup {
-        self.names.lookup(call, tags)
+    fn lookup(&self, call: &Keyed) -> Lookup {
+        self.names.lookup(&call.key, &call.tags)
     }
 
     /// Computes an entry's validator, unless it has one.
@@ -365,17 +373,17 @@ impl Cache {
     }
 
     /// What the tiers hold, without loading or counting.
-    pub(crate) fn peek<'a>(&'a self, call: &'a KeyBuf, tags: &'a [String]) -> Boxed<'a, Option<Found>> {
-        Box::pin(self.peek_all(call, tags))
+    pub(crate) fn peek<'a>(&'a self, call: &'a Keyed) -> Boxed<'a, Option<Found>> {
+        Box::pin(self.peek_all(call))
     }
 
-    async fn peek_all(&self, call: &KeyBuf, tags: &[String]) -> Option<Found> {
-        if let Some(found) = self.peek_memory(call) {
+    async fn peek_all(&self, call: &Keyed) -> Option<Found> {
+        if let Some(found) = self.peek_memory(&call.key) {
             return Some(found);
         }
         let (shared, _) = self.shared.as_ref()?;
-        let (asked, ticket) = (self.clock.now(), self.ticket(tags));
-        let Some(Read::Hit(stored)) = shared.read(self.lookup(call, tags)).await else { return None };
+        let (asked, ticket) = (self.clock.now(), self.ticket(&call.tags));
+        let Some(Read::Hit(stored)) = shared.read(self.lookup(call)).await else { return None };
         let entry = self.mirror(self.decode(&stored)?, &stored, asked, &ticket);
         Some(Found { entry, origin: Origin::Shared })
     }
@@ -386,29 +394,24 @@ impl Cache {
     }
 
     /// Puts a value in place of whatever the tiers hold, as a load that began now would.
-    pub(crate) fn put<'a>(
-        self: &'a Arc<Self>,
-        call: &'a KeyBuf,
-        tags: &'a [String],
-        value: Box<dyn Erased>,
-    ) -> Boxed<'a, Invalidation> {
-        Box::pin(self.replace(call, tags, value))
+    pub(crate) fn put<'a>(self: &'a Arc<Self>, call: &'a Keyed, value: Box<dyn Erased>) -> Boxed<'a, Invalidation> {
+        Box::pin(self.replace(call, value))
     }
 
-    async fn replace(self: &Arc<Self>, call: &KeyBuf, tags: &[String], value: Box<dyn Erased>) -> Invalidation {
-        let invalidated = self.invalidate(call).await;
-        let key = self.key(call).to_key();
+    async fn replace(self: &Arc<Self>, call: &Keyed, value: Box<dyn Erased>) -> Invalidation {
+        let invalidated = self.invalidate(&call.key).await;
+        let key = self.key(&call.key).to_key();
         // Someone else may lead by now: that load began after the invalidation, and its value is as new as this one.
-        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(tags)) {
+        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
             let permit = match &self.shared {
                 None => Permit::Alone,
-                Some((shared, _)) => match shared.acquire(self.lookup(call, tags), None).await {
+                Some((shared, _)) => match shared.acquire(self.lookup(call), None).await {
                     Some(Grant::Lease(lease)) => Permit::Leased(lease),
                     Some(Grant::Held(_) | Grant::Filled | Grant::Fenced) => Permit::Unleased,
                     None => Permit::Outage,
                 },
             };
-            Lead::new(self, leader, permit).fill(value, false).await;
+            Lead::new(Arc::clone(self), leader, permit).fill(value, false).await;
         }
         invalidated
     }

@@ -26,8 +26,8 @@ struct Lines(Vec<String>);
 
 impl Lines {
     fn add(&mut self, description: &str, value: &(impl CacheKey + ?Sized)) {
-        let bytes = KeyBuf::bytes(|key| value.write_key(key));
-        let text = KeyBuf::text(|key| value.write_key(key));
+        let bytes = KeyBuf::bytes().written(|key| value.write_key(key));
+        let text = KeyBuf::text().written(|key| value.write_key(key));
         let bytes = bytes.as_bytes().iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"));
         let text = str::from_utf8(text.as_bytes()).expect("the text form is ASCII");
         self.0.push(format!("{description} = {bytes} = \"{text}\""));

@@ -295,23 +295,28 @@ impl fmt::Debug for KeyWriter {
 pub struct KeyBuf(KeyWriter);
 
 impl KeyBuf {
-    /// A key in the bytes form.
+    /// An empty key in the bytes form.
     #[inline]
-    pub fn bytes(write: impl FnOnce(&mut KeyWriter)) -> Self {
-        Self::written(false, write)
+    pub fn bytes() -> Self {
+        Self(KeyWriter::new(false))
     }
 
-    /// A key in the text form, of a `key` template.
+    /// An empty key in the text form, of a `key` template.
     #[inline]
-    pub fn text(write: impl FnOnce(&mut KeyWriter)) -> Self {
-        Self::written(true, write)
+    pub fn text() -> Self {
+        Self(KeyWriter::new(true))
     }
 
+    /// What its parts are written with.
     #[inline]
-    fn written(text: bool, write: impl FnOnce(&mut KeyWriter)) -> Self {
-        let mut key = KeyWriter::new(text);
-        write(&mut key);
-        Self(key)
+    pub fn writer(&mut self) -> &mut KeyWriter {
+        &mut self.0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn written(mut self, write: impl FnOnce(&mut KeyWriter)) -> Self {
+        write(&mut self.0);
+        self
     }
 
     #[inline]
@@ -427,11 +432,11 @@ mod tests {
     use super::*;
 
     fn bytes<T: CacheKey + ?Sized>(value: &T) -> Vec<u8> {
-        KeyBuf::bytes(|key| value.write_key(key)).as_bytes().to_vec()
+        KeyBuf::bytes().written(|key| value.write_key(key)).as_bytes().to_vec()
     }
 
     fn text<T: CacheKey + ?Sized>(value: &T) -> String {
-        let key = KeyBuf::text(|key| value.write_key(key));
+        let key = KeyBuf::text().written(|key| value.write_key(key));
         String::from_utf8(key.as_bytes().to_vec()).expect("the text form is ASCII")
     }
 
@@ -485,15 +490,15 @@ mod tests {
 
     #[test]
     fn a_tail_is_text_when_short_and_printable_and_a_digest_otherwise() {
-        let readable = KeyBuf::text(|key| {
+        let readable = KeyBuf::text().written(|key| {
             42_u64.write_key(key);
             key.literal(":");
             "en".write_key(key);
         });
         assert_eq!(readable.tail(), "42:en");
-        let digest = KeyBuf::bytes(|key| 42_u64.write_key(key)).tail();
+        let digest = KeyBuf::bytes().written(|key| 42_u64.write_key(key)).tail();
         assert!(digest.starts_with('#') && digest.len() == 33);
-        assert!(KeyBuf::text(|key| "x".repeat(500).write_key(key)).tail().starts_with('#'));
-        assert!(KeyBuf::text(|_| {}).tail().starts_with('#'));
+        assert!(KeyBuf::text().written(|key| "x".repeat(500).write_key(key)).tail().starts_with('#'));
+        assert!(KeyBuf::text().tail().starts_with('#'));
     }
 }

@@ -73,12 +73,12 @@ fn nested() -> impl Strategy<Value = Nested> {
 }
 
 fn bytes<T: CacheKey + ?Sized>(value: &T) -> Vec<u8> {
-    KeyBuf::bytes(|key| value.write_key(key)).as_bytes().to_vec()
+    KeyBuf::bytes().written(|key| value.write_key(key)).as_bytes().to_vec()
 }
 
 /// The text form, with what a template or the next value puts behind it.
 fn text_before<T: CacheKey + ?Sized>(value: &T, separator: &str) -> Vec<u8> {
-    let key = KeyBuf::text(|key| {
+    let key = KeyBuf::text().written(|key| {
         value.write_key(key);
         key.literal(separator);
     });

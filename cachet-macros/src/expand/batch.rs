@@ -15,10 +15,11 @@ pub(super) fn expand(model: &Model, handle: &Ident, batch: &Batch) -> TokenStrea
     let function = function(model, &tuples, batch);
     let controls = free::controls(model, handle, &tuples, "Controls");
     let (shape, returns) = (quote!(#private::Shape<{ #private::PLAIN }>), model.value_type());
-    let described = free::described(model, &tuples, &returns, &shape, &spec(model, None));
+    let described = free::function_impl(model, &tuples, &returns, &shape, &spec(model, None));
+    let keyed = free::key_impl(model, &tuples);
     let (body, attrs) =
         (body::function(&model.function, &free::loader(model)), attributes::shared(&model.function.attrs));
-    quote!(#function #controls #described #(#attrs)* #body)
+    quote!(#function #controls #described #keyed #(#attrs)* #body)
 }
 
 fn function(model: &Model, tuples: &Tuples, batch: &Batch) -> TokenStream {
@@ -31,7 +32,7 @@ fn function(model: &Model, tuples: &Tuples, batch: &Batch) -> TokenStream {
     let Batch { ident: many, key: one, is_slice } = batch;
     let keys = if *is_slice { quote!(#many.iter().cloned()) } else { many.to_token_stream() };
     let (names, borrowed, keyed) = (tuples.key_names(), tuples.borrowed_key(), key::keyed(model));
-    let (instance, loader, missing) = (free::instance(model, tuples), free::loader(model), hidden("__missing"));
+    let (it, loader, missing) = (free::it(model, tuples), free::loader(model), hidden("__missing"));
     let others: Vec<_> =
         function.parameters.iter().filter(|parameter| parameter.ident != *many).map(|other| &other.ident).collect();
     let arguments = function.parameters.iter().map(|parameter| match &parameter.ident {
@@ -46,7 +47,7 @@ fn function(model: &Model, tuples: &Tuples, batch: &Batch) -> TokenStream {
         #underscores
         #vis #asyncness fn #ident #generics (#(#parameters),*) #output #bounds {
             #private::batch::<_, _, #returns, #shape, _, _>(
-                <#instance as ::core::default::Default>::default(),
+                #it,
                 #keys,
                 |#many: &#one| { let #names = #borrowed; #keyed },
                 |#missing: ::std::vec::Vec<#one>| {

@@ -30,11 +30,10 @@ pub(super) fn function(function: &Function, name: &Ident) -> TokenStream {
     }
 }
 
-/// The call of the body as a future: of an `async fn` it is one.
+/// The call of the body, as a future unless it is plain: of an `async fn` it is one.
 pub(super) fn called(model: &Model, call: &TokenStream) -> TokenStream {
     match model.function.waits {
-        Waits::Async => call.clone(),
-        Waits::Plain => quote!(async move { #call }),
+        Waits::Async | Waits::Plain => call.clone(),
         Waits::Boxed(_) => quote!(async move { #call.await }),
     }
 }
@@ -52,7 +51,7 @@ pub(super) fn future(model: &Model) -> TokenStream {
             let typed = typed(&returns);
             quote!(async move { #typed #(#rebound)* #body })
         }
-        Waits::Plain => quote!(async move { (move || -> #returns { #(#rebound)* #body })() }),
+        Waits::Plain => quote!((move || -> #returns { #(#rebound)* #body })()),
         Waits::Boxed(_) => {
             let output = &function.sig.output;
             quote!(async move { (move || #output { #(#rebound)* #body })().await })

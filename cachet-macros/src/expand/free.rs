@@ -2,10 +2,13 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
-use syn::{GenericParam, Ident, parse_quote};
+use syn::{GenericParam, Ident, Visibility, parse_quote};
 
 use super::{Tuples, attributes, body, hidden, key, spec::spec};
-use crate::{model::Model, signature::Parameter};
+use crate::{
+    model::Model,
+    signature::{Parameter, Waits},
+};
 
 pub(super) fn expand(model: &Model, handle: &Ident) -> TokenStream {
     let tuples = Tuples::of(model);
@@ -27,23 +30,47 @@ fn function(model: &Model, tuples: &Tuples) -> TokenStream {
         let ty = if matches!(ty, syn::Type::ImplTrait(_)) { &member.ty } else { ty };
         quote!(#(#attrs)* #ident: #ty)
     });
-    let (marker, call, underscores) = (instance(model, tuples), key::of_call(model, tuples), underscores(model));
-    let hit = quote!(#private::hit(&<#marker as ::core::default::Default>::default(), #call));
-    let answer = model.answer(&hit, &body::called(model, &loaded(model)));
+    let (it, args, names, underscores) = (it(model, tuples), hidden("__args"), tuples.all_names(), underscores(model));
+    let loader = body::called(model, &loaded(model));
+    let tags = if key::parts(model).1.is_some() {
+        quote!(#private::Load::tags_of(&#it, &#args))
+    } else {
+        quote!(#private::Tags::new())
+    };
+    let answer = model.answer(
+        &quote!(#private::Function::described(&#it)),
+        &quote!(#private::Load::key_of(&#it, &#args)),
+        &tags,
+        &quote!({ let #names = #args; #loader }),
+    );
     quote! {
         #(#attrs)*
         #underscores
         #vis #asyncness fn #ident #generics (#(#parameters),*) #output #bounds {
+            let #args = #names;
             #answer
         }
+    }
+}
+
+/// The value that stands for the function.
+pub(super) fn it(model: &Model, tuples: &Tuples) -> TokenStream {
+    let instance = instance(model, tuples);
+    if tuples.instance().is_empty() {
+        quote!(#instance)
+    } else {
+        quote!(<#instance as ::core::default::Default>::default())
     }
 }
 
 /// The alias that the controls hang off, and the type that it is about.
 pub(super) fn controls(model: &Model, handle: &Ident, tuples: &Tuples, kind: &str) -> TokenStream {
     let (core, attrs, vis) = (model.core(), attributes::shared(&model.function.attrs), &model.function.vis);
-    let (kind, key, all, instance, marker) =
-        (hidden(kind), tuples.key_types(), tuples.all_types(), instance(model, tuples), marker(model));
+    let (kind, key, all, marker) = (hidden(kind), tuples.key_types(), tuples.all_types(), marker(model));
+    let instance = match (instance(model, tuples), model.private()) {
+        (instance, private) if model.loads_by(tuples) => quote!(#private::Whole<#instance>),
+        (instance, _) => instance.to_token_stream(),
+    };
     let docs = format!("The controls of the cache of `{}`.", model.function.name());
     let names = tuples.generics_of(&quote!(#key #all)).params.into_iter().map(|parameter| match parameter {
         GenericParam::Lifetime(lifetime) => lifetime.lifetime.to_token_stream(),
@@ -53,7 +80,7 @@ pub(super) fn controls(model: &Model, handle: &Ident, tuples: &Tuples, kind: &st
             quote!(const #name: #ty)
         }
     });
-    let definition = definition(tuples, &marker, &attrs);
+    let definition = definition(tuples, &marker, &attrs, vis);
     quote! {
         #(#attrs)*
         #[doc = #docs]
@@ -62,17 +89,16 @@ pub(super) fn controls(model: &Model, handle: &Ident, tuples: &Tuples, kind: &st
         #(#attrs)*
         #[doc(hidden)]
         #[allow(non_camel_case_types, unreachable_pub)]
-        #vis #definition
+        #definition
     }
 }
 
 /// The type that stands for the function, and how one of it is made.
-fn definition(tuples: &Tuples, marker: &Ident, attrs: &[TokenStream]) -> TokenStream {
+fn definition(tuples: &Tuples, marker: &Ident, attrs: &[TokenStream], vis: &Visibility) -> TokenStream {
     if tuples.instance().is_empty() {
         return quote! {
-            struct #marker;
-            #(#attrs)*
-            impl ::core::default::Default for #marker { fn default() -> Self { Self } }
+            #[derive(::core::default::Default)]
+            #vis struct #marker;
         };
     }
     let parameters = tuples.declared();
@@ -80,7 +106,7 @@ fn definition(tuples: &Tuples, marker: &Ident, attrs: &[TokenStream]) -> TokenSt
     let names = tuples.instance();
     let phantom = quote!(::core::marker::PhantomData);
     quote! {
-        struct #marker<#(#parameters),*>(#phantom<fn() -> (#(#phantom<#types>,)*)>);
+        #vis struct #marker<#(#parameters),*>(#phantom<fn() -> (#(#phantom<#types>,)*)>);
         #(#attrs)*
         impl<#(#parameters),*> ::core::default::Default for #marker<#(#names),*> {
             fn default() -> Self { Self(#phantom) }
@@ -102,11 +128,13 @@ fn describe(model: &Model, tuples: &Tuples) -> TokenStream {
     };
     let shape = blame.ty(&quote!(#private::Shape), &quote!({ #shape }));
     let of_instance = is_generic.then(|| quote!(.instance(::core::any::type_name::<Self>())));
-    described(model, tuples, &quote!(#returns), &shape, &spec(model, of_instance.as_ref()))
+    let function = function_impl(model, tuples, &quote!(#returns), &shape, &spec(model, of_instance.as_ref()));
+    let key = (!model.loads_by(tuples)).then(|| key_impl(model, tuples));
+    quote!(#function #key)
 }
 
 /// The description of a function that returns `returns`.
-pub(super) fn described(
+pub(super) fn function_impl(
     model: &Model,
     tuples: &Tuples,
     returns: &TokenStream,
@@ -114,27 +142,39 @@ pub(super) fn described(
     spec: &TokenStream,
 ) -> TokenStream {
     let (private, attrs) = (model.private(), attributes::shared(&model.function.attrs));
-    let (instance, generics, bounds) =
-        (instance(model, tuples), tuples.generics_of(&tuples.key_types()), &tuples.generics.where_clause);
-    let (types, names, keyed) = (tuples.key_types(), tuples.key_names(), key::keyed(model));
-    let only = &tuples.generics;
+    let (instance, bounds, generics) = (instance(model, tuples), &tuples.generics.where_clause, &tuples.generics);
     let place = model.function.blame_return().start();
     let returns = quote::quote_spanned!(place=> type Returns = #returns;);
     let levels = levels(model);
+    let new = if tuples.instance().is_empty() { quote!(new) } else { quote!(instance::<Self>) };
     quote! {
         #(#attrs)*
         #levels
-        impl #only #private::Function for #instance #bounds {
+        impl #generics #private::Function for #instance #bounds {
             #returns
             type Shape = #shape;
-            fn site(&self) -> &'static #private::Site { static SITE: #private::Site = #private::Site::new(); &SITE }
-            fn spec(&self) -> #private::Spec<Self::Returns, Self::Shape> { #spec }
+            fn described(&self) -> #private::Described<Self::Returns, Self::Shape> {
+                static SITE: #private::Site = #private::Site::new();
+                #private::Described::#new(&SITE, || #spec)
+            }
         }
+    }
+}
+
+/// Its key.
+pub(super) fn key_impl(model: &Model, tuples: &Tuples) -> TokenStream {
+    let (private, attrs) = (model.private(), attributes::shared(&model.function.attrs));
+    let (instance, generics, bounds) =
+        (instance(model, tuples), tuples.generics_of(&tuples.key_types()), &tuples.generics.where_clause);
+    let (types, names, (key, tags)) = (tuples.key_types(), tuples.key_names(), key::parts(model));
+    let levels = levels(model);
+    let tags = tags.map(|tags| quote!(fn tags(&self, #names: &#types) -> #private::Tags { #tags }));
+    quote! {
         #(#attrs)*
         #levels
         impl #generics #private::Key<#types> for #instance #bounds {
-            #[allow(unused_variables, clippy::borrow_deref_ref)]
-            fn keyed(&self, #names: &#types) -> #private::Keyed { #keyed }
+            fn key(&self, #names: &#types) -> #private::KeyBuf { #key }
+            #tags
         }
     }
 }
@@ -145,23 +185,22 @@ fn load(model: &Model, tuples: &Tuples) -> TokenStream {
     let (instance, generics, bounds) =
         (instance(model, tuples), tuples.generics_of(&tuples.all_types()), &tuples.generics.where_clause);
     let (all, names, returns) = (tuples.all_types(), tuples.all_names(), function.returns());
-    let keyed = if tuples.is_whole() {
-        quote!(fn keyed_by_all(&self, __all: &#all) -> #private::Keyed { #private::Key::keyed(self, __all) })
-    } else {
-        let keyed = key::keyed_by_all(model, tuples);
-        quote! {
-            #[allow(unused_variables, clippy::borrow_deref_ref)]
-            fn keyed_by_all(&self, #names: &#all) -> #private::Keyed { #keyed }
-        }
+    let (key, tags) = key::parts_of_all(model, tuples);
+    let tags = tags.map(|tags| quote!(fn tags_of(&self, #names: &#all) -> #private::Tags { #tags }));
+    let (call, levels) = (loaded(model), levels(model));
+    let load = match function.waits {
+        Waits::Plain => quote!(async fn load(&self, #names: #all) -> #returns { #call }),
+        Waits::Async | Waits::Boxed(_) => quote! {
+            fn load(&self, #names: #all) -> impl ::core::future::Future<Output = #returns> { #call }
+        },
     };
-    let call = model.waited(loaded(model));
-    let levels = levels(model);
     quote! {
         #(#attrs)*
         #levels
         impl #generics #private::Load<#all> for #instance #bounds {
-            #keyed
-            async fn load(&self, #names: #all) -> #returns { #call }
+            fn key_of(&self, #names: &#all) -> #private::KeyBuf { #key }
+            #tags
+            #load
         }
     }
 }
@@ -205,7 +244,14 @@ pub(super) fn instance(model: &Model, tuples: &Tuples) -> syn::Type {
 fn levels(model: &Model) -> TokenStream {
     let underscores = underscores(model);
     quote! {
-        #[allow(dead_code, unused_lifetimes, single_use_lifetimes, clippy::extra_unused_lifetimes)]
+        #[allow(
+            dead_code,
+            unused_variables,
+            unused_lifetimes,
+            single_use_lifetimes,
+            clippy::extra_unused_lifetimes,
+            clippy::borrow_deref_ref
+        )]
         #underscores
     }
 }

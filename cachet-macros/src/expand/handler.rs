@@ -12,8 +12,9 @@ pub(super) fn expand(model: &Model, handle: &Ident) -> TokenStream {
     let (function, controls) = (function(model, &tuples), free::controls(model, handle, &tuples, "Controls"));
     let returns = quote!(::cachet_actix::__private::Handled);
     let shape = quote!(#private::Shape<{ #private::RESULT }>);
-    let described = free::described(model, &tuples, &returns, &shape, &spec(model, None));
-    quote!(#function #controls #described)
+    let described = free::function_impl(model, &tuples, &returns, &shape, &spec(model, None));
+    let keyed = free::key_impl(model, &tuples);
+    quote!(#function #controls #described #keyed)
 }
 
 fn function(model: &Model, tuples: &Tuples) -> TokenStream {
@@ -24,7 +25,7 @@ fn function(model: &Model, tuples: &Tuples) -> TokenStream {
         function.parameters.iter().map(|Parameter { attrs, ident, ty, .. }| quote!(#(#attrs)* #ident: #ty));
     let arguments = function.parameters.iter().map(|parameter| &parameter.ident);
     let (incoming, load) = (hidden("__incoming"), Ident::new("__load", sig.ident.span()));
-    let (body, instance, key) = (body::function(function, &load), free::instance(model, tuples), key::keyed(model));
+    let (body, it, key) = (body::function(function, &load), free::it(model, tuples), key::keyed(model));
     let (http, directives) = (hidden("__HTTP"), &model.http);
     let (called, written) = (hidden("__call"), hidden("__function"));
     let respond = function.blame_return().awaited_call(
@@ -41,7 +42,7 @@ fn function(model: &Model, tuples: &Tuples) -> TokenStream {
         {
             static #http: ::cachet_actix::__private::Http = ::cachet_actix::__private::Http::new(#directives);
             #body
-            let #written = <#instance as ::core::default::Default>::default();
+            let #written = #it;
             let #called = { let #names = #borrowed; #key };
             #respond
         }

@@ -24,21 +24,38 @@ fn key(model: &Model) -> TokenStream {
         }
         Some(KeySource::Template(template)) => (hidden("text"), write_template(model, template)),
     };
-    quote!(#private::KeyBuf::#form(|#writer| { #parts }))
+    if parts.is_empty() {
+        return quote!(#private::KeyBuf::#form());
+    }
+    let built = hidden("__key");
+    quote!({ let mut #built = #private::KeyBuf::#form(); let #writer = #built.writer(); #parts #built })
 }
 
-/// The key of a call, and its tags as a function that is called on a miss: both out of the function's own parameters.
-pub(super) fn of_call(model: &Model, tuples: &Tuples) -> TokenStream {
-    let (names, borrowed, key) = (tuples.key_names(), tuples.borrowed_key(), key(model));
-    let private = model.private();
-    let tags = tags(model).map(|tags| quote!(|| { #[allow(unused_variables)] let #names = #borrowed; #tags }));
-    let tags = tags.unwrap_or_else(|| quote!(#private::Tags::new));
-    let parts = if tuples.key.is_empty() {
-        quote!(#key)
-    } else {
-        quote!({ #[allow(unused_variables)] let #names = #borrowed; #key })
+/// The key of a call, and its tags, both out of the function's own parameters.
+pub(super) fn of_call(model: &Model, tuples: &Tuples) -> (TokenStream, TokenStream) {
+    let (names, borrowed, private) = (tuples.key_names(), tuples.borrowed_key(), model.private());
+    let unpacked = |parts: TokenStream| match tuples.key.is_empty() {
+        true => parts,
+        false => quote!({ #[allow(unused_variables)] let #names = #borrowed; #parts }),
     };
-    quote!(#parts, #tags)
+    let tags = tags(model).map_or_else(|| quote!(#private::Tags::new()), unpacked);
+    (unpacked(key(model)), tags)
+}
+
+/// The bodies of the two functions that make the key and the tags, where the key's arguments are at hand by reference;
+/// the second only where there are tags.
+pub(super) fn parts(model: &Model) -> (TokenStream, Option<TokenStream>) {
+    (key(model), tags(model))
+}
+
+/// The same where all arguments are.
+pub(super) fn parts_of_all(model: &Model, tuples: &Tuples) -> (TokenStream, Option<TokenStream>) {
+    let (names, borrowed) = (tuples.key_names(), tuples.keyed());
+    let unpacked = |parts: TokenStream| match tuples.is_whole() {
+        true => parts,
+        false => quote!(#[allow(unused_variables)] let #names = #borrowed; #parts),
+    };
+    (unpacked(key(model)), tags(model).map(unpacked))
 }
 
 /// Key and tags together, where the key's arguments are at hand by reference.

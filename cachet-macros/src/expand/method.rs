@@ -35,11 +35,9 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
     let receiver = function.receiver.as_ref().map(|_| quote!(self,));
     let arguments = function.parameters.iter().map(|parameter| &parameter.ident);
     let called = body::called(model, &quote!(Self::#load #types (#receiver #(#arguments),*)));
-    let hit = {
-        let call = key::of_call(model, tuples);
-        quote!(#private::hit(&Self::#accessor #types().function(), #call))
-    };
-    let method = method(model, &model.answer(&hit, &called));
+    let (key_of_call, tags_of_call) = key::of_call(model, tuples);
+    let itself = quote!(#private::Function::described(&Self::#accessor #types().function()));
+    let method = method(model, &model.answer(&itself, &key_of_call, &tags_of_call, &called));
     let (described, names) = (described(model, tuples, &key), tuples.all_names());
     let keyed = key::keyed_by_all(model, tuples);
     let passed = tuples.all.iter().map(|member| &member.ident);
@@ -70,11 +68,8 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
 
 /// The method alone, with everything inside.
 fn alone(model: &Model, tuples: &Tuples) -> TokenStream {
-    let (private, returns) = (model.private(), model.function.returns());
-    let (spec, call) = (spec_of(model, tuples), key::of_call(model, tuples));
-    let site = site(model);
-    let hit = quote!(#private::hit(&#private::method_alone::<#returns, _, _>({ #site }, || #spec), #call));
-    method(model, &model.answer(&hit, &body::future(model)))
+    let (key, tags) = key::of_call(model, tuples);
+    method(model, &model.answer(&itself(model, tuples), &key, &tags, &body::future(model)))
 }
 
 /// The user's method with another body.
@@ -99,14 +94,18 @@ fn method(model: &Model, answer: &TokenStream) -> TokenStream {
 /// The expression that describes the method to the runtime, all but its body.
 fn described(model: &Model, tuples: &Tuples, key: &TokenStream) -> TokenStream {
     let (private, names, returns) = (model.private(), tuples.key_names(), model.function.returns());
-    let (site, spec, keyed) = (site(model), spec_of(model, tuples), key::keyed(model));
-    quote!(#private::method::<#returns, _, #key, _, _>({ #site }, || #spec, |#names| #keyed))
+    let (itself, keyed) = (itself(model, tuples), key::keyed(model));
+    quote!(#private::method::<#returns, _, #key, _>(#itself, |#names| #keyed))
 }
 
-/// The method's static.
-fn site(model: &Model) -> TokenStream {
-    let private = model.private();
-    quote!(static SITE: #private::Site = #private::Site::new(); &SITE)
+/// The method's static, and what the attribute says. What tells the instances of a generic type's method apart is the
+/// type of a closure in it: no item may name the generics around it.
+fn itself(model: &Model, tuples: &Tuples) -> TokenStream {
+    let (private, spec, returns) = (model.private(), spec_of(model, tuples), model.function.returns());
+    quote!({
+        static SITE: #private::Site = #private::Site::new();
+        #private::Described::<#returns, _>::method(&SITE, || #spec, || {})
+    })
 }
 
 fn spec_of(model: &Model, tuples: &Tuples) -> TokenStream {

@@ -49,6 +49,11 @@ impl Model {
         quote!(#core::__private)
     }
 
+    /// Whether the function's controls all take the arguments of its body.
+    fn loads_by(&self, tuples: &Tuples) -> bool {
+        tuples.is_whole() && self.batch.is_none() && !self.is_handler()
+    }
+
     fn is_handler(&self) -> bool {
         self.http.is_some()
     }
@@ -69,14 +74,20 @@ impl Model {
     }
 
     /// What the function does: it asks memory, and on a miss goes on with its loader.
-    fn answer(&self, hit: &TokenStream, loader: &TokenStream) -> TokenStream {
-        let (returned, missed) = (hidden("__returned"), hidden("__missed"));
+    fn answer(
+        &self,
+        described: &TokenStream,
+        key: &TokenStream,
+        tags: &TokenStream,
+        loader: &TokenStream,
+    ) -> TokenStream {
+        let (private, returned, missed) = (self.private(), hidden("__returned"), hidden("__missed"));
         let go_on = match self.function.waits {
-            Waits::Plain => quote!(#missed.run(#loader)),
-            Waits::Async | Waits::Boxed(_) => quote!(#missed.load(#loader).await),
+            Waits::Plain => quote!(#missed.run(#tags, move || #loader)),
+            Waits::Async | Waits::Boxed(_) => quote!(#missed.load(#tags, #loader).await),
         };
         let answer = quote! {
-            match #hit {
+            match #private::hit(#described, #key) {
                 ::core::result::Result::Ok(#returned) => #returned,
                 ::core::result::Result::Err(#missed) => #go_on,
             }
