@@ -15,10 +15,8 @@ use crate::{
 
 /// A body whose types are forgotten.
 pub(crate) trait Run {
-    /// Goes on with it; `None` if it ended in an error.
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<dyn Erased>>>;
-    /// The error that it ended in.
-    fn error(&self) -> &dyn Any;
+    /// Goes on with it, to its value or its error.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn Erased>, &dyn Any>>;
 }
 
 /// A body under way: what is measured and seen of it.

@@ -9,7 +9,7 @@ use std::{
     marker::PhantomData,
     pin::Pin,
     sync::Arc,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
 };
 
 pub use crate::batch::{Pairs, batch};
@@ -114,6 +114,16 @@ pub type Stored<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns>
 pub type Failure<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns>>::Failure;
 /// What a function's `fetch` gives.
 pub type Fetched<F> = <<F as Function>::Shape as Splits<<F as Function>::Returns>>::Fetched;
+
+/// A function without controls, which nobody asks for its key.
+impl<R, S: Splits<R>> Function for Described<R, S> {
+    type Returns = R;
+    type Shape = S;
+
+    fn described(&self) -> Self {
+        *self
+    }
+}
 
 /// A cached method: what an `impl` block has no room for as a type, as closures.
 pub struct Method<R, S, Ke> {
@@ -228,11 +238,20 @@ impl Keyed {
 /// A call that memory answers; else what it takes to go on.
 #[inline]
 #[expect(clippy::missing_errors_doc, reason = "a miss is none")]
-pub fn hit<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Result<R, Missed<R, S>> {
+pub fn hit<F: Function>(function: &F, key: KeyBuf) -> Result<F::Returns, Missed<F>> {
+    match answered::<F::Returns, F::Shape>(function.described(), key) {
+        Ok(returned) => Ok(returned),
+        Err(call) => Err(Missed { call, of: PhantomData }),
+    }
+}
+
+/// The part of a hit that functions of one type share.
+#[inline]
+fn answered<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Result<R, Box<(Current, KeyBuf)>> {
     let cache = function.cache();
     match cache.hit(&key).and_then(|entry| returned::<R, S>(&entry)) {
         Some(returned) => Ok(returned),
-        None => Err(Missed { call: Box::new((cache, key)), of: PhantomData }),
+        None => Err(Box::new((cache, key))),
     }
 }
 
@@ -251,84 +270,84 @@ fn failure<E: 'static>(entry: &Entry) -> Option<E> {
 }
 
 /// A call that memory did not answer.
-pub struct Missed<R, S> {
+pub struct Missed<F> {
     call: Box<(Current, KeyBuf)>,
-    of: PhantomData<fn() -> (R, S)>,
+    of: PhantomData<fn() -> F>,
 }
 
-impl<R, S: Splits<R>> Missed<R, S> {
+impl<F: Function> Missed<F> {
     /// Asks the other tiers, or loads.
-    pub fn load<L: Future<Output = R>>(self, tags: Tags, loader: L) -> Loading<R, S, L> {
+    pub fn load<L: Future<Output = F::Returns>>(self, tags: Tags, loader: L) -> Loading<F, L> {
         let (cache, key) = *self.call;
         Loading::new(&cache, Keyed { key, tags }, false, loader)
     }
 
     /// The same for a plain function: memory is its only tier, so it waits for nothing but another caller's flight.
-    pub fn run(self, tags: Tags, loader: impl FnOnce() -> R) -> R {
+    pub fn run(self, tags: Tags, loader: impl FnOnce() -> F::Returns) -> F::Returns {
         pollster::block_on(self.load(tags, async { loader() }))
     }
 }
 
 /// A call on its way past memory. It is a type of its own and no `async` block: the compiler looks at each function's
 /// anew, and there is less to see in it.
-pub struct Loading<R, S: Splits<R>, L> {
+pub struct Loading<F: Function, L> {
     miss: Miss,
-    body: Body<R, S, L>,
+    body: Body<F, L>,
 }
 
 /// The function's body, and the error that it ended in.
-struct Body<R, S: Splits<R>, L> {
+struct Body<F: Function, L> {
     future: Pin<Box<L>>,
-    error: Option<S::Failure>,
-    of: PhantomData<fn() -> R>,
+    error: Option<Failure<F>>,
 }
 
-/// What is pinned in it is in boxes.
-impl<R, S: Splits<R>, L> Unpin for Loading<R, S, L> {}
+/// What is pinned in it is in a box.
+impl<F: Function, L> Unpin for Loading<F, L> {}
 
-impl<R, S: Splits<R>, L: Future<Output = R>> Loading<R, S, L> {
+impl<F: Function, L: Future<Output = F::Returns>> Loading<F, L> {
     fn new(cache: &Arc<Cache>, call: Keyed, described: bool, loader: L) -> Self {
-        let body = Body { future: Box::pin(loader), error: None, of: PhantomData };
+        let body = Body { future: Box::pin(loader), error: None };
         Self { miss: Miss::new(cache, call, described), body }
     }
+}
 
-    fn poll_found(&mut self, cx: &mut Context<'_>) -> Poll<Result<Found, S::Failure>> {
-        let outcome = ready!(self.miss.poll(cx, &mut self.body));
-        Poll::Ready(match outcome {
-            Ok(found) => match failure(&found.entry) {
-                Some(error) => Err(error),
-                None => Ok(found),
-            },
-            Err(Failed::Shared(error)) => Err(error.take().expect("a flight's error is of its function's type")),
-            Err(Failed::Own) => Err(self.body.error.take().expect("the body left its error here")),
-        })
+impl<F: Function, L: Future<Output = F::Returns>> Future for Loading<F, L> {
+    type Output = F::Returns;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Returns> {
+        let this = self.get_mut();
+        this.miss.poll(cx, &mut this.body).map(|outcome| ended::<F::Returns, F::Shape>(outcome, &mut this.body.error))
     }
 }
 
-impl<R, S: Splits<R>, L: Future<Output = R>> Future for Loading<R, S, L> {
-    type Output = R;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<R> {
-        let found = ready!(self.poll_found(cx));
-        Poll::Ready(S::join(found.map(|found| value::<R, S>(&found))))
+impl<F: Function, L: Future<Output = F::Returns>> Run for Body<F, L> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn Erased>, &dyn Any>> {
+        self.future.as_mut().poll(cx).map(|returned| erased::<F::Returns, F::Shape>(returned, &mut self.error))
     }
 }
 
-impl<R, S: Splits<R>, L: Future<Output = R>> Run for Body<R, S, L> {
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Option<Box<dyn Erased>>> {
-        let returned = ready!(self.future.as_mut().poll(cx));
-        Poll::Ready(match S::split(returned) {
-            Ok(value) => Some(erase(value)),
-            Err(error) => {
-                self.error = Some(error);
-                None
-            }
-        })
+/// What a body returned, its error left behind.
+fn erased<R, S: Splits<R>>(returned: R, left: &mut Option<S::Failure>) -> Result<Box<dyn Erased>, &dyn Any> {
+    match S::split(returned) {
+        Ok(value) => Ok(erase(value)),
+        Err(error) => Err(left.insert(error)),
     }
+}
 
-    fn error(&self) -> &dyn Any {
-        self.error.as_ref().expect("it is asked for after the body left it here")
+/// What a call found, with the body's error put back.
+fn found<R, S: Splits<R>>(outcome: Result<Found, Failed>, left: &mut Option<S::Failure>) -> Result<Found, S::Failure> {
+    match outcome {
+        Ok(found) => match failure(&found.entry) {
+            Some(error) => Err(error),
+            None => Ok(found),
+        },
+        Err(Failed::Shared(error)) => Err(error.take().expect("a flight's error is of its function's type")),
+        Err(Failed::Own) => Err(left.take().expect("the body left its error here")),
     }
+}
+
+fn ended<R, S: Splits<R>>(outcome: Result<Found, Failed>, left: &mut Option<S::Failure>) -> R {
+    S::join(found::<R, S>(outcome, left).map(|found| value::<R, S>(&found)))
 }
 
 fn value<R, S: Splits<R>>(found: &Found) -> S::Stored {
@@ -347,8 +366,9 @@ pub(crate) async fn fetch_with<F: Function, L: Future<Output = F::Returns>>(
             None => Found { entry, origin: Origin::Memory },
         },
         None => {
-            let mut loading = Loading::<F::Returns, F::Shape, L>::new(cache, call, true, loader);
-            poll_fn(|cx| loading.poll_found(cx)).await?
+            let mut loading = Loading::<F, L>::new(cache, call, true, loader);
+            let outcome = poll_fn(|cx| loading.miss.poll(cx, &mut loading.body)).await;
+            found::<F::Returns, F::Shape>(outcome, &mut loading.body.error)?
         }
     };
     cache.validate(&found.entry);

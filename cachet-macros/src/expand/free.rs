@@ -38,7 +38,7 @@ fn function(model: &Model, tuples: &Tuples) -> TokenStream {
         quote!(#private::Tags::new())
     };
     let answer = model.answer(
-        &quote!(#private::Function::described(&#it)),
+        &it,
         &quote!(#private::Load::key_of(&#it, &#args)),
         &tags,
         &quote!({ let #names = #args; #loader }),

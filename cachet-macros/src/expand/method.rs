@@ -36,7 +36,7 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
     let arguments = function.parameters.iter().map(|parameter| &parameter.ident);
     let called = body::called(model, &quote!(Self::#load #types (#receiver #(#arguments),*)));
     let (key_of_call, tags_of_call) = key::of_call(model, tuples);
-    let itself = quote!(#private::Function::described(&Self::#accessor #types().function()));
+    let itself = quote!(Self::#accessor #types().function());
     let method = method(model, &model.answer(&itself, &key_of_call, &tags_of_call, &called));
     let (described, names) = (described(model, tuples, &key), tuples.all_names());
     let keyed = key::keyed_by_all(model, tuples);

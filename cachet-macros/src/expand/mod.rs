@@ -76,7 +76,7 @@ impl Model {
     /// What the function does: it asks memory, and on a miss goes on with its loader.
     fn answer(
         &self,
-        described: &TokenStream,
+        function: &TokenStream,
         key: &TokenStream,
         tags: &TokenStream,
         loader: &TokenStream,
@@ -87,7 +87,7 @@ impl Model {
             Waits::Async | Waits::Boxed(_) => quote!(#missed.load(#tags, #loader).await),
         };
         let answer = quote! {
-            match #private::hit(#described, #key) {
+            match #private::hit(&#function, #key) {
                 ::core::result::Result::Ok(#returned) => #returned,
                 ::core::result::Result::Err(#missed) => #go_on,
             }

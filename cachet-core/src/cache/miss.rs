@@ -1,0 +1,77 @@
+//! A call on its way past memory: begin, load, fill.
+
+use std::{
+    mem,
+    sync::Arc,
+    task::{Context, Poll, ready},
+};
+
+use super::{Begun, Boxed, Cache, Found, Lead};
+use crate::{
+    entry::{Entry, Origin},
+    loader::{Run, Running},
+    private::Keyed,
+    returns::SharedError,
+};
+
+/// A call that memory did not answer. It is polled with the function's body at hand, which it does not own: only the
+/// caller knows that body's type, and so whether it may be sent to another thread.
+pub(crate) struct Miss {
+    cache: Arc<Cache>,
+    described: bool,
+    stage: Stage,
+}
+
+enum Stage {
+    Begin(Boxed<'static, Begun>),
+    Load(Lead, Running),
+    Fill(Boxed<'static, Arc<Entry>>),
+    Fail(Boxed<'static, ()>),
+    /// For the moment between two of them.
+    Over,
+}
+
+/// Why there is no value.
+pub(crate) enum Failed {
+    /// The body ended in an error, and has it.
+    Own,
+    /// Another caller's load did.
+    Shared(SharedError),
+}
+
+impl Miss {
+    /// `described` asks for the value's validator.
+    pub(crate) fn new(cache: &Arc<Cache>, call: Keyed, described: bool) -> Self {
+        let begin = Box::pin(Arc::clone(cache).begin(call));
+        Self { cache: Arc::clone(cache), described, stage: Stage::Begin(begin) }
+    }
+
+    pub(crate) fn poll(&mut self, cx: &mut Context<'_>, body: &mut dyn Run) -> Poll<Result<Found, Failed>> {
+        loop {
+            match &mut self.stage {
+                Stage::Begin(begin) => match ready!(begin.as_mut().poll(cx)) {
+                    Begun::Found(found) => return Poll::Ready(Ok(found)),
+                    Begun::Failed(error) => return Poll::Ready(Err(Failed::Shared(error))),
+                    Begun::Lead(lead) => self.stage = Stage::Load(lead, Running::new(self.cache.name())),
+                },
+                Stage::Load(lead, running) => {
+                    let value = {
+                        let _inside = running.enter([lead.leader()]);
+                        ready!(body.poll(cx))
+                    };
+                    self.cache.loaded(running.time(), value.is_ok());
+                    let Stage::Load(lead, _) = mem::replace(&mut self.stage, Stage::Over) else { unreachable!() };
+                    self.stage = match value {
+                        Ok(value) => Stage::Fill(lead.fill(value, self.described)),
+                        Err(error) => Stage::Fail(lead.fail(error)),
+                    };
+                }
+                Stage::Fill(fill) => {
+                    return fill.as_mut().poll(cx).map(|entry| Ok(Found { entry, origin: Origin::Loaded }));
+                }
+                Stage::Fail(fail) => return fail.as_mut().poll(cx).map(|()| Err(Failed::Own)),
+                Stage::Over => unreachable!("a future is not polled after its end"),
+            }
+        }
+    }
+}
