@@ -29,7 +29,14 @@ fn entry(key: &str) -> Target {
 }
 
 fn value() -> NewEntry {
-    NewEntry { lifetime: LONG, modified: SystemTime::now(), validator: None, body: "value".into() }
+    NewEntry {
+        lifetime: LONG,
+        grace: Duration::ZERO,
+        load_time: Duration::ZERO,
+        modified: SystemTime::now(),
+        validator: None,
+        body: "value".into(),
+    }
 }
 
 async fn fill(tier: &dyn Tier, key: &str) {
@@ -57,6 +64,10 @@ impl Tier for OneByOne {
 
     fn acquire(&self, lookup: Lookup, lease: Duration, dead: Option<EntryId>) -> TierFuture<'_, Acquired> {
         self.0.acquire(lookup, lease, dead)
+    }
+
+    fn refresh(&self, lookup: Lookup, lease: Duration, stale: EntryId) -> TierFuture<'_, Acquired> {
+        self.0.refresh(lookup, lease, stale)
     }
 
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool> {

@@ -107,7 +107,8 @@ where
                 Ok(map) => map.into_pairs().collect(),
                 Err(error) => {
                     for (_, lead) in leads {
-                        lead.fail(&error).await;
+                        // A function of many keys keeps nothing stale.
+                        let _ = lead.fail(&error).await;
                     }
                     return S::join(Err(error));
                 }

@@ -4,11 +4,12 @@
 //! every memory hit reads it; an entry that mirrors a shared one ends that much earlier, see [`RESOLUTION`].
 
 #[cfg(feature = "testing")]
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::sync::Arc;
+use std::{
+    ops::Add,
+    sync::atomic::{AtomicU64, Ordering},
+    time::Duration,
 };
-use std::{ops::Add, time::Duration};
 
 /// By how much a coarse reading may lag behind the true time, on any supported platform.
 pub(crate) const RESOLUTION: Duration = Duration::from_millis(20);
@@ -34,6 +35,25 @@ impl Add<Duration> for Tick {
 
     fn add(self, span: Duration) -> Tick {
         Tick(self.0.saturating_add(ticks(span)))
+    }
+}
+
+/// A moment that can be moved.
+#[derive(Debug, Default)]
+pub(crate) struct AtomicTick(AtomicU64);
+
+impl AtomicTick {
+    pub(crate) fn new(tick: Tick) -> Self {
+        Self(AtomicU64::new(tick.0))
+    }
+
+    #[inline]
+    pub(crate) fn get(&self) -> Tick {
+        Tick(self.0.load(Ordering::Relaxed))
+    }
+
+    pub(crate) fn set(&self, tick: Tick) {
+        self.0.store(tick.0, Ordering::Relaxed);
     }
 }
 

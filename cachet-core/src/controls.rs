@@ -8,7 +8,7 @@ use crate::{
     erased::erase,
     events::Stats,
     invalidate::Invalidation,
-    private::{Failure, Fetched, Function, Key, Keyed, Load, Stored, cache, fetch_with},
+    private::{Failure, Fetched, Function, Key, Keyed, Load, Stored, cache, fetch_alone, fetch_with},
     returns::Splits,
     target::Target,
     warm::{Warmed, Warming, warm_all},
@@ -144,7 +144,10 @@ async fn load<F: Load<A>, A>(function: &F, args: A, refreshed: bool) -> Result<C
         // Queued or done, this node loads anew.
         let _ = cache.invalidate(&call.key).await;
     }
-    fetch_with::<F, _>(&cache, call, function.load(args)).await
+    match function.alone(args) {
+        Ok(body) => fetch_alone::<F>(&cache, call, body).await,
+        Err(args) => fetch_with::<F, _>(&cache, call, function.load(args)).await,
+    }
 }
 
 async fn fetch<F: Load<A>, A>(function: F, args: A) -> Fetched<F> {

@@ -3,11 +3,13 @@
 use std::{
     any::Any,
     ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, atomic::AtomicBool},
     time::{Duration, SystemTime},
 };
 
-use crate::{clock::Tick, tags::TagSeen, validator::Validator};
+use crate::{
+    clock::{AtomicTick, Tick},
+ tags::TagSeen, validator::Validator};
 
 /// What an entry holds, whatever its type: tiers and flights handle values without knowing them, so that their code is
 /// compiled once and not once a function.
@@ -27,8 +29,14 @@ pub(crate) struct Meta {
     pub(crate) loaded: Tick,
     /// Until when the value is fresh.
     pub(crate) fresh_until: Tick,
-    /// Until when this tier may answer with it; never later than `fresh_until`.
-    pub(crate) kept_until: Tick,
+    /// Until when a hit may answer with it; later than `fresh_until` only while a source that failed is left alone.
+    pub(crate) kept_until: AtomicTick,
+    /// Until when this tier may use it at all, for as long as a policy lets it be stale.
+    pub(crate) usable_until: Tick,
+    /// How long its load took; zero where that is not known.
+    pub(crate) load_time: Duration,
+    /// Whether a refresh is on its way or waits for its turn.
+    pub(crate) refreshing: AtomicBool,
     /// The function's generation when the load began; another one means that all was cleared since.
     pub(crate) generation: u64,
     pub(crate) modified: Option<SystemTime>,
@@ -42,8 +50,24 @@ impl Entry {
     /// Whether the entry may answer a call.
     #[inline]
     pub(crate) fn is_live(&self, now: Tick, generation: u64) -> bool {
+        now < self.meta.kept_until.get() && self.is_current(generation)
+    }
+
+    /// Whether nothing has invalidated it since its load began.
+    #[inline]
+    pub(crate) fn is_current(&self, generation: u64) -> bool {
         let meta = &self.meta;
-        now < meta.kept_until && meta.generation == generation && meta.tags.as_deref().is_none_or(TagSeen::all_current)
+        meta.generation == generation && meta.tags.as_deref().is_none_or(TagSeen::all_current)
+    }
+
+    /// Whether a policy may still use it, fresh or stale.
+    pub(crate) fn is_usable(&self, now: Tick, generation: u64) -> bool {
+        now < self.meta.usable_until && self.is_current(generation)
+    }
+
+    /// For how long it has been stale, if it is.
+    pub(crate) fn staleness(&self, now: Tick) -> Option<Duration> {
+        (now >= self.meta.fresh_until).then(|| now.since(self.meta.fresh_until))
     }
 
     /// The value with its ages, if it is of the type `T`.
@@ -107,6 +131,11 @@ impl<T> Cached<T> {
     /// For how long the value was fresh when it was loaded; zero for a value that is not kept.
     pub fn lifetime(&self) -> Duration {
         self.lifetime
+    }
+
+    /// Whether the value is past its lifetime, served by `stale` or `stale_if_error`.
+    pub fn is_stale(&self) -> bool {
+        self.age >= self.lifetime && !self.lifetime.is_zero()
     }
 
     /// For how long the value is still fresh.

@@ -35,6 +35,10 @@ pub(crate) struct Counters {
     pub(crate) refused_fills: AtomicU64,
     pub(crate) bypassed: AtomicU64,
     pub(crate) evictions: Arc<AtomicU64>,
+    pub(crate) stale: AtomicU64,
+    pub(crate) refreshes: AtomicU64,
+    pub(crate) dropped_refreshes: AtomicU64,
+    pub(crate) overruns: AtomicU64,
 }
 
 pub(crate) fn count(counter: &AtomicU64) {
@@ -68,6 +72,10 @@ impl Counters {
             refused_fills: read(&self.refused_fills),
             bypassed: read(&self.bypassed),
             evictions: read(&self.evictions),
+            stale: read(&self.stale),
+            refreshes: read(&self.refreshes),
+            dropped_refreshes: read(&self.dropped_refreshes),
+            overruns: read(&self.overruns),
             entries,
         }
     }
@@ -116,6 +124,15 @@ pub struct Stats {
     pub bypassed: u64,
     /// Entries that memory gave up for want of room (unknown with `Engine::MiniMoka`).
     pub evictions: u64,
+    /// Calls that were answered with a stale value, by `stale` or `stale_if_error`. While a source that failed is left
+    /// alone, they are memory hits.
+    pub stale: u64,
+    /// Refreshes that began behind a call, by `stale` or `early`.
+    pub refreshes: u64,
+    /// Refreshes that never began: too many others were more urgent, or the runtime was shut down.
+    pub dropped_refreshes: u64,
+    /// Calls whose load overran `timeout`.
+    pub overruns: u64,
     /// Entries in memory now.
     pub entries: u64,
 }

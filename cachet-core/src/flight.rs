@@ -193,6 +193,18 @@ impl Leader {
         self.end(Outcome::Value(Arc::clone(&entry), u8::MAX), |key| store(key, entry));
     }
 
+    /// Ends the flight with a value from before the load, and says whether it does: not if anything invalidated the key
+    /// meanwhile.
+    pub(crate) fn land_if_standing(self, entry: Arc<Entry>, store: impl FnOnce(Key, Arc<Entry>)) -> bool {
+        let mut stood = false;
+        let outcome = Outcome::Value(Arc::clone(&entry), u8::MAX);
+        self.end(outcome, |key| {
+            stood = true;
+            store(key, entry);
+        });
+        stood
+    }
+
     /// Ends the flight with the loader's error.
     pub(crate) fn fail(self, error: Option<SharedError>) {
         self.end(error.map_or(Outcome::StartOver, Outcome::Error), drop);

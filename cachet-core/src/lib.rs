@@ -19,6 +19,7 @@
 //!
 //! [`cached`] is the reference of the attribute and [`mod@reference`] its examples, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
 
+mod background;
 mod batch;
 mod breaker;
 mod cache;

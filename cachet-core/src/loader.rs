@@ -19,6 +19,15 @@ pub(crate) trait Run {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn Erased>, &dyn Any>>;
 }
 
+/// A body that may go on without its caller.
+pub(crate) trait RunAlone: Run + Send {
+    fn as_run(&mut self) -> &mut dyn Run;
+    /// The error that it ended in.
+    fn into_error(self: Box<Self>) -> Box<dyn Any + Send>;
+    /// Whether it blocks the thread that it runs on.
+    fn is_blocking(&self) -> bool;
+}
+
 /// A body under way: what is measured and seen of it.
 pub(crate) struct Running {
     began: Instant,

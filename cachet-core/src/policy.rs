@@ -34,6 +34,14 @@ pub(crate) struct Settings {
     pub(crate) memory_ttl: Option<Duration>,
     /// The share of its lifetime by which an entry's is shortened at most.
     pub(crate) jitter: f64,
+    /// For how long after its lifetime a value is served while it is refreshed.
+    pub(crate) stale: Duration,
+    /// For how long after its lifetime a value is served when its load fails.
+    pub(crate) stale_if_error: Duration,
+    /// How eagerly a value is refreshed before its lifetime is over; zero for not at all.
+    pub(crate) early: f64,
+    /// How long a load may keep its callers waiting while there is something stale to serve.
+    pub(crate) timeout: Option<Duration>,
     pub(crate) memory: bool,
     pub(crate) capacity: usize,
     pub(crate) version: u64,
@@ -64,6 +72,10 @@ impl<R, K: Splits<R>> Spec<R, K> {
             negative_ttl: None,
             memory_ttl: None,
             jitter: 0.0,
+            stale: Duration::ZERO,
+            stale_if_error: Duration::ZERO,
+            early: 0.0,
+            timeout: None,
             memory: true,
             capacity: CAPACITY,
             version: 0,
@@ -184,6 +196,30 @@ impl<R, K: Splits<R>> Spec<R, K> {
         self.with(|settings| settings.jitter = share)
     }
 
+    /// For how long after its lifetime a value is served while it is refreshed.
+    #[must_use]
+    pub fn stale(self, window: Duration) -> Self {
+        self.with(|settings| settings.stale = window)
+    }
+
+    /// For how long after its lifetime a value is served when its load fails.
+    #[must_use]
+    pub fn stale_if_error(self, window: Duration) -> Self {
+        self.with(|settings| settings.stale_if_error = window)
+    }
+
+    /// How eagerly a value is refreshed before its lifetime is over.
+    #[must_use]
+    pub fn early(self, beta: f64) -> Self {
+        self.with(|settings| settings.early = beta)
+    }
+
+    /// How long a load may keep its callers waiting while there is something stale to serve.
+    #[must_use]
+    pub fn timeout(self, deadline: Duration) -> Self {
+        self.with(|settings| settings.timeout = Some(deadline))
+    }
+
     /// Which values are stored. A `None` is none.
     #[must_use]
     pub fn when(self, passes: impl Fn(&K::Value) -> bool + Send + Sync + 'static) -> Self {
@@ -224,6 +260,11 @@ fn value_of<R, K: Splits<R>>(value: &AnyValue) -> Option<&K::Value> {
 }
 
 impl Settings {
+    /// For how long after its lifetime a value is of any use.
+    pub(crate) fn longest_stale(&self) -> Duration {
+        self.stale.max(self.stale_if_error)
+    }
+
     pub(crate) fn display_name(&self) -> String {
         let name = self.name.unwrap_or(&self.path);
         self.instance.map_or_else(|| name.to_owned(), |instance| format!("{name}<{instance}>"))

@@ -27,11 +27,11 @@ pub use crate::{
     },
 };
 use crate::{
-    cache::{Cache, Failed, Found, Miss},
+    cache::{Cache, Ended, Failed, Found, Miss},
     call::Current,
     entry::{Cached, Entry, Origin},
     erased::{Erased, erase},
-    loader::Run,
+    loader::{Run, RunAlone},
 };
 
 /// One cached function.
@@ -69,6 +69,77 @@ pub trait Load<A>: Function {
     }
     /// Runs it.
     fn load(&self, args: A) -> impl Future<Output = Self::Returns>;
+    /// The same for a function whose body may go on without its caller; others give the arguments back.
+    #[expect(clippy::missing_errors_doc, reason = "there is none")]
+    fn alone(&self, args: A) -> Result<Alone, A> {
+        Err(args)
+    }
+}
+
+/// A body that may go on without its caller, with arguments of its own.
+pub struct Alone(Box<dyn RunAlone>);
+
+/// The body of a function that returns `R`.
+pub fn alone<R, S>(body: impl Future<Output = R> + Send + 'static) -> Alone
+where
+    R: 'static,
+    S: Splits<R, Failure: Send> + 'static,
+{
+    Alone(Box::new(Body::<R, S, _> { future: Box::pin(body), error: None, of: PhantomData }))
+}
+
+/// The same of a plain function, which blocks the thread that it runs on.
+pub fn alone_blocking<R, S>(body: impl FnOnce() -> R + Send + 'static) -> Alone
+where
+    R: 'static,
+    S: Splits<R, Failure: Send> + 'static,
+{
+    let future = Box::pin(async { body() });
+    Alone(Box::new(Blocking(Body::<R, S, _> { future, error: None, of: PhantomData })))
+}
+
+struct Blocking<B>(B);
+
+impl<R, S, L> RunAlone for Body<R, S, L>
+where
+    S: Splits<R, Failure: Send>,
+    L: Future<Output = R> + Send,
+{
+    fn as_run(&mut self) -> &mut dyn Run {
+        self
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn Any + Send> {
+        Box::new(self.error.expect("it is asked for after the body left it here"))
+    }
+
+    fn is_blocking(&self) -> bool {
+        false
+    }
+}
+
+impl<R, S, L> RunAlone for Blocking<Body<R, S, L>>
+where
+    S: Splits<R, Failure: Send>,
+    L: Future<Output = R> + Send,
+{
+    fn as_run(&mut self) -> &mut dyn Run {
+        &mut self.0
+    }
+
+    fn into_error(self: Box<Self>) -> Box<dyn Any + Send> {
+        Box::new(self.0).into_error()
+    }
+
+    fn is_blocking(&self) -> bool {
+        true
+    }
+}
+
+impl<B: Run> Run for Blocking<B> {
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn Erased>, &dyn Any>> {
+        self.0.poll(cx)
+    }
 }
 
 /// A function whose key is made of all of its arguments.
@@ -106,6 +177,10 @@ impl<F: Load<A>, A> Load<A> for Whole<F> {
     fn load(&self, args: A) -> impl Future<Output = F::Returns> {
         self.0.load(args)
     }
+
+    fn alone(&self, args: A) -> Result<Alone, A> {
+        self.0.alone(args)
+    }
 }
 
 /// What a function's tiers store.
@@ -132,10 +207,11 @@ pub struct Method<R, S, Ke> {
 }
 
 /// The same with its body.
-pub struct LoadingMethod<M, Pa, Lo> {
+pub struct LoadingMethod<M, Pa, Lo, Al> {
     method: M,
     keyed: Pa,
     load: Lo,
+    alone: Al,
 }
 
 /// Describes a method by its static, what the attribute says, and its key.
@@ -148,14 +224,15 @@ where
 }
 
 /// Adds the body.
-pub fn loading<M, A, Pa, Lo, Fut>(method: M, keyed: Pa, load: Lo) -> LoadingMethod<M, Pa, Lo>
+pub fn loading<M, A, Pa, Lo, Al, Fut>(method: M, keyed: Pa, load: Lo, alone: Al) -> LoadingMethod<M, Pa, Lo, Al>
 where
     M: Function,
     Pa: Fn(&A) -> Keyed,
     Lo: Fn(A) -> Fut,
+    Al: Fn(A) -> Result<Alone, A>,
     Fut: Future<Output = M::Returns>,
 {
-    LoadingMethod { method, keyed, load }
+    LoadingMethod { method, keyed, load, alone }
 }
 
 impl<R, S: Splits<R>, Ke> Function for Method<R, S, Ke> {
@@ -177,7 +254,7 @@ impl<R, S: Splits<R>, K, Ke: Fn(&K) -> Keyed> Key<K> for Method<R, S, Ke> {
     }
 }
 
-impl<M: Function, Pa, Lo> Function for LoadingMethod<M, Pa, Lo> {
+impl<M: Function, Pa, Lo, Al> Function for LoadingMethod<M, Pa, Lo, Al> {
     type Returns = M::Returns;
     type Shape = M::Shape;
 
@@ -186,7 +263,7 @@ impl<M: Function, Pa, Lo> Function for LoadingMethod<M, Pa, Lo> {
     }
 }
 
-impl<M: Key<K>, K, Pa, Lo> Key<K> for LoadingMethod<M, Pa, Lo> {
+impl<M: Key<K>, K, Pa, Lo, Al> Key<K> for LoadingMethod<M, Pa, Lo, Al> {
     fn key(&self, args: &K) -> KeyBuf {
         self.method.key(args)
     }
@@ -196,11 +273,12 @@ impl<M: Key<K>, K, Pa, Lo> Key<K> for LoadingMethod<M, Pa, Lo> {
     }
 }
 
-impl<M, A, Pa, Lo, Fut> Load<A> for LoadingMethod<M, Pa, Lo>
+impl<M, A, Pa, Lo, Al, Fut> Load<A> for LoadingMethod<M, Pa, Lo, Al>
 where
     M: Function,
     Pa: Fn(&A) -> Keyed,
     Lo: Fn(A) -> Fut,
+    Al: Fn(A) -> Result<Alone, A>,
     Fut: Future<Output = M::Returns>,
 {
     fn key_of(&self, args: &A) -> KeyBuf {
@@ -213,6 +291,10 @@ where
 
     fn load(&self, args: A) -> impl Future<Output = M::Returns> {
         (self.load)(args)
+    }
+
+    fn alone(&self, args: A) -> Result<Alone, A> {
+        (self.alone)(args)
     }
 }
 
@@ -242,6 +324,17 @@ pub fn hit<F: Function>(function: &F, key: KeyBuf) -> Result<F::Returns, Missed<
     match answered::<F::Returns, F::Shape>(function.described(), key) {
         Ok(returned) => Ok(returned),
         Err(call) => Err(Missed { call, of: PhantomData }),
+    }
+}
+
+/// The same of a function whose values are refreshed early: a call whose turn it is goes on like one that found none.
+#[inline]
+#[expect(clippy::missing_errors_doc, reason = "a miss is none")]
+pub fn hit_unless_early<F: Function>(function: &F, key: KeyBuf) -> Result<F::Returns, Missed<F>> {
+    let cache = cache(function);
+    match cache.hit_unless_early(&key).and_then(|entry| returned::<F::Returns, F::Shape>(&entry)) {
+        Some(returned) => Ok(returned),
+        None => Err(Missed { call: Box::new((cache, key)), of: PhantomData }),
     }
 }
 
@@ -286,19 +379,70 @@ impl<F: Function> Missed<F> {
     pub fn run(self, tags: Tags, loader: impl FnOnce() -> F::Returns) -> F::Returns {
         pollster::block_on(self.load(tags, async { loader() }))
     }
+
+    /// The same for a function whose body may go on without its caller.
+    pub fn load_alone<A>(
+        self,
+        tags: Tags,
+        body: Result<Alone, A>,
+    ) -> impl Future<Output = F::Returns> + Send + use<F, A>
+    where
+        F::Shape: Splits<F::Returns, Failure: Send>,
+    {
+        let (cache, key) = *self.call;
+        let body = body.ok().expect("the expansion asks only for what it has given");
+        let call = Arc::clone(&cache).call(Keyed { key, tags }, false, body.0);
+        let call: Pin<Box<dyn Future<Output = _> + Send>> = Box::pin(call);
+        Answered { call, of: PhantomData::<fn() -> F> }
+    }
+
+    /// The same for a plain function.
+    pub fn run_alone<A>(self, tags: Tags, body: Result<Alone, A>) -> F::Returns
+    where
+        F::Shape: Splits<F::Returns, Failure: Send>,
+    {
+        pollster::block_on(self.load_alone(tags, body))
+    }
+}
+
+/// A call of a function whose body may go on without its caller.
+struct Answered<F> {
+    call: Pin<Box<dyn Future<Output = Result<Found, Ended>> + Send>>,
+    of: PhantomData<fn() -> F>,
+}
+
+impl<F: Function> Future for Answered<F> {
+    type Output = F::Returns;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<F::Returns> {
+        self.call.as_mut().poll(cx).map(|outcome| {
+            let (outcome, mut left) = parted::<F>(outcome);
+            ended::<F::Returns, F::Shape>(outcome, &mut left)
+        })
+    }
+}
+
+/// The outcome, and its own load's error.
+fn parted<F: Function>(outcome: Result<Found, Ended>) -> (Result<Found, Failed>, Option<Failure<F>>) {
+    match outcome {
+        Ok(found) => (Ok(found), None),
+        Err(Ended::Shared(error)) => (Err(Failed::Shared(error)), None),
+        Err(Ended::Own(error)) => (Err(Failed::Own), error.downcast().ok().map(|error| *error)),
+    }
 }
 
 /// A call on its way past memory. It is a type of its own and no `async` block: the compiler looks at each function's
 /// anew, and there is less to see in it.
 pub struct Loading<F: Function, L> {
     miss: Miss,
-    body: Body<F, L>,
+    body: Body<F::Returns, F::Shape, L>,
 }
 
-/// The function's body, and the error that it ended in.
-struct Body<F: Function, L> {
+/// A function's body, and the error that it ended in.
+struct Body<R, S: Splits<R>, L> {
     future: Pin<Box<L>>,
-    error: Option<Failure<F>>,
+    error: Option<S::Failure>,
+    of: PhantomData<fn() -> R>,
 }
 
 /// What is pinned in it is in a box.
@@ -306,7 +450,7 @@ impl<F: Function, L> Unpin for Loading<F, L> {}
 
 impl<F: Function, L: Future<Output = F::Returns>> Loading<F, L> {
     fn new(cache: &Arc<Cache>, call: Keyed, described: bool, loader: L) -> Self {
-        let body = Body { future: Box::pin(loader), error: None };
+        let body = Body { future: Box::pin(loader), error: None, of: PhantomData };
         Self { miss: Miss::new(cache, call, described), body }
     }
 }
@@ -320,9 +464,9 @@ impl<F: Function, L: Future<Output = F::Returns>> Future for Loading<F, L> {
     }
 }
 
-impl<F: Function, L: Future<Output = F::Returns>> Run for Body<F, L> {
+impl<R, S: Splits<R>, L: Future<Output = R>> Run for Body<R, S, L> {
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Box<dyn Erased>, &dyn Any>> {
-        self.future.as_mut().poll(cx).map(|returned| erased::<F::Returns, F::Shape>(returned, &mut self.error))
+        self.future.as_mut().poll(cx).map(|returned| erased::<R, S>(returned, &mut self.error))
     }
 }
 
@@ -343,6 +487,7 @@ fn found<R, S: Splits<R>>(outcome: Result<Found, Failed>, left: &mut Option<S::F
         },
         Err(Failed::Shared(error)) => Err(error.take().expect("a flight's error is of its function's type")),
         Err(Failed::Own) => Err(left.take().expect("the body left its error here")),
+        Err(Failed::Spared) => unreachable!("a call waits for its value"),
     }
 }
 
@@ -361,18 +506,43 @@ pub(crate) async fn fetch_with<F: Function, L: Future<Output = F::Returns>>(
     loader: L,
 ) -> Result<Cached<Stored<F>>, Failure<F>> {
     let found = match cache.hit(&call.key) {
-        Some(entry) => match failure(&entry) {
-            Some(error) => return Err(error),
-            None => Found { entry, origin: Origin::Memory },
-        },
+        Some(entry) => hit_or_error::<F>(entry)?,
         None => {
             let mut loading = Loading::<F, L>::new(cache, call, true, loader);
             let outcome = poll_fn(|cx| loading.miss.poll(cx, &mut loading.body)).await;
             found::<F::Returns, F::Shape>(outcome, &mut loading.body.error)?
         }
     };
+    Ok(described::<F>(cache, &found))
+}
+
+/// The same of a function whose body may go on without its caller.
+pub(crate) async fn fetch_alone<F: Function>(
+    cache: &Arc<Cache>,
+    call: Keyed,
+    body: Alone,
+) -> Result<Cached<Stored<F>>, Failure<F>> {
+    let found = match cache.hit_unless_early(&call.key) {
+        Some(entry) => hit_or_error::<F>(entry)?,
+        None => {
+            let (outcome, mut left) = parted::<F>(Arc::clone(cache).call(call, true, body.0).await);
+            found::<F::Returns, F::Shape>(outcome, &mut left)?
+        }
+    };
+    Ok(described::<F>(cache, &found))
+}
+
+fn hit_or_error<F: Function>(entry: Arc<Entry>) -> Result<Found, Failure<F>> {
+    match failure(&entry) {
+        Some(error) => Err(error),
+        None => Ok(Found { entry, origin: Origin::Memory }),
+    }
+}
+
+/// What was found with its ages and its validator.
+fn described<F: Function>(cache: &Cache, found: &Found) -> Cached<Stored<F>> {
     cache.validate(&found.entry);
-    Ok(found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values"))
+    found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values")
 }
 
 /// The same for a handler.

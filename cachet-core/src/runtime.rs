@@ -15,6 +15,7 @@ use std::{
 use tokio::{runtime::Runtime, task_local};
 
 use crate::{
+    background::{self, Background},
     cache::Cache,
     clock::Clock,
     error::Error,
@@ -61,6 +62,7 @@ struct Inner {
     caches: Mutex<HashMap<CacheId, Arc<Cache>>>,
     /// Keeps the thread alive that talks to the shared tier.
     background: Option<Runtime>,
+    drain: Duration,
 }
 
 /// The address of a function's static, and which of its instances it is.
@@ -73,6 +75,8 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     pub(crate) tags: Arc<TagBoard>,
     pub(crate) shared: Option<Shared>,
+    pub(crate) background: Background,
+    pub(crate) throttle: Duration,
 }
 
 impl Cachet {
@@ -131,6 +135,12 @@ impl Cachet {
         shared.invalidate(everything, move || runtime.drop_all_local()).await
     }
 
+    /// Begins no refresh any more, waits for those that run or wait for their turn, as long as [`Builder::drain`] says,
+    /// and ends the rest. Cached functions go on as before, but for refreshes.
+    pub async fn shutdown(&self) {
+        self.0.surroundings.background.shut_down(self.0.drain).await;
+    }
+
     /// The counters of every function that was called in this runtime, by name.
     pub fn stats(&self) -> Vec<(String, Stats)> {
         let mut stats: Vec<_> = self.caches().values().map(|cache| (cache.name().to_owned(), cache.stats())).collect();
@@ -174,9 +184,16 @@ impl Cachet {
     }
 
     fn assemble(builder: Builder, namespace: Arc<str>, shared: Option<Shared>, background: Option<Runtime>) -> Self {
-        let surroundings =
-            Surroundings { namespace, engine: builder.engine, clock: builder.clock, tags: Arc::default(), shared };
-        Self(Arc::new(Inner { surroundings, caches: Mutex::default(), background }))
+        let surroundings = Surroundings {
+            namespace,
+            engine: builder.engine,
+            clock: builder.clock,
+            tags: Arc::default(),
+            shared,
+            background: Background::new(builder.refreshes),
+            throttle: builder.throttle,
+        };
+        Self(Arc::new(Inner { surroundings, caches: Mutex::default(), background, drain: builder.drain }))
     }
 
     /// The cache of one function, made at its first call in this runtime.
@@ -221,6 +238,9 @@ pub struct Builder {
     engine: Engine,
     deadline: Duration,
     lease: Duration,
+    refreshes: usize,
+    throttle: Duration,
+    drain: Duration,
     clock: Clock,
 }
 
@@ -241,6 +261,9 @@ impl Default for Builder {
             engine: Engine::default(),
             deadline: Duration::from_millis(250),
             lease: Duration::from_secs(5),
+            refreshes: background::CONCURRENT,
+            throttle: Duration::from_secs(5),
+            drain: Duration::from_secs(5),
             clock: Clock::default(),
         }
     }
@@ -297,6 +320,30 @@ impl Builder {
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
+        self
+    }
+
+    /// How many refreshes of stale values, or early ones, run at a time in the whole runtime. Default 64; zero is taken as
+    /// one. At most 1024 more wait for their turn, and beyond that the least urgent is dropped: the one whose value stays
+    /// of use the longest.
+    #[must_use]
+    pub fn refreshes(mut self, at_a_time: usize) -> Self {
+        self.refreshes = at_a_time;
+        self
+    }
+
+    /// How long a source that failed, or overran `timeout`, is left alone while a stale value is served in its place.
+    /// Default 5 s; zero asks it at every call.
+    #[must_use]
+    pub fn throttle(mut self, pause: Duration) -> Self {
+        self.throttle = pause;
+        self
+    }
+
+    /// How long [`Cachet::shutdown`] waits for refreshes. Default 5 s; zero ends them at once.
+    #[must_use]
+    pub fn drain(mut self, patience: Duration) -> Self {
+        self.drain = patience;
         self
     }
 

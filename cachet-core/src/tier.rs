@@ -55,6 +55,12 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// The lease notes the versions of the tags, before the load begins.
     fn acquire(&self, lookup: Lookup, lease: Duration, dead: Option<EntryId>) -> TierFuture<'_, Acquired>;
 
+    /// Takes the right to replace a value that is no longer fresh, for that long, while readers still get it.
+    ///
+    /// The value becomes one of the new lease, so that an earlier refresher's fill is refused. Anything else that stands
+    /// there by now, a refreshed value first of all, is [`Acquired::Filled`]. A release leaves the value where it is.
+    fn refresh(&self, lookup: Lookup, lease: Duration, stale: EntryId) -> TierFuture<'_, Acquired>;
+
     /// Stores a value if the lease still stands, and says whether it did.
     ///
     /// A repeated fill of the same lease is answered like the first one.
@@ -183,6 +189,10 @@ pub struct Lease {
 pub struct NewEntry {
     /// For how long it is fresh, from the moment it is stored.
     pub lifetime: Duration,
+    /// For how long it is kept after that, stale.
+    pub grace: Duration,
+    /// How long its load took.
+    pub load_time: Duration,
     /// When it was loaded.
     pub modified: SystemTime,
     /// Its content hash.
@@ -198,14 +208,16 @@ pub struct StoredEntry {
     pub id: EntryId,
     /// What was stored.
     pub entry: NewEntry,
-    /// For how much longer it is fresh, by the tier's own clock.
+    /// For how much longer it is fresh, by the tier's own clock; zero for a stale one.
     pub remaining: Duration,
+    /// For how long it has been stale; zero for a fresh one.
+    pub stale_for: Duration,
 }
 
 /// The answer to [`Tier::read`].
 #[derive(Clone, Debug)]
 pub enum Read {
-    /// A value whose tags are all as they were when it was loaded.
+    /// A value whose tags are all as they were when it was loaded, fresh or stale.
     Hit(StoredEntry),
     /// Another node is loading.
     Leased,

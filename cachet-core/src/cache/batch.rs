@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Begun, Boxed, Cache, Lead, Permit, lead::fill_many};
+use super::{Begun, Boxed, Cache, Lead, Permit, Purpose, lead::fill_many};
 use crate::{
     entry::Entry,
     erased::Erased,
@@ -95,9 +95,14 @@ impl Cache {
             leader.confirming();
         }
         let read = shared.read_many(leaders.iter().map(|(index, _)| lookup(*index)).collect()).await;
-        let (mut places, mut missing) = (Vec::new(), Vec::new());
+        let (mut places, mut missing, mut stale) = (Vec::new(), Vec::new(), Vec::new());
         for ((index, leader), read) in leaders.into_iter().zip(read) {
             let dead: Option<EntryId> = match read {
+                // A program of another version keeps stale values under the same key.
+                Some(Read::Hit(stored)) if stored.remaining.is_zero() => {
+                    stale.push(self.wait_for_another_node(index, leader, &calls[index]));
+                    continue;
+                }
                 Some(Read::Hit(stored)) => match self.decode(&stored) {
                     Some(value) => {
                         count(&self.counters.shared_hits);
@@ -124,7 +129,7 @@ impl Cache {
         }
         let grants =
             shared.acquire_many(missing.iter().map(|(index, _, dead)| (lookup(*index), *dead)).collect()).await;
-        let mut waiting = Vec::new();
+        let mut waiting = stale;
         for ((index, leader, _), grant) in missing.into_iter().zip(grants) {
             let permit = match grant {
                 Some(Grant::Lease(lease)) => Permit::Leased(lease),
@@ -146,10 +151,10 @@ impl Cache {
 
     /// Goes the way of a single call, which waits for a node that loads or has just loaded the key.
     async fn wait_for_another_node(self: &Arc<Self>, index: usize, leader: Leader, call: &Keyed) -> (usize, Place) {
-        match self.lead(leader, call).await {
+        match self.lead(leader, call, Purpose::Call).await {
             Begun::Lead(lead) => (index, Place::Lead(lead)),
             Begun::Found(found) => (index, Place::Found(found.entry)),
-            Begun::Failed(_) => unreachable!("a leader is told of no other's failure"),
+            Begun::Failed(_) | Begun::Spared => unreachable!("a call's leader is told of no other's load"),
         }
     }
 }

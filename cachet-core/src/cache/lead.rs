@@ -4,10 +4,11 @@ use std::{any::Any, sync::Arc, time::Duration};
 
 use super::{Boxed, Cache, MEMORY_TTL_IN_OUTAGE, Permit};
 use crate::{
-    entry::{AnyValue, Entry},
+    entry::Entry,
     erased::{Erased, erase},
     events::count,
     flight::Leader,
+    returns::SharedError,
     shared::HeldLease,
     tags::TagSeen,
     tier::NewEntry,
@@ -19,12 +20,36 @@ pub(crate) struct Lead {
     cache: Arc<Cache>,
     leader: Leader,
     permit: Permit,
+    /// The value that the load replaces, if it is still of use.
+    stale: Option<Arc<Entry>>,
+}
+
+/// A loaded value, on its way to the tiers.
+pub(crate) struct Loaded {
+    value: Box<dyn Erased>,
+    time: Duration,
+    described: bool,
+}
+
+impl Loaded {
+    /// What a load that took so long gave; `described` asks for its validator.
+    pub(crate) fn new(value: Box<dyn Erased>, time: Duration, described: bool) -> Self {
+        Self { value, time, described }
+    }
+
+    /// A value that no load gave.
+    pub(super) fn put(value: Box<dyn Erased>) -> Self {
+        Self::new(value, Duration::ZERO, false)
+    }
 }
 
 /// What becomes of a loaded value.
 pub(super) struct Fate {
     /// `None` for a value that nothing keeps.
     pub(super) lifetime: Option<Duration>,
+    /// For how long after its lifetime it is of use.
+    pub(super) grace: Duration,
+    pub(super) load_time: Duration,
     pub(super) generation: u64,
     pub(super) tags: Option<Arc<[TagSeen]>>,
     pub(super) validator: Option<Validator>,
@@ -62,20 +87,30 @@ impl Lead {
             // Nothing will confirm this load's value, so only those who came before it began may share it.
             leader.confirming();
         }
-        Self { cache, leader, permit }
+        Self { cache, leader, permit, stale: None }
+    }
+
+    /// Notes the value that the load replaces.
+    pub(super) fn over(self, stale: Option<Arc<Entry>>) -> Self {
+        Self { stale, ..self }
+    }
+
+    /// The value that the load replaces, if it is still of use.
+    pub(crate) fn stale(&self) -> Option<&Arc<Entry>> {
+        self.stale.as_ref()
     }
 
     pub(crate) fn leader(&self) -> &Leader {
         &self.leader
     }
 
-    /// Hands a loaded value to the tiers and the followers; `described` asks for its validator.
-    pub(crate) fn fill(self, value: Box<dyn Erased>, described: bool) -> Boxed<'static, Arc<Entry>> {
-        Box::pin(self.hand_on(value, described))
+    /// Hands a loaded value to the tiers and the followers.
+    pub(crate) fn fill(self, loaded: Loaded) -> Boxed<'static, Arc<Entry>> {
+        Box::pin(self.hand_on(loaded))
     }
 
-    async fn hand_on(self, value: Box<dyn Erased>, described: bool) -> Arc<Entry> {
-        let (fate, cache) = (self.fate(value.as_any(), described), self.cache);
+    async fn hand_on(self, loaded: Loaded) -> Arc<Entry> {
+        let (fate, cache, value) = (self.fate(&loaded), self.cache, loaded.value);
         let cache = &*cache;
         match self.permit {
             Permit::Leased(lease) => {
@@ -92,27 +127,49 @@ impl Lead {
         }
     }
 
-    /// Ends the flight with the loader's error, which `error_ttl` may keep.
-    pub(crate) fn fail(self, error: &dyn Any) -> Boxed<'static, ()> {
+    /// Ends the flight with the loader's error, unless there is a stale value to end it with. `error_ttl` may keep the
+    /// error.
+    pub(crate) fn fail(self, error: &dyn Any) -> Boxed<'static, Option<Arc<Entry>>> {
         let shared = self.cache.settings.share.and_then(|share| share(error));
         let is_kept = self.cache.error_lifetime(error).is_some();
-        Box::pin(async move {
-            match shared {
-                Some(shared) if is_kept => {
-                    self.hand_on(erase(shared), false).await;
-                }
-                shared => {
-                    if let Permit::Leased(lease) = self.permit {
-                        lease.release().await;
-                    }
-                    self.leader.fail(shared);
-                }
-            }
-        })
+        Box::pin(self.fall_back(shared, is_kept))
     }
 
-    fn fate(&self, value: &AnyValue, described: bool) -> Fate {
-        let (cache, ticket) = (&self.cache, self.leader.ticket());
+    async fn fall_back(mut self, error: Option<SharedError>, is_kept: bool) -> Option<Arc<Entry>> {
+        let stale = self.stale.take().filter(|stale| self.cache.serves_after_error(stale));
+        match (stale, error) {
+            (None, Some(error)) if is_kept => {
+                self.hand_on(Loaded::put(erase(error))).await;
+                None
+            }
+            (stale, error) => {
+                // What was invalidated meanwhile, here or on another node, is not served.
+                let stood = match self.permit {
+                    Permit::Leased(lease) => lease.release().await,
+                    Permit::Alone | Permit::Outage => Some(true),
+                    Permit::Unleased => Some(false),
+                };
+                match stale.filter(|_| stood != Some(false)) {
+                    Some(stale) if self.cache.leave_alone(&stale, self.cache.throttle) => {
+                        let cache = &self.cache;
+                        self.leader.land_if_standing(Arc::clone(&stale), |key, entry| cache.remember(key, entry)).then(
+                            || {
+                                count(&cache.counters.stale);
+                                stale
+                            },
+                        )
+                    }
+                    _ => {
+                        self.leader.fail(error);
+                        None
+                    }
+                }
+            }
+        }
+    }
+
+    fn fate(&self, loaded: &Loaded) -> Fate {
+        let (cache, ticket, value) = (&self.cache, self.leader.ticket(), loaded.value.as_any());
         let (mut lifetime, mut tags) = (cache.lifetime(value), ticket.tags.clone());
         if let (Some(tags_of), Some(before)) = (&cache.settings.tags_of, &ticket.any_tag) {
             match before.and(tags.as_deref(), &tags_of(value)) {
@@ -120,14 +177,15 @@ impl Lead {
                 None => lifetime = None,
             }
         }
-        let wanted = described || matches!(self.permit, Permit::Leased(_));
+        let wanted = loaded.described || matches!(self.permit, Permit::Leased(_));
         let validator = cache.settings.validate.filter(|_| wanted).and_then(|validate| validate(value));
-        Fate { lifetime, generation: ticket.generation, tags, validator }
+        let grace = lifetime.map_or(Duration::ZERO, |_| cache.grace(value));
+        Fate { lifetime, grace, load_time: loaded.time, generation: ticket.generation, tags, validator }
     }
 
     /// What a lease is filled with, if the value is to be kept in the shared tier; the rest settles without it.
-    fn into_fill(self, value: Box<dyn Erased>) -> (Pending, Option<(HeldLease, NewEntry)>) {
-        let (fate, cache) = (self.fate(value.as_any(), false), self.cache);
+    fn into_fill(self, loaded: Loaded) -> (Pending, Option<(HeldLease, NewEntry)>) {
+        let (fate, cache, value) = (self.fate(&loaded), self.cache, loaded.value);
         let (landing, fill) = match self.permit {
             Permit::Leased(lease) => {
                 self.leader.confirming();
@@ -146,7 +204,7 @@ impl Lead {
 pub(crate) async fn fill_many(cache: &Cache, loaded: Vec<(Lead, Box<dyn Erased>)>) -> Vec<Arc<Entry>> {
     let (mut pending, mut fills) = (Vec::new(), Vec::new());
     for (index, (lead, value)) in loaded.into_iter().enumerate() {
-        let (one, fill) = lead.into_fill(value);
+        let (one, fill) = lead.into_fill(Loaded::put(value));
         pending.push(one);
         fills.extend(fill.map(|fill| (index, fill)));
     }

@@ -6,7 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{Begun, Boxed, Cache, Found, Lead};
+use super::{Begun, Boxed, Cache, Found, Lead, lead::Loaded};
 use crate::{
     entry::{Entry, Origin},
     loader::{Run, Running},
@@ -26,7 +26,7 @@ enum Stage {
     Begin(Boxed<'static, Begun>),
     Load(Lead, Running),
     Fill(Boxed<'static, Arc<Entry>>),
-    Fail(Boxed<'static, ()>),
+    Fail(Boxed<'static, Option<Arc<Entry>>>),
     /// For the moment between two of them.
     Over,
 }
@@ -35,6 +35,8 @@ enum Stage {
 pub(crate) enum Failed {
     /// The body ended in an error, and has it.
     Own,
+    /// A refresh has nothing to do.
+    Spared,
     /// Another caller's load did.
     Shared(SharedError),
 }
@@ -46,12 +48,29 @@ impl Miss {
         Self { cache: Arc::clone(cache), described, stage: Stage::Begin(begin) }
     }
 
+    /// A refresh of a value that is served meanwhile.
+    pub(crate) fn refresh(cache: &Arc<Cache>, call: Keyed) -> Self {
+        let begin = Box::pin(Arc::clone(cache).begin_refresh(call));
+        Self { cache: Arc::clone(cache), described: false, stage: Stage::Begin(begin) }
+    }
+
+    /// Whether the body is this call's to run.
+    pub(crate) fn leads(&self) -> bool {
+        matches!(self.stage, Stage::Load(..) | Stage::Fill(_) | Stage::Fail(_))
+    }
+
+    /// The value that its load replaces, if it is still of use.
+    pub(crate) fn stale(&self) -> Option<&Arc<Entry>> {
+        if let Stage::Load(lead, _) = &self.stage { lead.stale() } else { None }
+    }
+
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, body: &mut dyn Run) -> Poll<Result<Found, Failed>> {
         loop {
             match &mut self.stage {
                 Stage::Begin(begin) => match ready!(begin.as_mut().poll(cx)) {
                     Begun::Found(found) => return Poll::Ready(Ok(found)),
                     Begun::Failed(error) => return Poll::Ready(Err(Failed::Shared(error))),
+                    Begun::Spared => return Poll::Ready(Err(Failed::Spared)),
                     Begun::Lead(lead) => self.stage = Stage::Load(lead, Running::new(self.cache.name())),
                 },
                 Stage::Load(lead, running) => {
@@ -59,17 +78,21 @@ impl Miss {
                         let _inside = running.enter([lead.leader()]);
                         ready!(body.poll(cx))
                     };
-                    self.cache.loaded(running.time(), value.is_ok());
+                    let time = running.time();
+                    self.cache.loaded(time, value.is_ok());
                     let Stage::Load(lead, _) = mem::replace(&mut self.stage, Stage::Over) else { unreachable!() };
                     self.stage = match value {
-                        Ok(value) => Stage::Fill(lead.fill(value, self.described)),
+                        Ok(value) => Stage::Fill(lead.fill(Loaded::new(value, time, self.described))),
                         Err(error) => Stage::Fail(lead.fail(error)),
                     };
                 }
                 Stage::Fill(fill) => {
                     return fill.as_mut().poll(cx).map(|entry| Ok(Found { entry, origin: Origin::Loaded }));
                 }
-                Stage::Fail(fail) => return fail.as_mut().poll(cx).map(|()| Err(Failed::Own)),
+                Stage::Fail(fail) => {
+                    let stale = ready!(fail.as_mut().poll(cx));
+                    return Poll::Ready(stale.map(|entry| Found { entry, origin: Origin::Memory }).ok_or(Failed::Own));
+                }
                 Stage::Over => unreachable!("a future is not polled after its end"),
             }
         }

@@ -6,6 +6,7 @@
 mod batch;
 mod lead;
 mod miss;
+mod stale;
 
 use std::{
     any::Any,
@@ -13,13 +14,14 @@ use std::{
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::{Duration, Instant, SystemTime},
 };
 
 use crate::{
-    clock::{Clock, RESOLUTION, Tick},
+    background::Background,
+    clock::{AtomicTick, Clock, RESOLUTION, Tick},
     codec::CodecError,
     entry::{AnyValue, Entry, Meta, Origin},
     erased::{AnyCodec, Erased},
@@ -35,14 +37,15 @@ use crate::{
     runtime::Surroundings,
     shared::{Grant, HeldLease, Shared},
     tags::{AnyTag, TagBoard},
-    tier::{Lookup, NewEntry, Read, StoredEntry, Target},
+    tier::{EntryId, Lookup, NewEntry, Read, StoredEntry, Target},
 };
 
-use self::lead::Fate;
+use self::lead::{Fate, Loaded};
 pub(crate) use self::{
     batch::Place,
     lead::Lead,
     miss::{Failed, Miss},
+    stale::Ended,
 };
 
 /// A part of the flow that is compiled here, once: the poll function of an async function that others await would be
@@ -67,6 +70,9 @@ pub(crate) struct Cache {
     memory: Option<Memory>,
     shared: Option<(Shared, Arc<dyn AnyCodec>)>,
     flights: Arc<Flights>,
+    background: Background,
+    /// How long a source that failed is left alone while a stale value is served.
+    throttle: Duration,
     tags: Arc<TagBoard>,
     /// Advanced by a clear; entries and loads of an earlier generation are dead.
     generation: AtomicU64,
@@ -83,6 +89,17 @@ pub(crate) enum Begun {
     Failed(SharedError),
     /// The caller runs the loader.
     Lead(Lead),
+    /// A refresh has nothing to do: somebody else loads the value.
+    Spared,
+}
+
+/// What a load is for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Purpose {
+    /// A call that waits for it.
+    Call,
+    /// A value that is served meanwhile.
+    Refresh,
 }
 
 /// An entry, and where it came from.
@@ -106,7 +123,18 @@ enum Permit {
 /// What the shared tier answered.
 enum Answer {
     Value(Arc<Entry>),
-    Load(Permit),
+    /// Load; the value that stands there is stale, and may serve if that fails.
+    Load(Permit, Option<Arc<Entry>>),
+    /// Another node refreshes it.
+    Busy,
+}
+
+/// What stands in the way of a lease.
+#[derive(Clone, Copy)]
+enum Standing {
+    Nothing,
+    Dead(EntryId),
+    Stale(EntryId),
 }
 
 impl Cache {
@@ -121,6 +149,8 @@ impl Cache {
                 .then(|| Memory::new(surroundings.engine, capacity, Arc::clone(&counters.evictions))),
             shared: surroundings.shared.clone().zip(settings.codec.clone()),
             flights: Arc::new(Flights::new()),
+            background: surroundings.background.clone(),
+            throttle: surroundings.throttle,
             tags: Arc::clone(&surroundings.tags),
             generation: AtomicU64::new(0),
             counters,
@@ -152,7 +182,7 @@ impl Cache {
                 // Another flight may have landed between this call's look-up and its boarding.
                 Boarding::Lead(leader) => match self.find(key.borrowed()) {
                     Some(entry) => return Begun::Found(Found { entry, origin: Origin::Memory }),
-                    None => return self.lead(leader, &call).await,
+                    None => return self.lead(leader, &call, Purpose::Call).await,
                 },
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
@@ -175,50 +205,75 @@ impl Cache {
         panic!("`{}` was called by its own load, for the key that is being loaded", self.name)
     }
 
+    /// The same for a value that is served meanwhile.
+    async fn begin_refresh(self: Arc<Self>, call: Keyed) -> Begun {
+        let key = self.key(&call.key).to_key();
+        match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+            Boarding::Lead(leader) => self.lead(leader, &call, Purpose::Refresh).await,
+            Boarding::Follow(_) | Boarding::Inside => Begun::Spared,
+        }
+    }
+
     /// The leader's way to its load: the shared tier may have the value.
-    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed) -> Begun {
-        let permit = match self.ask_shared(&leader, call).await {
+    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, purpose: Purpose) -> Begun {
+        match self.ask_shared(&leader, call, purpose).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
                 leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));
-                return Begun::Found(Found { entry, origin: Origin::Shared });
+                Begun::Found(Found { entry, origin: Origin::Shared })
             }
-            Answer::Load(permit) => permit,
-        };
-        Begun::Lead(Lead::new(Arc::clone(self), leader, permit))
+            Answer::Load(permit, stale) => {
+                let stale = stale.or_else(|| self.usable(self.key(&call.key)));
+                Begun::Lead(Lead::new(Arc::clone(self), leader, permit).over(stale))
+            }
+            Answer::Busy => Begun::Spared,
+        }
     }
 
     /// Asks the shared tier for the value, or for a lease to load it.
-    async fn ask_shared(&self, leader: &Leader, call: &Keyed) -> Answer {
-        let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone) };
+    async fn ask_shared(&self, leader: &Leader, call: &Keyed, purpose: Purpose) -> Answer {
+        let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone, None) };
         let lookup = self.lookup(call);
         let give_up = Instant::now() + shared.lease();
-        let mut asked = self.clock.now();
+        let (mut asked, mut stale) = (self.clock.now(), None);
         leader.confirming();
         let mut answer = shared.read(lookup.clone()).await;
         loop {
-            let dead = match answer {
+            let standing = match answer {
                 Some(Read::Hit(stored)) => match self.decode(&stored) {
-                    Some(value) => return Answer::Value(self.mirror(value, &stored, asked, leader.ticket())),
-                    None => Some(stored.id),
+                    Some(value) => {
+                        let entry = self.mirror(value, &stored, asked, leader.ticket());
+                        if !stored.remaining.is_zero() || (purpose == Purpose::Call && self.serves_stale(&entry)) {
+                            return Answer::Value(entry);
+                        }
+                        stale = Some(entry);
+                        Standing::Stale(stored.id)
+                    }
+                    None => Standing::Dead(stored.id),
                 },
-                Some(Read::Miss { dead }) => dead,
-                Some(Read::Leased) => None,
-                Some(Read::Fenced) => return Answer::Load(Permit::Unleased),
+                Some(Read::Miss { dead }) => dead.map_or(Standing::Nothing, Standing::Dead),
+                Some(Read::Leased) => Standing::Nothing,
+                Some(Read::Fenced) => return Answer::Load(Permit::Unleased, None),
                 None => return self.bypass(),
             };
-            let patience = match shared.acquire(lookup.clone(), dead).await {
-                Some(Grant::Lease(lease)) => return Answer::Load(Permit::Leased(lease)),
+            let grant = match standing {
+                Standing::Nothing => shared.acquire(lookup.clone(), None).await,
+                Standing::Dead(id) => shared.acquire(lookup.clone(), Some(id)).await,
+                Standing::Stale(id) => shared.refresh(lookup.clone(), id).await,
+            };
+            let patience = match grant {
+                Some(Grant::Lease(lease)) => return Answer::Load(Permit::Leased(lease), stale),
+                Some(Grant::Held(_)) if purpose == Purpose::Refresh => return Answer::Busy,
                 Some(Grant::Held(remaining)) => remaining,
                 Some(Grant::Filled) => Duration::ZERO,
-                Some(Grant::Fenced) => return Answer::Load(Permit::Unleased),
+                Some(Grant::Fenced) => return Answer::Load(Permit::Unleased, None),
                 None => return self.bypass(),
             };
             let left = give_up.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Answer::Load(Permit::Unleased);
+                return Answer::Load(Permit::Unleased, None);
             }
-            asked = self.clock.now();
+            (asked, stale) = (self.clock.now(), None);
             leader.confirming();
             answer = if patience.is_zero() {
                 shared.read(lookup.clone()).await
@@ -230,7 +285,7 @@ impl Cache {
 
     fn bypass(&self) -> Answer {
         count(&self.counters.bypassed);
-        Answer::Load(Permit::Outage)
+        Answer::Load(Permit::Outage, None)
     }
 
     /// How long a loaded value is kept; `None` for one that is not.
@@ -257,10 +312,14 @@ impl Cache {
     fn entry(&self, value: Box<dyn Erased>, fate: Fate, keep: Duration) -> Arc<Entry> {
         let now = self.clock.now();
         let fresh_until = now + fate.lifetime.unwrap_or_default();
+        let at_most = now + keep;
         value.into_entry(Meta {
             loaded: now,
             fresh_until,
-            kept_until: self.kept_until(now, fresh_until).min(now + keep),
+            kept_until: AtomicTick::new(self.kept_until(now, fresh_until).min(at_most)),
+            usable_until: self.memory_until(now, fresh_until + fate.grace).min(at_most),
+            load_time: fate.load_time,
+            refreshing: AtomicBool::new(false),
             generation: fate.generation,
             modified: Some(SystemTime::now()),
             validator: fate.validator.map(Some).map(Into::into).unwrap_or_default(),
@@ -270,11 +329,15 @@ impl Cache {
 
     /// An entry that mirrors a shared one, which was asked for at `asked` and had that much left some time after.
     fn mirror(&self, value: Box<dyn Erased>, stored: &StoredEntry, asked: Tick, ticket: &Ticket) -> Arc<Entry> {
-        let fresh_until = asked + stored.remaining;
+        let fresh_until = (asked + stored.remaining).before(stored.stale_for);
+        let grace = self.grace(value.as_any());
         value.into_entry(Meta {
             loaded: fresh_until.before(stored.entry.lifetime),
             fresh_until,
-            kept_until: self.kept_until(asked, fresh_until),
+            kept_until: AtomicTick::new(self.kept_until(asked, fresh_until)),
+            usable_until: self.memory_until(asked, fresh_until + grace),
+            load_time: stored.entry.load_time,
+            refreshing: AtomicBool::new(false),
             generation: ticket.generation,
             modified: Some(stored.entry.modified),
             validator: stored.entry.validator.map(Some).map(Into::into).unwrap_or_default(),
@@ -282,20 +345,30 @@ impl Cache {
         })
     }
 
+    /// Until when memory may answer with what is fresh until then.
     fn kept_until(&self, now: Tick, fresh_until: Tick) -> Tick {
         if self.shared.is_none() {
-            return self.settings.memory_ttl.map_or(fresh_until, |ttl| fresh_until.min(now + ttl));
+            return self.memory_until(now, fresh_until);
         }
-        let ttl = self.settings.memory_ttl.unwrap_or(MEMORY_TTL_BESIDE_SHARED);
         // The shared entry began to age later than this one, but a coarse reading may be that much behind.
-        fresh_until.before(RESOLUTION).min(now + ttl)
+        self.memory_until(now, fresh_until.before(RESOLUTION))
+    }
+
+    /// Until when memory may use what it was given at `now`, at the latest at `end`.
+    fn memory_until(&self, now: Tick, end: Tick) -> Tick {
+        let beside_shared = self.shared.as_ref().map(|_| MEMORY_TTL_BESIDE_SHARED);
+        self.settings.memory_ttl.or(beside_shared).map_or(end, |ttl| end.min(now + ttl))
     }
 
     /// A loaded value as the shared tier is given it.
     fn new_entry(&self, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
         let lifetime = fate.lifetime?;
         let body = self.encode(value)?.into();
-        Some(NewEntry { lifetime, modified: SystemTime::now(), validator: fate.validator, body })
+        // A refresh that began at the last moment still finds the value that it replaces.
+        let shared = &self.shared.as_ref()?.0;
+        let grace = if fate.grace.is_zero() { Duration::ZERO } else { fate.grace + shared.lease() };
+        let (load_time, validator) = (fate.load_time, fate.validator);
+        Some(NewEntry { lifetime, grace, load_time, modified: SystemTime::now(), validator, body })
     }
 
     fn encode(&self, value: &AnyValue) -> Option<Vec<u8>> {
@@ -384,6 +457,9 @@ impl Cache {
         let (shared, _) = self.shared.as_ref()?;
         let (asked, ticket) = (self.clock.now(), self.ticket(&call.tags));
         let Some(Read::Hit(stored)) = shared.read(self.lookup(call)).await else { return None };
+        if stored.remaining.is_zero() {
+            return None;
+        }
         let entry = self.mirror(self.decode(&stored)?, &stored, asked, &ticket);
         Some(Found { entry, origin: Origin::Shared })
     }
@@ -411,7 +487,7 @@ impl Cache {
                     None => Permit::Outage,
                 },
             };
-            Lead::new(Arc::clone(self), leader, permit).fill(value, false).await;
+            Lead::new(Arc::clone(self), leader, permit).fill(Loaded::put(value)).await;
         }
         invalidated
     }

@@ -24,13 +24,17 @@ local function fenced(key)
 end
 ";
 
-/// `others(key, writer, now)` gives the writers of the fence under a key, as the fence lists them, without the named one
-/// and without those whose time is over; then the end of the last one's time, and how many they are.
-const OTHERS: &str = "
+/// `clock()` is the server's time, in ms since 1970.
+pub(super) const CLOCK: &str = "
 local function clock()
   local time = redis.call('TIME')
   return time[1] * 1000 + math.floor(time[2] / 1000)
 end
+";
+
+/// `others(key, writer, now)` gives the writers of the fence under a key, as the fence lists them, without the named one
+/// and without those whose time is over; then the end of the last one's time, and how many they are.
+const OTHERS: &str = "
 local function others(key, writer, now)
   if not fenced(key) then return '', now, 0 end
   local fence, standing, last = redis.call('GET', key), {}, now
@@ -85,8 +89,8 @@ pub(super) struct Fences {
 impl Fences {
     pub(super) fn new() -> Self {
         Self {
-            fence: Program::new(&[FENCED, OTHERS, FENCE]),
-            lift: Program::new(&[FENCED, OTHERS, LIFT]),
+            fence: Program::new(&[FENCED, CLOCK, OTHERS, FENCE]),
+            lift: Program::new(&[FENCED, CLOCK, OTHERS, LIFT]),
             invalidate: Program::new(&[FENCED, INVALIDATE]),
         }
     }

@@ -4,12 +4,15 @@
 //! |---|---|---|
 //! | 0 | `L` | `V` |
 //! | 1–32 | token | id of the fill: the token it was allowed by |
-//! | 33 | | version of this layout, 1 |
-//! | 34–41 | | lifetime in ms |
-//! | 42–49 | | time of the load, in seconds since 1970 |
-//! | 50–65 | | validator, or zeros |
-//! | 66–81 | | digest of the tags' versions |
-//! | 82– | | encoded value |
+//! | 33 | | version of this layout, 2 |
+//! | 34–46 | | until when a refresh is under way, in ms since 1970, as decimal digits; zeros for none |
+//! | 47–54 | | lifetime in ms |
+//! | 55–62 | | for how long it is kept after that, in ms |
+//! | 63–70 | | time of the load, in seconds since 1970 |
+//! | 71–78 | | how long the load took, in µs |
+//! | 79–94 | | validator, or zeros |
+//! | 95–110 | | digest of the tags' versions |
+//! | 111– | | encoded value |
 //!
 //! Numbers are little-endian. A tag's key holds its version, made like a token. Either key may hold a fence instead:
 //!
@@ -31,9 +34,12 @@ use crate::{
     validator::Validator,
 };
 
-const VERSION: u8 = 1;
+const VERSION: u8 = 2;
 const ID_END: usize = 33;
-const HEAD: usize = 82;
+const HEAD: usize = 111;
+
+/// No refresh under way. The scripts write it too.
+const NO_REFRESH: &[u8; 13] = b"0000000000000";
 
 /// A writer of a fence, and the end of its time. The scripts know it too.
 const WRITER: usize = 29;
@@ -61,12 +67,19 @@ pub(super) fn write(id: EntryId, tags: &[u8; 16], entry: &NewEntry) -> Vec<u8> {
     bytes.push(b'V');
     bytes.extend_from_slice(&id.0);
     bytes.push(VERSION);
-    bytes.extend_from_slice(&u64::try_from(entry.lifetime.as_millis()).unwrap_or(u64::MAX).to_le_bytes());
+    bytes.extend_from_slice(NO_REFRESH);
+    bytes.extend_from_slice(&number(entry.lifetime.as_millis()));
+    bytes.extend_from_slice(&number(entry.grace.as_millis()));
     bytes.extend_from_slice(&since_1970.as_secs().to_le_bytes());
+    bytes.extend_from_slice(&number(entry.load_time.as_micros()));
     bytes.extend_from_slice(&entry.validator.map_or([0; 16], Validator::to_bytes));
     bytes.extend_from_slice(tags);
     bytes.extend_from_slice(&entry.body);
     bytes
+}
+
+fn number(value: u128) -> [u8; 8] {
+    u64::try_from(value).unwrap_or(u64::MAX).to_le_bytes()
 }
 
 /// Whether bytes under the key of an entry or a tag are a fence, which a tag's version never is.
@@ -93,18 +106,20 @@ impl Stored {
         if bytes.len() < HEAD || bytes[0] != b'V' || bytes[ID_END] != VERSION {
             return None;
         }
-        bytes.advance(ID_END + 1);
+        bytes.advance(ID_END + 1 + NO_REFRESH.len());
         let lifetime = Duration::from_millis(bytes.get_u64_le());
+        let grace = Duration::from_millis(bytes.get_u64_le());
         let loaded = Duration::from_secs(bytes.get_u64_le());
+        let load_time = Duration::from_micros(bytes.get_u64_le());
         let (mut validator, mut tags) = ([0; 16], [0; 16]);
         bytes.copy_to_slice(&mut validator);
         bytes.copy_to_slice(&mut tags);
         let modified = SystemTime::UNIX_EPOCH.checked_add(loaded).filter(|_| loaded < MAX_LIFETIME)?;
         let validator = (validator != [0; 16]).then(|| Validator::from_bytes(validator));
-        (lifetime < MAX_LIFETIME).then_some(Self::Value {
+        (lifetime.max(grace) < MAX_LIFETIME).then_some(Self::Value {
             id,
             tags,
-            entry: NewEntry { lifetime, modified, validator, body: bytes },
+            entry: NewEntry { lifetime, grace, load_time, modified, validator, body: bytes },
         })
     }
 }
@@ -116,6 +131,8 @@ mod tests {
     fn entry() -> NewEntry {
         NewEntry {
             lifetime: Duration::from_mins(1),
+            grace: Duration::from_secs(7),
+            load_time: Duration::from_millis(12),
             modified: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
             validator: Some(Validator::of_bytes(b"x")),
             body: Bytes::from_static(b"body"),
@@ -130,7 +147,8 @@ mod tests {
             panic!("it is a value");
         };
         assert_eq!((read, tags), (id, [7; 16]));
-        assert_eq!(parsed.lifetime, entry().lifetime);
+        assert_eq!((parsed.lifetime, parsed.grace), (entry().lifetime, entry().grace));
+        assert_eq!(parsed.load_time, entry().load_time);
         assert_eq!(parsed.modified, entry().modified);
         assert_eq!(parsed.validator, entry().validator);
         assert_eq!(parsed.body, entry().body);
@@ -160,7 +178,7 @@ mod tests {
             ));
         }
         for byte in 0..=u8::MAX {
-            for length in [1, 2, 33, 34, 81, 82, 83, 200] {
+            for length in [1, 2, 33, 34, 110, 111, 112, 200] {
                 Stored::parse(vec![byte; length].into());
             }
         }

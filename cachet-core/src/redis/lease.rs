@@ -5,11 +5,11 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::redis::{RedisError, Value};
+use deadpool_redis::redis::{RedisError, ScriptInvocation, Value};
 
 use super::{
     RedisTier,
-    fence::FENCED,
+    fence::{CLOCK, FENCED},
     layout,
     script::{Calls, MADE, Program, left, millis, nonce},
     tags::{self, Digest, Version},
@@ -31,7 +31,22 @@ redis.call('SET', KEYS[1], 'L' .. token, 'PX', ARGV[2])
 return {1, token}
 ";
 
-/// KEYS: entry. ARGV: token, value, lifetime in ms.
+/// KEYS: entry. ARGV: nonce, lease in ms, id of the stale entry. The answers are those of *acquire*.
+const REFRESH: &str = "
+local head = redis.call('GETRANGE', KEYS[1], 0, 46)
+local kind, id = string.sub(head, 1, 1), string.sub(head, 2, 33)
+local left = kind == 'F' and fenced(KEYS[1])
+if left then return {3, left} end
+if kind ~= 'V' or string.sub(id, 1, 8) ~= incarnation or id ~= ARGV[3] then return {0} end
+local busy = (tonumber(string.sub(head, 35, 47)) or 0) - clock()
+if busy > 0 then return {2, busy} end
+local token = made(ARGV[1])
+redis.call('SETRANGE', KEYS[1], 1, token)
+redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]))
+return {1, token}
+";
+
+/// KEYS: entry. ARGV: token, value, ms until it is removed.
 const FILL: &str = "
 local head = redis.call('GETRANGE', KEYS[1], 0, 32)
 if head ~= 'L' .. ARGV[1] and head ~= 'V' .. ARGV[1] then return 0 end
@@ -41,13 +56,17 @@ return 1
 
 /// KEYS: entry. ARGV: token.
 const RELEASE: &str = "
-if redis.call('GETRANGE', KEYS[1], 0, 32) ~= 'L' .. ARGV[1] then return 0 end
-return redis.call('DEL', KEYS[1])
+local head = redis.call('GETRANGE', KEYS[1], 0, 32)
+if head == 'L' .. ARGV[1] then return redis.call('DEL', KEYS[1]) end
+if head ~= 'V' .. ARGV[1] then return 0 end
+redis.call('SETRANGE', KEYS[1], 34, '0000000000000')
+return 1
 ";
 
 #[derive(Debug)]
 pub(super) struct Leases {
     acquire: Program,
+    refresh: Program,
     fill: Program,
     release: Program,
 }
@@ -70,6 +89,7 @@ impl Leases {
     pub(super) fn new() -> Self {
         Self {
             acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
+            refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
             fill: Program::new(&[FILL]),
             release: Program::new(&[RELEASE]),
         }
@@ -83,14 +103,36 @@ impl RedisTier {
         lease: Duration,
         dead: Option<EntryId>,
     ) -> Result<Acquired, TierError> {
-        self.exchange("acquire", |lane| async move {
-            let mut acquire = self.leases.acquire.call();
-            acquire.key(&*lookup.key).arg(nonce()).arg(millis(lease)).arg(id_or_nothing(dead.as_ref()));
+        let mut acquire = self.leases.acquire.call();
+        acquire.arg(nonce()).arg(millis(lease)).arg(id_or_nothing(dead.as_ref()));
+        self.take("acquire", acquire, lookup).await
+    }
+
+    pub(super) async fn refresh(
+        &self,
+        lookup: &Lookup,
+        lease: Duration,
+        stale: EntryId,
+    ) -> Result<Acquired, TierError> {
+        let mut refresh = self.leases.refresh.call();
+        refresh.arg(nonce()).arg(millis(lease)).arg(&stale.0[..]);
+        self.take("refresh", refresh, lookup).await
+    }
+
+    /// Takes a lease of one kind or the other.
+    async fn take(
+        &self,
+        operation: &'static str,
+        mut script: ScriptInvocation<'_>,
+        lookup: &Lookup,
+    ) -> Result<Acquired, TierError> {
+        script.key(&*lookup.key);
+        self.exchange(operation, |lane| async move {
             // Two commands at once on one connection: one round trip. The versions are read before the load begins,
             // which is all that matters of their order.
             let (mut first, mut second) = (lane.connection.clone(), lane.connection);
             let (answer, versions) =
-                tokio::try_join!(acquire.invoke_async(&mut first), self.tags.versions(&mut second, &lookup.tags))?;
+                tokio::try_join!(script.invoke_async(&mut first), self.tags.versions(&mut second, &lookup.tags))?;
             let settled = Settled::of(Answer::of(&answer), tags::digest_of(&lookup.tags, &versions));
             if let Some(token) = settled.surplus {
                 let mut release = self.leases.release.call();
@@ -148,7 +190,7 @@ impl RedisTier {
     pub(super) async fn fill(&self, lookup: &Lookup, lease: Lease, entry: &NewEntry) -> Result<bool, TierError> {
         let value = layout::write(lease.token, &lease.tags, entry);
         let mut fill = self.leases.fill.call();
-        fill.key(&*lookup.key).arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime));
+        fill.key(&*lookup.key).arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
         self.exchange("fill", |mut lane| async move { fill.invoke_async(&mut lane.connection).await }).await
     }
 
@@ -157,7 +199,7 @@ impl RedisTier {
         for (lookup, lease, entry) in fills {
             let value = layout::write(lease.token, &lease.tags, entry);
             let call = calls.add(&self.leases.fill, &[&lookup.key]);
-            call.arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime));
+            call.arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
         }
         self.exchange("fill", |mut lane| async move {
             let answers = calls.send(&mut lane.connection).await?;

@@ -79,6 +79,10 @@ impl Tier for RedisTier {
         Box::pin(async move { self.acquire(&lookup, lease, dead).await })
     }
 
+    fn refresh(&self, lookup: Lookup, lease: Duration, stale: EntryId) -> TierFuture<'_, Acquired> {
+        Box::pin(async move { self.refresh(&lookup, lease, stale).await })
+    }
+
     fn acquire_many(&self, wanted: Vec<(Lookup, Option<EntryId>)>, lease: Duration) -> TierFuture<'_, Vec<Acquired>> {
         Box::pin(async move { self.acquire_many(&wanted, lease).await })
     }

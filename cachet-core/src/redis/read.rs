@@ -73,14 +73,15 @@ fn found_of(answers: Vec<Value>, lookups: &[Lookup], tags: &[&str]) -> Result<Ve
 
 impl Found {
     fn judge(self, lookup: &Lookup, incarnation: Incarnation) -> Read {
-        let remaining = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
+        let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         match self.value.map(Stored::parse) {
             Some(Stored::Value { id, tags, entry })
                 if id.0.starts_with(&incarnation)
                     && digest_found(&lookup.tags, &self.versions) == Some(tags)
-                    && !remaining.is_zero() =>
+                    && !kept.is_zero() =>
             {
-                Read::Hit(StoredEntry { id, entry, remaining })
+                let (remaining, stale_for) = (kept.saturating_sub(entry.grace), entry.grace.saturating_sub(kept));
+                Read::Hit(StoredEntry { id, entry, remaining, stale_for })
             }
             Some(Stored::Fence) if self.ttl >= 0 => Read::Fenced,
             // Whatever else the key holds, a load would not be stored; another's under way will not be either.

@@ -104,11 +104,22 @@ impl Shared {
         self.ask("acquire", exchange).await
     }
 
+    /// Asks for the right to refresh a stale value, a guard like that of [`Shared::acquire`].
+    pub(crate) async fn refresh(&self, lookup: Lookup, stale: EntryId) -> Option<Grant> {
+        let shared = self.clone();
+        let exchange = move |tier: Arc<dyn Tier>| async move {
+            let acquired = tier.refresh(lookup.clone(), shared.0.lease, stale).await?;
+            Ok(Grant::of(acquired, shared, lookup))
+        };
+        self.ask("refresh", exchange).await
+    }
+
     async fn release(&self, lookup: Lookup, lease: Lease) -> Option<bool> {
         self.ask("release", move |tier| async move { tier.release(lookup, lease).await }).await
     }
 
-    /// Waits, at most for `limit`, until the key that another node is loading holds something else.
+    /// Waits, at most for `limit`, until the key that another node is loading holds something else than a lease or a
+    /// stale value.
     pub(crate) async fn wait(&self, lookup: Lookup, limit: Duration) -> Option<Read> {
         let shared = self.clone();
         let polling = async move {
@@ -117,6 +128,7 @@ impl Shared {
                 time::sleep(pause).await;
                 match shared.read(lookup.clone()).await? {
                     Read::Leased => pause = (pause * 2).min(POLL_PAUSES.1),
+                    Read::Hit(stored) if stored.remaining.is_zero() => pause = (pause * 2).min(POLL_PAUSES.1),
                     answer => return Some(answer),
                 }
             }

@@ -57,6 +57,10 @@ impl Tier for Notes {
         self.answer(String::new(), Acquired::Granted(Lease { token: EntryId([0; 32]), tags: [0; 16] }))
     }
 
+    fn refresh(&self, _: Lookup, _: Duration, _: EntryId) -> TierFuture<'_, Acquired> {
+        unreachable!("no test refreshes")
+    }
+
     fn acquire_many(&self, wanted: Vec<(Lookup, Option<EntryId>)>, _: Duration) -> TierFuture<'_, Vec<Acquired>> {
         let granted = Acquired::Granted(Lease { token: EntryId([0; 32]), tags: [0; 16] });
         self.answer(format!("acquire {}", wanted.len()), vec![granted; wanted.len()])
@@ -110,7 +114,7 @@ fn leases(grants: Vec<Option<Grant>>) -> Vec<HeldLease> {
 
 fn fill(lease: HeldLease) -> (HeldLease, NewEntry) {
     let body = "value".into();
-    (lease, NewEntry { lifetime: LONG, modified: SystemTime::now(), validator: None, body })
+    (lease, NewEntry { lifetime: LONG, grace: Duration::ZERO, load_time: Duration::ZERO, modified: SystemTime::now(), validator: None, body })
 }
 
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {

@@ -3,6 +3,7 @@
 mod batches;
 mod fences;
 mod leases;
+mod refreshes;
 
 use std::{
     sync::Arc,
@@ -87,6 +88,7 @@ pub async fn tier_conformance(tier: Arc<dyn Tier>, prefix: &str) -> Result<(), T
     let suite = Suite { tier, prefix };
     suite.tier.probe().await?;
     suite.leases().await?;
+    suite.refreshes().await?;
     suite.fences().await?;
     suite.batches().await
 }
@@ -109,6 +111,8 @@ impl Suite<'_> {
     fn entry(body: &'static str) -> NewEntry {
         NewEntry {
             lifetime: Duration::from_mins(1),
+            grace: Duration::ZERO,
+            load_time: Duration::from_millis(12),
             modified: SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000),
             validator: None,
             body: Bytes::from_static(body.as_bytes()),

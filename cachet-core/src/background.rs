@@ -1,0 +1,211 @@
+//! Work behind calls: refreshes of values that were served meanwhile. How many run at a time is bounded, and so is how
+//! many wait for their turn; where there are more, the least urgent is dropped.
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    future::Future,
+    pin::Pin,
+    sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
+    time::Duration,
+};
+
+use tokio::{
+    runtime::{Builder, Handle, Runtime},
+    sync::Notify,
+    task::AbortHandle,
+    time,
+};
+
+use crate::{clock::Tick, runtime::Cachet};
+
+/// How many refreshes run at a time, unless the builder says otherwise.
+pub(crate) const CONCURRENT: usize = 64;
+
+/// How many wait for their turn.
+pub(crate) const WAITING: usize = 1024;
+
+type Work = Pin<Box<dyn Future<Output = ()> + Send>>;
+
+/// The refreshes of one runtime.
+#[derive(Clone)]
+pub(crate) struct Background(Arc<Inner>);
+
+struct Inner {
+    concurrent: usize,
+    state: Mutex<State>,
+    /// Told whenever a job ends.
+    ended: Notify,
+    /// For callers that are in no tokio runtime, and for bodies that block.
+    own: OnceLock<Runtime>,
+}
+
+#[derive(Default)]
+struct State {
+    is_closed: bool,
+    next: u64,
+    running: HashMap<u64, Option<AbortHandle>>,
+    /// By urgency, and by age among equals.
+    waiting: BTreeMap<(Tick, u64), Job>,
+}
+
+struct Job {
+    work: Work,
+    is_blocking: bool,
+    handle: Handle,
+}
+
+/// Makes room for the next one when a job is over, or was dropped with its tokio runtime.
+struct Running {
+    inner: Arc<Inner>,
+    id: u64,
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.inner.state().running.remove(&self.id);
+        self.inner.ended.notify_waiters();
+        Inner::start_waiting(&self.inner);
+    }
+}
+
+impl Background {
+    pub(crate) fn new(concurrent: usize) -> Self {
+        let inner =
+            Inner { concurrent: concurrent.max(1), state: Mutex::default(), ended: Notify::new(), own: OnceLock::new() };
+        Self(Arc::new(inner))
+    }
+
+    /// Runs a refresh when its turn comes, or drops it.
+    pub(crate) fn refresh(&self, urgency: Tick, is_blocking: bool, work: impl Future<Output = ()> + Send + 'static) {
+        let job = Job { work: scoped(work), is_blocking, handle: self.handle() };
+        // Dropped outside the lock: what is dropped tells others.
+        let _surplus = {
+            let mut state = self.0.state();
+            if state.is_closed {
+                Some(job)
+            } else {
+                state.next += 1;
+                let id = state.next;
+                state.waiting.insert((urgency, id), job);
+                let is_over = state.waiting.len() > WAITING;
+                is_over.then(|| state.waiting.pop_last()).flatten().map(|(_, job)| job)
+            }
+        };
+        Inner::start_waiting(&self.0);
+    }
+
+    /// Goes on with a load that its caller does not wait for any more. It was begun, so it is not bounded again.
+    pub(crate) fn finish(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let id = {
+            let mut state = self.0.state();
+            if state.is_closed {
+                return;
+            }
+            state.next += 1;
+            let id = state.next;
+            state.running.insert(id, None);
+            id
+        };
+        Inner::start(&self.0, id, Job { work: scoped(work), is_blocking: false, handle: self.handle() });
+    }
+
+    /// The caller's tokio runtime, or one of our own.
+    pub(crate) fn handle(&self) -> Handle {
+        Handle::try_current().unwrap_or_else(|_| self.0.own())
+    }
+
+    /// Begins no refresh any more, waits at most that long for those that run or wait for their turn, and ends the rest.
+    pub(crate) async fn shut_down(&self, patience: Duration) {
+        self.0.state().is_closed = true;
+        let idle = async {
+            loop {
+                let mut ended = std::pin::pin!(self.0.ended.notified());
+                ended.as_mut().enable();
+                if self.0.state().is_idle() {
+                    return;
+                }
+                ended.await;
+            }
+        };
+        if patience.is_zero() || time::timeout(patience, idle).await.is_err() {
+            let (waiting, running) = {
+                let mut state = self.0.state();
+                (std::mem::take(&mut state.waiting), state.running.values().flatten().cloned().collect::<Vec<_>>())
+            };
+            drop(waiting);
+            for job in running {
+                job.abort();
+            }
+        }
+    }
+}
+
+impl State {
+    fn is_idle(&self) -> bool {
+        self.running.is_empty() && self.waiting.is_empty()
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Starts jobs while there is room.
+    fn start_waiting(self: &Arc<Self>) {
+        loop {
+            let (id, job) = {
+                let mut state = self.state();
+                if state.running.len() >= self.concurrent {
+                    return;
+                }
+                let Some(((_, id), job)) = state.waiting.pop_first() else { return };
+                state.running.insert(id, None);
+                (id, job)
+            };
+            Self::start(self, id, job);
+        }
+    }
+
+    fn start(self: &Arc<Self>, id: u64, job: Job) {
+        let running = Running { inner: Arc::clone(self), id };
+        let work = async move {
+            let _running = running;
+            job.work.await;
+        };
+        let task = if job.is_blocking {
+            let handle = self.own();
+            self.own().spawn_blocking(move || handle.block_on(work)).abort_handle()
+        } else {
+            job.handle.spawn(work).abort_handle()
+        };
+        if let Some(place) = self.state().running.get_mut(&id) {
+            *place = Some(task);
+        }
+    }
+
+    fn own(&self) -> Handle {
+        let own = self.own.get_or_init(|| {
+            let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("cachet-refresh").enable_all().build();
+            runtime.expect("a thread can be started")
+        });
+        own.handle().clone()
+    }
+}
+
+impl Drop for Inner {
+    /// It may be dropped inside another tokio runtime, where waiting for its threads would be an error.
+    fn drop(&mut self) {
+        if let Some(own) = self.own.take() {
+            own.shutdown_background();
+        }
+    }
+}
+
+/// Work that sees the runtime that its caller sees.
+fn scoped(work: impl Future<Output = ()> + Send + 'static) -> Work {
+    match Cachet::scoped() {
+        Some(runtime) => Box::pin(async move { runtime.scope(work).await }),
+        None => Box::pin(work),
+    }
+}
