@@ -70,8 +70,12 @@ impl Drop for Running {
 
 impl Background {
     pub(crate) fn new(concurrent: usize) -> Self {
-        let inner =
-            Inner { concurrent: concurrent.max(1), state: Mutex::default(), ended: Notify::new(), own: OnceLock::new() };
+        let inner = Inner {
+            concurrent: concurrent.max(1),
+            state: Mutex::default(),
+            ended: Notify::new(),
+            own: OnceLock::new(),
+        };
         Self(Arc::new(inner))
     }
 
@@ -186,7 +190,8 @@ impl Inner {
 
     fn own(&self) -> Handle {
         let own = self.own.get_or_init(|| {
-            let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("cachet-refresh").enable_all().build();
+            let runtime =
+                Builder::new_multi_thread().worker_threads(1).thread_name("cachet-refresh").enable_all().build();
             runtime.expect("a thread can be started")
         });
         own.handle().clone()

@@ -9,7 +9,9 @@ use std::{
 
 use crate::{
     clock::{AtomicTick, Tick},
- tags::TagSeen, validator::Validator};
+    tags::TagSeen,
+    validator::Validator,
+};
 
 /// What an entry holds, whatever its type: tiers and flights handle values without knowing them, so that their code is
 /// compiled once and not once a function.

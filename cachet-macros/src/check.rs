@@ -5,6 +5,7 @@ use syn::{Ident, Pat, ext::IdentExt as _};
 use crate::{
     args::{Args, ErrorTtl, KeySource, Lifetime},
     errors::{Errors, did_you_mean},
+    freshness,
     key::Template,
     model::{Batch, as_ref_target, key_has_self, key_parameters},
     signature::{Extractor, Function},
@@ -34,6 +35,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     impl_trait_can_be_named(args, function, errors);
     arguments_fit_a_tuple(function, errors);
     batch_has_keys(args, function, errors);
+    freshness::check(args, function, errors);
 }
 
 /// An entry without an end is the first mistake of caching, so there is no default to fall into. A `ttl` whose value

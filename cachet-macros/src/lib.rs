@@ -12,6 +12,7 @@ mod duration;
 mod errors;
 mod expand;
 mod fallback;
+mod freshness;
 mod http;
 mod key;
 mod model;
@@ -76,6 +77,10 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `memory_ttl` | duration, at most `ttl`; memory tier only | how long memory answers without asking the shared tier | 10 s beside a shared tier, else `ttl` |
 /// | `error_ttl` | duration, or `(NotFound = "10s", Busy(_) = "1s")` | how long an error is kept, the first pattern that matches; `E: Clone + Send + Sync` | not kept |
 /// | `jitter` | a share between 0 and 1 | shortens each lifetime by up to that share, at random | 0 |
+/// | `stale` | duration | past its lifetime a value is served for so long, at once, and one refresh runs behind it | 0 |
+/// | `stale_if_error` | duration | past its lifetime a value is served for so long when the load fails, or overruns `timeout` | 0 |
+/// | `early` | β, above 0 and at most 100 | refreshes a fresh value behind a call with probability e^(−remaining/(β·load time)) | off |
+/// | `timeout` | duration; async only | how long a load keeps its callers waiting while there is a stale value to serve | none |
 /// | `when` | `\|value\| bool`, or a path | stores only what passes; the caller is given the rest as well | everything |
 /// | `ttl_of` | `\|value\| Duration`, or a path | the lifetime by the value, in place of `ttl` | `ttl` |
 /// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag` | none |
@@ -100,6 +105,28 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// The *value* of `when`, `ttl_of` and tags is what is inside of `Result` and `Option`; an error or a `None` is not asked about.
 /// A bare name in an `error_ttl` pattern is a variant of the error, which the return type must spell (`Result<T, E>`);
 /// behind an alias, write its path (`Problem::NotFound`). A kept error counts as a hit, and `peek` does not show it.
+///
+/// # Past its lifetime
+///
+/// | the value is | a call gets | and |
+/// |---|---|---|
+/// | fresh | it | with `early`, perhaps one refresh runs behind the call |
+/// | stale, for less than `stale` | it, at once | one refresh runs behind the call |
+/// | stale, for less than `stale_if_error` | what the load gives; the stale value if that is an error, or overruns `timeout` | the source is left alone for `Builder::throttle` (5 s): calls get the stale value |
+/// | stale for longer | what the load gives, be that an error | |
+/// | invalidated | what the load gives, be that an error | a load that began before is not kept either |
+///
+/// Both windows begin where the lifetime ends, so with both the longer one counts after an error. A `None` and a kept error
+/// are never stale; where there is something stale to serve, an error is not kept by `error_ttl`. A refresh is one for
+/// each entry of a process, and with a shared tier one for each entry of all nodes. It outlives the call; at most 64
+/// run at a time (`Builder::refreshes`), 1024 wait for their turn, and beyond that the least urgent is dropped, which
+/// `stats` counts. One that fails leaves the value stale, and the source alone. A load that overran `timeout` goes on,
+/// and what it gives is kept; a call without a stale value waits on. In a shared tier a value is kept for the longer
+/// window, so that every node can serve it.
+///
+/// With `stale`, `early` and `timeout` the body may go on without its caller. So its future is `Send`, its error too,
+/// and its arguments are its own: those by reference are copied by `ToOwned`, `&self` by `Clone`. They are not for
+/// handlers and not with `batch`.
 ///
 /// A function with `batch` is async and free, and returns a `HashMap` or a `BTreeMap` from each key to its value, or a
 /// `Result` of one. Each key has an entry of its own: the body is given those that are missing, each once, and its answer
@@ -144,7 +171,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 ///
 /// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
 /// there, so that nothing else in the crate goes red. `const fn`, `unsafe fn`, `extern fn` and borrowed return values
-/// are refused. Not available yet: `max_bytes`, `weight`, `stale`, `stale_if_error`, `early`, `timeout`,
+/// are refused. Not available yet: `max_bytes`, `weight`,
 /// `on_outage`, `cdn`, `vary` and `etag`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {

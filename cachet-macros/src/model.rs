@@ -72,10 +72,21 @@ pub(crate) struct Settings {
     pub(crate) negative_ttl: Option<Lifetime>,
     pub(crate) memory_ttl: Option<Lifetime>,
     pub(crate) jitter: Option<f64>,
+    pub(crate) stale: Option<Lifetime>,
+    pub(crate) stale_if_error: Option<Lifetime>,
+    pub(crate) early: Option<f64>,
+    pub(crate) timeout: Option<Lifetime>,
     pub(crate) error_ttl: Option<ErrorTtl>,
     pub(crate) when: Option<Expr>,
     pub(crate) ttl_of: Option<Expr>,
     pub(crate) codec: Codec,
+}
+
+impl Settings {
+    /// Whether the body may go on without its caller, with arguments of its own.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.stale.is_some() || self.early.is_some() || self.timeout.is_some()
+    }
 }
 
 /// How the key is made.
@@ -128,6 +139,10 @@ impl Model {
             negative_ttl: args.negative_ttl.map(|ttl| ttl.value),
             memory_ttl: args.memory_ttl.map(|ttl| ttl.value),
             jitter: args.jitter.map(|jitter| jitter.value),
+            stale: args.stale.map(|window| window.value),
+            stale_if_error: args.stale_if_error.map(|window| window.value),
+            early: args.early.map(|beta| beta.value),
+            timeout: args.timeout.map(|deadline| deadline.value),
             error_ttl: args.error_ttl.map(|ttl| ttl.value),
             when: args.when.map(|when| when.value),
             ttl_of: args.ttl_of.map(|ttl| ttl.value),

@@ -94,7 +94,9 @@ impl Cache {
     /// Whether a call is answered with the entry at once, and the entry refreshed behind it.
     pub(super) fn serves_stale(&self, entry: &Entry) -> bool {
         entry.staleness(self.clock.now()).is_none_or(|staleness| {
-            staleness < self.settings.stale && entry.is_current(self.generation()) && !self.grace(&entry.value).is_zero()
+            staleness < self.settings.stale
+                && entry.is_current(self.generation())
+                && !self.grace(&entry.value).is_zero()
         })
     }
 

@@ -114,7 +114,17 @@ fn leases(grants: Vec<Option<Grant>>) -> Vec<HeldLease> {
 
 fn fill(lease: HeldLease) -> (HeldLease, NewEntry) {
     let body = "value".into();
-    (lease, NewEntry { lifetime: LONG, grace: Duration::ZERO, load_time: Duration::ZERO, modified: SystemTime::now(), validator: None, body })
+    (
+        lease,
+        NewEntry {
+            lifetime: LONG,
+            grace: Duration::ZERO,
+            load_time: Duration::ZERO,
+            modified: SystemTime::now(),
+            validator: None,
+            body,
+        },
+    )
 }
 
 async fn until(what: &str, mut condition: impl FnMut() -> bool) {

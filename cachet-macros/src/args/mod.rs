@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The options of this release, each with an example of its use.
-const OPTIONS: [(&str, &str); 20] = [
+const OPTIONS: [(&str, &str); 24] = [
     ("ttl", "ttl = \"5m\""),
     ("tier", "tier = \"memory,redis\""),
     ("key", "key = \"{id}\""),
@@ -35,6 +35,10 @@ const OPTIONS: [(&str, &str); 20] = [
     ("memory_ttl", "memory_ttl = \"30s\""),
     ("tags", "tags = [\"products\"]"),
     ("jitter", "jitter = 0.1"),
+    ("stale", "stale = \"1m\""),
+    ("stale_if_error", "stale_if_error = \"1h\""),
+    ("early", "early = 1.0"),
+    ("timeout", "timeout = \"500ms\""),
     ("error_ttl", "error_ttl = \"10s\""),
     ("when", "when = |value| value.is_public"),
     ("ttl_of", "ttl_of = |value| value.max_age"),
@@ -47,13 +51,9 @@ const OPTIONS: [(&str, &str); 20] = [
 ];
 
 /// The options that are designed and not built, each with what to write until then.
-const LATER: [(&str, &str); 10] = [
+const LATER: [(&str, &str); 6] = [
     ("max_bytes", "bound the memory tier by `capacity`"),
     ("weight", "bound the memory tier by `capacity`"),
-    ("stale", "write a longer `ttl`, and invalidate what changed"),
-    ("stale_if_error", "write a longer `ttl`, and invalidate what changed"),
-    ("early", "spread the ends of entries with `jitter`"),
-    ("timeout", "give the query in the body a deadline"),
     ("on_outage", "an outage of the shared tier is answered by loading"),
     ("cdn", "write `s-maxage` in `http`, which speaks to shared caches"),
     ("vary", "take what the response varies on as an argument with `CacheKey`"),
@@ -97,6 +97,10 @@ pub(crate) struct Args {
     pub(crate) tags: Vec<Template>,
     pub(crate) http: Option<Given<Directives>>,
     pub(crate) jitter: Option<Given<f64>>,
+    pub(crate) stale: Option<Given<Lifetime>>,
+    pub(crate) stale_if_error: Option<Given<Lifetime>>,
+    pub(crate) early: Option<Given<f64>>,
+    pub(crate) timeout: Option<Given<Lifetime>>,
     pub(crate) error_ttl: Option<Given<ErrorTtl>>,
     pub(crate) when: Option<Given<Expr>>,
     pub(crate) ttl_of: Option<Given<Expr>>,
@@ -203,6 +207,10 @@ impl Args {
             "tags" => self.tags = values::tags(value, errors),
             "http" => self.http = values::http(value, errors),
             "jitter" => self.jitter = values::jitter(value, errors),
+            "stale" => self.stale = values::lifetime(name, value, errors),
+            "stale_if_error" => self.stale_if_error = values::lifetime(name, value, errors),
+            "early" => self.early = values::early(value, errors),
+            "timeout" => self.timeout = values::lifetime(name, value, errors),
             "when" | "ttl_of" => {
                 let closure = values::closure(name, value, errors);
                 if name == "when" { self.when = closure } else { self.ttl_of = closure }

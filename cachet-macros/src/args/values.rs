@@ -141,13 +141,25 @@ impl Parse for ErrorArm {
     }
 }
 
-pub(super) fn jitter(value: &Expr, errors: &Errors) -> Option<Given<f64>> {
-    let share = match value {
-        Expr::Lit(ExprLit { lit: Lit::Float(share), .. }) => share.base10_parse().ok(),
-        Expr::Lit(ExprLit { lit: Lit::Int(share), .. }) => share.base10_parse().ok(),
+fn number(value: &Expr) -> Option<f64> {
+    match value {
+        Expr::Lit(ExprLit { lit: Lit::Float(number), .. }) => number.base10_parse().ok(),
+        Expr::Lit(ExprLit { lit: Lit::Int(number), .. }) => number.base10_parse().ok(),
         _ => None,
+    }
+}
+
+pub(super) fn early(value: &Expr, errors: &Errors) -> Option<Given<f64>> {
+    let read = match number(value) {
+        Some(0.0) => Err("an `early` of zero does nothing; remove it, or write `early = 1.0`".into()),
+        Some(beta) if beta > 0.0 && beta <= 100.0 => Ok(beta),
+        _ => Err("`early` is a number above 0 and at most 100, the larger the earlier; write `early = 1.0`".into()),
     };
-    let read = match share {
+    given(value, read, errors)
+}
+
+pub(super) fn jitter(value: &Expr, errors: &Errors) -> Option<Given<f64>> {
+    let read = match number(value) {
         Some(0.0) => Err("a `jitter` of zero does nothing; remove it, or write `jitter = 0.1`".into()),
         Some(share) if share > 0.0 && share < 1.0 => Ok(share),
         _ => Err("`jitter` is a share of the TTL between 0 and 1; write `jitter = 0.1`".into()),

@@ -4,7 +4,7 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, format_ident, quote};
 use syn::{GenericParam, Ident, Visibility, parse_quote};
 
-use super::{Tuples, attributes, body, hidden, key, spec::spec};
+use super::{Loader, Tuples, alone::body_alone, attributes, body, hidden, key, spec::spec};
 use crate::{
     model::Model,
     signature::{Parameter, Waits},
@@ -41,7 +41,11 @@ fn function(model: &Model, tuples: &Tuples) -> TokenStream {
         &it,
         &quote!(#private::Load::key_of(&#it, &#args)),
         &tags,
-        &quote!({ let #names = #args; #loader }),
+        &if model.settings.is_alone() {
+            Loader::Alone(quote!(#private::Load::alone(&#it, #args)))
+        } else {
+            Loader::Own(quote!({ let #names = #args; #loader }))
+        },
     );
     quote! {
         #(#attrs)*
@@ -188,6 +192,18 @@ fn load(model: &Model, tuples: &Tuples) -> TokenStream {
     let (key, tags) = key::parts_of_all(model, tuples);
     let tags = tags.map(|tags| quote!(fn tags_of(&self, #names: &#all) -> #private::Tags { #tags }));
     let (call, levels) = (loaded(model), levels(model));
+    let alone = model.settings.is_alone().then(|| {
+        let (name, types) = (loader(model), turbofish(model));
+        let body = body_alone(
+            model,
+            &tuples.all,
+            &quote!(Self::Returns, Self::Shape),
+            |arguments| quote!(#name #types (#(#arguments),*)),
+        );
+        quote! {
+            fn alone(&self, #names: #all) -> ::core::result::Result<#private::Alone, #all> { #body }
+        }
+    });
     let load = match function.waits {
         Waits::Plain => quote!(async fn load(&self, #names: #all) -> #returns { #call }),
         Waits::Async | Waits::Boxed(_) => quote! {
@@ -201,6 +217,7 @@ fn load(model: &Model, tuples: &Tuples) -> TokenStream {
             fn key_of(&self, #names: &#all) -> #private::KeyBuf { #key }
             #tags
             #load
+            #alone
         }
     }
 }

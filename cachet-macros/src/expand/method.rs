@@ -5,7 +5,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use syn::Ident;
 
-use super::{Tuples, attributes, body, free::underscores, hidden, key, spec::spec};
+use super::{Loader, Tuples, alone::body_alone, attributes, body, free::underscores, hidden, key, spec::spec};
 use crate::{model::Model, signature::Parameter};
 
 pub(super) fn expand(model: &Model, accessor: Option<&Ident>) -> TokenStream {
@@ -37,7 +37,27 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
     let called = body::called(model, &quote!(Self::#load #types (#receiver #(#arguments),*)));
     let (key_of_call, tags_of_call) = key::of_call(model, tuples);
     let itself = quote!(Self::#accessor #types().function());
-    let method = method(model, &model.answer(&itself, &key_of_call, &tags_of_call, &called));
+    let go_on = if model.settings.is_alone() {
+        let this = function.receiver.as_ref().map(|_| quote!(self,));
+        let arguments = function.parameters.iter().map(|parameter| &parameter.ident);
+        Loader::Alone(quote!(#private::Load::alone(&#itself, (#this #(#arguments,)*))))
+    } else {
+        Loader::Own(called)
+    };
+    let method = method(model, &model.answer(&itself, &key_of_call, &tags_of_call, &go_on));
+    let alone = if model.settings.is_alone() {
+        let shape = model.spelled_shape();
+        let body = body_alone(
+            model,
+            &tuples.all,
+            &quote!(#returns, #shape),
+            |arguments| quote!(Self::#load #types (#(#arguments),*)),
+        );
+        let names = tuples.all_names();
+        quote!(|#names| #body)
+    } else {
+        quote!(::core::result::Result::Err)
+    };
     let (described, names) = (described(model, tuples, &key), tuples.all_names());
     let keyed = key::keyed_by_all(model, tuples);
     let passed = tuples.all.iter().map(|member| &member.ident);
@@ -54,10 +74,11 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
         #vis fn #accessor #generics () -> #core::#kind<
             impl #private::Key<#key> + #private::Load<#all, Returns = #returns, Shape = #shape>, #key, #all
         > #bounds {
-            #core::#kind::new(#private::loading::<_, #all, _, _, _>(
+            #core::#kind::new(#private::loading::<_, #all, _, _, _, _>(
                 #described,
                 |#names| #keyed,
                 |#names| async move { #call },
+                #alone,
             ))
         }
         #(#attrs)*
@@ -69,7 +90,7 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
 /// The method alone, with everything inside.
 fn alone(model: &Model, tuples: &Tuples) -> TokenStream {
     let (key, tags) = key::of_call(model, tuples);
-    method(model, &model.answer(&itself(model, tuples), &key, &tags, &body::future(model)))
+    method(model, &model.answer(&itself(model, tuples), &key, &tags, &Loader::Own(body::future(model))))
 }
 
 /// The user's method with another body.

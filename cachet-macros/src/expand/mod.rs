@@ -3,6 +3,7 @@
 //! Paths are absolute, and every name that is not the user's is invisible to the user's code. Attributes that the
 //! compiler reads as switches (`cfg`, lints) go to every item; all others stay on the function.
 
+mod alone;
 mod attributes;
 mod batch;
 mod body;
@@ -18,8 +19,8 @@ use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens, quote};
 use syn::{Ident, Type};
 
-pub(crate) use self::spec::error_type;
 use self::tuples::Tuples;
+pub(crate) use self::{alone::Passing, spec::error_type};
 use crate::{
     model::{Handle, Model},
     signature::Waits,
@@ -74,20 +75,17 @@ impl Model {
     }
 
     /// What the function does: it asks memory, and on a miss goes on with its loader.
-    fn answer(
-        &self,
-        function: &TokenStream,
-        key: &TokenStream,
-        tags: &TokenStream,
-        loader: &TokenStream,
-    ) -> TokenStream {
+    fn answer(&self, function: &TokenStream, key: &TokenStream, tags: &TokenStream, loader: &Loader) -> TokenStream {
         let (private, returned, missed) = (self.private(), hidden("__returned"), hidden("__missed"));
-        let go_on = match self.function.waits {
-            Waits::Plain => quote!(#missed.run(#tags, move || #loader)),
-            Waits::Async | Waits::Boxed(_) => quote!(#missed.load(#tags, #loader).await),
+        let hit = hidden(if self.settings.early.is_some() { "hit_unless_early" } else { "hit" });
+        let go_on = match (&self.function.waits, loader) {
+            (Waits::Plain, Loader::Own(call)) => quote!(#missed.run(#tags, move || #call)),
+            (Waits::Plain, Loader::Alone(body)) => quote!(#missed.run_alone(#tags, #body)),
+            (_, Loader::Own(call)) => quote!(#missed.load(#tags, #call).await),
+            (_, Loader::Alone(body)) => quote!(#missed.load_alone(#tags, #body).await),
         };
         let answer = quote! {
-            match #private::hit(&#function, #key) {
+            match #private::#hit(&#function, #key) {
                 ::core::result::Result::Ok(#returned) => #returned,
                 ::core::result::Result::Err(#missed) => #go_on,
             }
@@ -97,6 +95,14 @@ impl Model {
             Waits::Async | Waits::Plain => answer,
         }
     }
+}
+
+/// How the function's body is run on a miss.
+enum Loader {
+    /// Within the call: an expression that runs it, as a future unless the function is plain.
+    Own(TokenStream),
+    /// Perhaps beyond the call: an expression of what `Load::alone` gives.
+    Alone(TokenStream),
 }
 
 /// The constant that names the shape of a type spelled `Option<…>` or `Result<…>`.

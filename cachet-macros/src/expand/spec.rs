@@ -22,6 +22,10 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| quote!(.negative_ttl(#ttl)));
     let memory_ttl = settings.memory_ttl.as_ref().map(lifetime).map(|ttl| quote!(.memory_ttl(#ttl)));
     let jitter = settings.jitter.map(|share| quote!(.jitter(#share)));
+    let stale = settings.stale.as_ref().map(lifetime).map(|window| quote!(.stale(#window)));
+    let stale_if_error = settings.stale_if_error.as_ref().map(lifetime).map(|window| quote!(.stale_if_error(#window)));
+    let early = settings.early.map(|beta| quote!(.early(#beta)));
+    let timeout = settings.timeout.as_ref().map(lifetime).map(|deadline| quote!(.timeout(#deadline)));
     let when = settings.when.as_ref().map(|when| quote!(.when(#when)));
     let ttl_of = settings.ttl_of.as_ref().map(|ttl| quote!(.ttl_of(#ttl)));
     let (shared, error_ttl, tags_of) = (shared(model), error_ttl(model), key::tags_of(model));
@@ -39,7 +43,8 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     };
     quote! {
         #new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
-            #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #when #ttl_of
+            #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #stale #stale_if_error
+            #early #timeout #when #ttl_of
             #error_ttl #tags_of
     }
 }
