@@ -13,6 +13,16 @@ use super::{Gate, wait::until};
 use crate::tier::Fault;
 
 /// What a tier is asked to do. The exchanges for many entries count as those for one.
+///
+/// ```
+/// use std::time::Duration;
+/// use cachet_core::testing::{Faults, Injection, Operation};
+///
+/// let slow = Faults::new();
+/// for operation in Operation::ALL {
+///     slow.always(operation, Injection::Delay(Duration::from_millis(5)));
+/// }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Operation {

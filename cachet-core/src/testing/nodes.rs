@@ -45,6 +45,19 @@ pub struct Nodes {
 }
 
 /// One node: a runtime with a memory of its own, and faults between it and the shared tier.
+///
+/// ```
+/// use cachet_core::{cached, testing::Nodes};
+///
+/// #[cached(ttl = "1h", tier = "memory,redis")]
+/// async fn square(n: u64) -> u64 { n * n }
+///
+/// # pollster::block_on(async {
+/// let [node] = Nodes::new().start();
+/// node.faults().cut_off();
+/// assert_eq!(node.scope(square(4)).await, 16, "a function goes on without its tier");
+/// # });
+/// ```
 #[derive(Clone, Debug)]
 pub struct Node {
     cachet: Cachet,
