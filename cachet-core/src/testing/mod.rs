@@ -102,6 +102,7 @@ mod faults;
 mod faulty;
 mod gate;
 mod in_process;
+mod injection;
 mod loads;
 mod nodes;
 mod wait;
@@ -109,10 +110,11 @@ mod wait;
 pub use self::{
     clock::ManualClock,
     conformance::{redis_tier, tier_conformance, tier_conformance_by},
-    faults::{Faults, Injection, Operation},
+    faults::Faults,
     faulty::FaultyTier,
     gate::Gate,
     in_process::InProcessTier,
+    injection::{Injection, Operation},
     loads::{Load, LoadCounter},
     nodes::{Node, Nodes},
     wait::PATIENCE,
