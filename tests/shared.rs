@@ -4,17 +4,12 @@
 mod support;
 
 use std::{
-    pin::pin,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
+    sync::atomic::{AtomicU32, AtomicU64, Ordering},
     time::{Duration, Instant},
 };
 
-use cachet_core::{Cachet, Invalidation, Origin, cached, invalidate_tag};
+use cachet_core::{Cachet, Invalidation, Origin, cached, invalidate_tag, testing::Gate};
 use support::{Redis, eventually};
-use tokio::sync::Notify;
 
 /// A node of the namespace, with a memory of its own.
 fn node(redis: &Redis, namespace: &str) -> Cachet {
@@ -85,11 +80,10 @@ async fn an_invalidation_reaches_the_shared_tier_by_key_tag_function_and_namespa
 async fn a_load_that_began_before_another_nodes_invalidation_never_becomes_visible() {
     static ROW: AtomicU64 = AtomicU64::new(1);
 
-    #[cached(ttl = 3600, tier = "memory,redis", skip(begun, gate), tags = ["rows"])]
-    async fn row(id: u8, begun: Arc<Notify>, gate: Arc<Notify>) -> u64 {
+    #[cached(ttl = 3600, tier = "memory,redis", skip(gate), tags = ["rows"])]
+    async fn row(id: u8, gate: &Gate) -> u64 {
         let read = ROW.load(Ordering::SeqCst) + u64::from(id);
-        begun.notify_one();
-        gate.notified().await;
+        gate.pass().await;
         read
     }
 
@@ -97,25 +91,24 @@ async fn a_load_that_began_before_another_nodes_invalidation_never_becomes_visib
     let (one, other) = (node(&redis, "fill"), node(&redis, "fill"));
     for (id, by_tag) in [(0, false), (100, true)] {
         ROW.store(1, Ordering::SeqCst);
-        let (begun, gate) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-        let mut slow = pin!(one.scope(row(id, begun.clone(), gate.clone())));
-        tokio::select! {
-            _ = &mut slow => panic!("the load waits at its gate"),
-            () = begun.notified() => {}
-        }
-        ROW.store(2, Ordering::SeqCst);
-        let done = other.scope(async { if by_tag { invalidate_tag("rows").await } else { row::invalidate(id).await } });
-        assert!(done.await.is_done());
-        gate.notify_one();
-        assert_eq!(slow.await, 1 + u64::from(id), "its own caller has the value it loaded");
-        gate.notify_one();
-        assert_eq!(other.scope(row(id, begun, gate)).await, 2 + u64::from(id), "nobody else has");
+        let gate = Gate::closed();
+        let writing = async {
+            gate.arrived(1).await;
+            ROW.store(2, Ordering::SeqCst);
+            let done =
+                other.scope(async { if by_tag { invalidate_tag("rows").await } else { row::invalidate(id).await } });
+            assert!(done.await.is_done());
+            gate.open();
+        };
+        let (loaded, ()) = tokio::join!(one.scope(row(id, &gate)), writing);
+        assert_eq!(loaded, 1 + u64::from(id), "its own caller has the value it loaded");
+        assert_eq!(other.scope(row(id, &gate)).await, 2 + u64::from(id), "nobody else has");
     }
 }
 
 #[cached(ttl = 3600, tier = "memory,redis", skip(gate))]
-async fn gated(key: &str, gate: Arc<Notify>) -> String {
-    gate.notified().await;
+async fn gated(key: &str, gate: &Gate) -> String {
+    gate.pass().await;
     key.to_owned()
 }
 
@@ -123,39 +116,31 @@ async fn gated(key: &str, gate: Arc<Notify>) -> String {
 async fn two_nodes_that_miss_at_once_make_one_load() {
     let redis = Redis::start();
     let (one, other) = (node(&redis, "lease"), node(&redis, "lease"));
-    let gate = Arc::new(Notify::new());
-    let mut leads = pin!(one.scope(gated("k", gate.clone())));
-    let mut waits = pin!(other.scope(gated("k", Arc::new(Notify::new()))));
-    tokio::select! {
-        _ = &mut leads => panic!("the load waits at its gate"),
-        () = until("a lease is taken", async || redis.command(&["KEYS", "lease:*gated*"]).contains("gated")) => {}
-    }
-    tokio::select! {
-        _ = &mut waits => panic!("the value is not there yet"),
-        () = until("the other node looks", async || {
-            other.scope(async { gated::stats().misses }).await == 1
-        }) => {}
-    }
-    gate.notify_one();
-    assert_eq!(tokio::join!(leads, waits), ("k".to_owned(), "k".to_owned()));
-    assert_eq!(other.scope(async { gated::stats().loads }).await, 0);
+    let gate = Gate::closed();
+    let opening = async {
+        gate.arrived(1).await;
+        for node in [&one, &other] {
+            until("both nodes have looked", async || node.scope(async { gated::stats().misses }).await == 1).await;
+        }
+        gate.open();
+    };
+    let (leads, waits, ()) = tokio::join!(one.scope(gated("k", &gate)), other.scope(gated("k", &gate)), opening);
+    assert_eq!((leads, waits), ("k".to_owned(), "k".to_owned()));
+    assert_eq!(gate.arrivals(), 1);
 }
 
 #[tokio::test]
 async fn a_cancelled_load_gives_its_lease_back() {
     let redis = Redis::start();
     let (one, other) = (node(&redis, "cancel"), node(&redis, "cancel"));
-    {
-        let mut cancelled = pin!(one.scope(gated("k", Arc::new(Notify::new()))));
-        tokio::select! {
-            _ = &mut cancelled => panic!("the load waits at its gate"),
-            () = until("a lease is taken", async || redis.command(&["KEYS", "cancel:*gated*"]).contains("gated")) => {}
-        }
+    let gate = Gate::closed();
+    tokio::select! {
+        _ = one.scope(gated("k", &gate)) => panic!("the load waits at its gate"),
+        () = gate.arrived(1) => {}
     }
-    let open = Arc::new(Notify::new());
-    open.notify_one();
+    gate.open();
     let begun = Instant::now();
-    assert_eq!(other.scope(gated("k", open)).await, "k");
+    assert_eq!(other.scope(gated("k", &gate)).await, "k");
     assert!(begun.elapsed() < Duration::from_secs(4), "it did not wait for the lease of 5 s to end");
 }
 

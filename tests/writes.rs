@@ -10,9 +10,8 @@ use std::{
     time::Duration,
 };
 
-use cachet_core::{Cachet, cached, invalidates, updates};
+use cachet_core::{Cachet, cached, invalidates, testing::Gate, updates};
 use support::Redis;
-use tokio::sync::Notify;
 
 /// A table of one row a test, which loads read and writers change.
 #[derive(Default)]
@@ -193,19 +192,18 @@ async fn an_updated_value_is_there_without_a_load() {
 #[tokio::test]
 async fn a_writer_that_is_cancelled_after_its_commit_still_invalidates() {
     #[invalidates(price(id))]
-    async fn set_and_hang(db: Db, id: u64, committed: Arc<Notify>) {
+    async fn set_and_hang(db: Db, id: u64, committed: &Gate) {
         let _ = id;
         db.price.store(3, Ordering::SeqCst);
-        committed.notify_one();
-        std::future::pending::<()>().await;
+        committed.pass().await;
     }
-    let (db, committed) = (Db::default(), Arc::new(Notify::new()));
+    let (db, committed) = (Db::default(), Gate::closed());
     memory()
         .scope(async {
             price(db.clone(), 1).await;
             tokio::select! {
-                () = set_and_hang(db.clone(), 1, Arc::clone(&committed)) => unreachable!("it hangs"),
-                () = committed.notified() => {}
+                () = set_and_hang(db.clone(), 1, &committed) => unreachable!("it hangs"),
+                () = committed.arrived(1) => {}
             }
             assert_eq!(price(db.clone(), 1).await, 3);
         })
@@ -243,20 +241,19 @@ fn node(redis: &Redis) -> Cachet {
 #[tokio::test]
 async fn a_load_during_the_write_is_never_found_after_it() {
     #[invalidates(shared_price(id))]
-    async fn set(db: Db, id: u64, begun: Arc<Notify>, go_on: Arc<Notify>) {
+    async fn set(db: Db, id: u64, gate: &Gate) {
         let _ = id;
-        begun.notify_one();
-        go_on.notified().await;
+        gate.pass().await;
         db.price.store(8, Ordering::SeqCst);
     }
     let redis = Redis::start();
     let (here, there, third) = (node(&redis), node(&redis), node(&redis));
-    let (db, begun, go_on) = (Db::default(), Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let writing = here.scope(set(db.clone(), 1, Arc::clone(&begun), Arc::clone(&go_on)));
+    let (db, gate) = (Db::default(), Gate::closed());
+    let writing = here.scope(set(db.clone(), 1, &gate));
     let reading = async {
-        begun.notified().await;
+        gate.arrived(1).await;
         assert_eq!(there.scope(shared_price(db.clone(), 1)).await, 0);
-        go_on.notify_one();
+        gate.open();
     };
     tokio::join!(writing, reading);
     assert_eq!(third.scope(shared_price(db.clone(), 1)).await, 8);

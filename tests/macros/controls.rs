@@ -1,11 +1,8 @@
 //! What callers do with a function's cache beside calling the function.
 
-use std::sync::{
-    Arc, Mutex, PoisonError,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use cachet_core::{Origin, Warming, cached};
+use cachet_core::{Origin, Warming, cached, testing::LoadCounter};
 
 use crate::{alone, runtime};
 
@@ -94,36 +91,21 @@ fn the_controls_of_a_plain_function_wait_for_nothing() {
     });
 }
 
-/// How many loads are under way, and how many there were at most.
-#[derive(Default)]
-struct Crowd {
-    now: AtomicUsize,
-    most: AtomicUsize,
-}
-
-impl Crowd {
-    async fn join(&self) {
-        let now = self.now.fetch_add(1, Ordering::SeqCst) + 1;
-        self.most.fetch_max(now, Ordering::SeqCst);
-        for _ in 0..10 {
-            tokio::task::yield_now().await;
-        }
-        self.now.fetch_sub(1, Ordering::SeqCst);
+#[cached(ttl = 60, skip(loads))]
+async fn crowded(n: u64, loads: &LoadCounter) -> Result<u64, String> {
+    let _load = loads.load();
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
     }
-}
-
-#[cached(ttl = 60, skip(crowd))]
-async fn crowded(n: u64, crowd: &Crowd) -> Result<u64, String> {
-    crowd.join().await;
     if n % 10 == 9 { Err("nine".into()) } else { Ok(n) }
 }
 
 #[tokio::test]
 async fn warm_runs_sixteen_loads_at_a_time() {
     alone(async {
-        let crowd = Crowd::default();
-        let warmed = crowded::warm((0..100).map(|n| (n, &crowd))).await;
-        assert_eq!(crowd.most.load(Ordering::SeqCst), 16);
+        let loads = LoadCounter::new();
+        let warmed = crowded::warm((0..100).map(|n| (n, &loads))).await;
+        assert_eq!(loads.peak(), 16);
         assert_eq!((warmed.loaded, warmed.hits, warmed.failed), (90, 0, 10));
     })
     .await;
@@ -134,9 +116,9 @@ async fn warm_with_keeps_the_bound_it_is_given() {
     alone(async {
         for bound in [0, 1, 3] {
             crowded::clear().await;
-            let crowd = Crowd::default();
-            crowded::warm_with((0..20).map(|n| (n, &crowd)), Warming::new().concurrency(bound)).await;
-            assert_eq!(crowd.most.load(Ordering::SeqCst), bound.max(1));
+            let loads = LoadCounter::new();
+            crowded::warm_with((0..20).map(|n| (n, &loads)), Warming::new().concurrency(bound)).await;
+            assert_eq!(loads.peak(), bound.max(1));
         }
     })
     .await;

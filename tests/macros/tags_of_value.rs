@@ -1,9 +1,6 @@
 //! Tags that only the value tells.
 
-use std::sync::Arc;
-
-use cachet_core::{CacheKey, cached, invalidate_tag};
-use tokio::sync::Notify;
+use cachet_core::{CacheKey, cached, invalidate_tag, testing::Gate};
 
 use crate::alone;
 
@@ -89,31 +86,23 @@ async fn methods_have_tags_from_the_value_too() {
     .await;
 }
 
-/// Holds a load until the test has done what it wants to do during it.
-#[derive(Default)]
-struct Gate {
-    reached: Notify,
-    open: Notify,
-}
-
 #[cached(ttl = 60, skip(gate), tags = ["brand:{value.brand}"])]
-async fn slow(id: u64, gate: Arc<Gate>) -> Product {
-    gate.reached.notify_one();
-    gate.open.notified().await;
+async fn slow(id: u64, gate: &Gate) -> Product {
+    gate.pass().await;
     of(id)
 }
 
 /// Loads a product, and invalidates a tag, if any, while the load is under way.
 async fn load_during(id: u64, tag: Option<&str>) {
-    let gate = Arc::new(Gate::default());
+    let gate = Gate::closed();
     let meanwhile = async {
-        gate.reached.notified().await;
+        gate.arrived(1).await;
         if let Some(tag) = tag {
             assert!(invalidate_tag(tag).await.is_done());
         }
-        gate.open.notify_one();
+        gate.open();
     };
-    let (loaded, ()) = tokio::join!(slow(id, Arc::clone(&gate)), meanwhile);
+    let (loaded, ()) = tokio::join!(slow(id, &gate), meanwhile);
     assert_eq!(loaded, of(id), "the caller is given what was loaded");
 }
 

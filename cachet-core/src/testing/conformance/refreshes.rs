@@ -64,15 +64,13 @@ impl Suite<'_> {
             Acquired::Granted(lease) => lease,
             other => panic!("a stale value grants its refresh, not {other:?}"),
         };
-        let mut later = None;
-        for _ in 0..10_000 {
-            let id = self.hit(&key).await?.id;
-            if let Acquired::Granted(lease) = self.tier.refresh(key.clone(), LEASE, id).await? {
-                later = Some(lease);
-                break;
-            }
-        }
-        let later = later.expect("a refresh of a millisecond is over after ten thousand attempts");
+        let later = self
+            .until("a refresh", || async {
+                let id = self.hit(&key).await?.id;
+                let answer = self.tier.refresh(key.clone(), LEASE, id).await?;
+                Ok(if let Acquired::Granted(lease) = answer { Some(lease) } else { None })
+            })
+            .await?;
         assert!(!self.tier.fill(key.clone(), short, Self::entry("late")).await?, "the earlier one's is refused");
         assert!(self.tier.fill(key, later, Self::entry("fresh")).await?, "the later one's is let in");
         Ok(())
@@ -97,14 +95,12 @@ impl Suite<'_> {
         let lifetime = Duration::from_millis(1);
         let entry = NewEntry { lifetime, grace: Duration::from_mins(1), ..Self::entry(body) };
         assert!(self.tier.fill(key.clone(), lease, entry).await?, "a standing lease lets a fill in");
-        for _ in 0..10_000 {
+        self.until("a fresh value", || async {
             let stored = self.hit(key).await?;
-            if !stored.stale_for.is_zero() {
-                assert!(stored.remaining.is_zero(), "it is stale or fresh, and not both");
-                return Ok(stored);
-            }
-        }
-        panic!("a value with a millisecond to live is still fresh after ten thousand reads");
+            assert!(stored.stale_for.is_zero() || stored.remaining.is_zero(), "it is stale or fresh, and not both");
+            Ok((!stored.stale_for.is_zero()).then_some(stored))
+        })
+        .await
     }
 
     async fn hit(&self, key: &Lookup) -> Result<StoredEntry, TierError> {
