@@ -118,6 +118,12 @@ impl Background {
         Handle::try_current().unwrap_or_else(|_| self.0.own())
     }
 
+    /// Time goes by in the caller's tokio runtime, or in one of our own.
+    pub(crate) fn timer(&self, span: Duration) -> time::Sleep {
+        let _inside = self.handle().enter();
+        time::sleep(span)
+    }
+
     /// Begins no refresh any more, waits at most that long for those that run or wait for their turn, and ends the rest.
     pub(crate) async fn shut_down(&self, patience: Duration) {
         self.0.state().is_closed = true;
@@ -131,7 +137,14 @@ impl Background {
                 ended.await;
             }
         };
-        if patience.is_zero() || time::timeout(patience, idle).await.is_err() {
+        let is_over = async {
+            tokio::select! {
+                biased;
+                () = idle => false,
+                () = self.timer(patience) => true,
+            }
+        };
+        if patience.is_zero() || is_over.await {
             let (waiting, running) = {
                 let mut state = self.0.state();
                 (std::mem::take(&mut state.waiting), state.running.values().flatten().cloned().collect::<Vec<_>>())

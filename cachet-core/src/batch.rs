@@ -11,7 +11,6 @@ use crate::{
     cache::Place,
     entry::Entry,
     erased::erase,
-    loader::Running,
     private::{Function, Keyed, cache},
     returns::{PLAIN, Shape, Splits, Value},
 };
@@ -94,7 +93,7 @@ where
         if !leads.is_empty() {
             let missing = leads.iter().map(|(key, _)| key.clone()).collect();
             let returned = {
-                let (running, mut body) = (Running::new(cache.name()), pin!(loader(missing)));
+                let (running, mut body) = (cache.running(None), pin!(loader(missing)));
                 let returned = poll_fn(|cx| {
                     let _inside = running.enter(leads.iter().map(|(_, lead)| lead.leader()));
                     body.as_mut().poll(cx)

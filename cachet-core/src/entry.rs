@@ -9,6 +9,7 @@ use std::{
 
 use crate::{
     clock::{AtomicTick, Tick},
+    returns::Validate,
     tags::TagSeen,
     validator::Validator,
 };
@@ -70,6 +71,11 @@ impl Entry {
     /// For how long it has been stale, if it is.
     pub(crate) fn staleness(&self, now: Tick) -> Option<Duration> {
         (now >= self.meta.fresh_until).then(|| now.since(self.meta.fresh_until))
+    }
+
+    /// The validator, computed unless it is there.
+    pub(crate) fn validated(&self, validate: Option<Validate>) -> Option<Validator> {
+        *self.meta.validator.get_or_init(|| validate.and_then(|validate| validate(&self.value)))
     }
 
     /// The value with its ages, if it is of the type `T`.

@@ -43,6 +43,7 @@ mod recovery;
 mod redis;
 #[cfg(feature = "macros")]
 pub mod reference;
+mod refresh;
 mod returns;
 mod runtime;
 mod shape;
@@ -68,6 +69,7 @@ pub use crate::{
     invalidate::{Invalidation, invalidate_tag},
     key::{CacheKey, KeyWriter},
     memory::Engine,
+    refresh::Refresh,
     runtime::{Builder, Cachet},
     tier::Tier,
     validator::Validator,

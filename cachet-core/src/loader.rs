@@ -2,6 +2,8 @@
 
 use std::{
     any::Any,
+    cell::RefCell,
+    sync::Arc,
     task::{Context, Poll},
     time::{Duration, Instant},
 };
@@ -9,8 +11,10 @@ use std::{
 use tracing::{Span, span::Entered};
 
 use crate::{
+    entry::Entry,
     erased::Erased,
     flight::{self, Leader, Leading},
+    refresh::Replaced,
 };
 
 /// A body whose types are forgotten.
@@ -28,24 +32,54 @@ pub(crate) trait RunAlone: Run + Send {
     fn is_blocking(&self) -> bool;
 }
 
+thread_local! {
+    /// What the loads that this thread is polling replace, the innermost last.
+    static REPLACED: RefCell<Vec<Option<Arc<Replaced>>>> = const { RefCell::new(Vec::new()) };
+}
+
 /// A body under way: what is measured and seen of it.
 pub(crate) struct Running {
     began: Instant,
     span: Span,
+    replaced: Option<Arc<Replaced>>,
 }
 
 impl Running {
-    pub(crate) fn new(function: &str) -> Self {
-        Self { began: Instant::now(), span: tracing::debug_span!("load", function) }
+    pub(crate) fn new(function: &str, replaced: Option<Replaced>) -> Self {
+        let span = tracing::debug_span!("load", function);
+        Self { began: Instant::now(), span, replaced: replaced.map(Arc::new) }
     }
 
     /// To be held while the body is polled.
-    pub(crate) fn enter<'a>(&'a self, leaders: impl IntoIterator<Item = &'a Leader>) -> (Entered<'a>, Leading) {
-        (self.span.enter(), flight::leading(leaders))
+    pub(crate) fn enter<'a>(
+        &'a self,
+        leaders: impl IntoIterator<Item = &'a Leader>,
+    ) -> (Entered<'a>, Leading, Replacing) {
+        REPLACED.with_borrow_mut(|loads| loads.push(self.replaced.clone()));
+        (self.span.enter(), flight::leading(leaders), Replacing)
     }
 
     /// How long the body has run.
     pub(crate) fn time(&self) -> Duration {
         self.began.elapsed()
     }
+
+    /// The value that the body found to be as it was.
+    pub(crate) fn unchanged(&self) -> Option<Arc<Entry>> {
+        self.replaced.as_ref().and_then(|replaced| replaced.unchanged())
+    }
+}
+
+/// Forgets what a load replaces when it is polled no more.
+pub(crate) struct Replacing;
+
+impl Drop for Replacing {
+    fn drop(&mut self) {
+        REPLACED.with_borrow_mut(Vec::pop);
+    }
+}
+
+/// What the load that is being polled on this thread replaces.
+pub(crate) fn replaced() -> Option<Arc<Replaced>> {
+    REPLACED.with_borrow(|loads| loads.last().cloned().flatten())
 }

@@ -381,6 +381,10 @@ impl<F: Function> Missed<F> {
     }
 
     /// The same for a function whose body may go on without its caller.
+    ///
+    /// # Panics
+    ///
+    /// Where it may not: the expansion gives such a body or does not come here.
     pub fn load_alone<A>(
         self,
         tags: Tags,
@@ -505,13 +509,12 @@ pub(crate) async fn fetch_with<F: Function, L: Future<Output = F::Returns>>(
     call: Keyed,
     loader: L,
 ) -> Result<Cached<Stored<F>>, Failure<F>> {
-    let found = match cache.hit(&call.key) {
-        Some(entry) => hit_or_error::<F>(entry)?,
-        None => {
-            let mut loading = Loading::<F, L>::new(cache, call, true, loader);
-            let outcome = poll_fn(|cx| loading.miss.poll(cx, &mut loading.body)).await;
-            found::<F::Returns, F::Shape>(outcome, &mut loading.body.error)?
-        }
+    let found = if let Some(entry) = cache.hit(&call.key) {
+        hit_or_error::<F>(entry)?
+    } else {
+        let mut loading = Loading::<F, L>::new(cache, call, true, loader);
+        let outcome = poll_fn(|cx| loading.miss.poll(cx, &mut loading.body)).await;
+        found::<F::Returns, F::Shape>(outcome, &mut loading.body.error)?
     };
     Ok(described::<F>(cache, &found))
 }
@@ -522,12 +525,11 @@ pub(crate) async fn fetch_alone<F: Function>(
     call: Keyed,
     body: Alone,
 ) -> Result<Cached<Stored<F>>, Failure<F>> {
-    let found = match cache.hit_unless_early(&call.key) {
-        Some(entry) => hit_or_error::<F>(entry)?,
-        None => {
-            let (outcome, mut left) = parted::<F>(Arc::clone(cache).call(call, true, body.0).await);
-            found::<F::Returns, F::Shape>(outcome, &mut left)?
-        }
+    let found = if let Some(entry) = cache.hit_unless_early(&call.key) {
+        hit_or_error::<F>(entry)?
+    } else {
+        let (outcome, mut left) = parted::<F>(Arc::clone(cache).call(call, true, body.0).await);
+        found::<F::Returns, F::Shape>(outcome, &mut left)?
     };
     Ok(described::<F>(cache, &found))
 }

@@ -27,6 +27,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     a_plain_function_is_waited_for(args, function, errors);
     a_deadline_has_something_to_serve(args, errors);
     stale_if_error_has_errors(args, function, errors);
+    a_refresh_has_something_to_replace(args, function, errors);
 }
 
 /// A batch is one body for many values, each with an age of its own.
@@ -139,6 +140,22 @@ fn stale_if_error_has_errors(args: &Args, function: &Function, errors: &Errors) 
             place,
             "`stale_if_error` serves a value when the load fails, and this function returns no error; write `timeout` \
              beside it, or `stale`",
+        );
+    }
+}
+
+/// Nothing else keeps a value past its lifetime, or loads it before.
+fn a_refresh_has_something_to_replace(args: &Args, function: &Function, errors: &Errors) {
+    if !function.takes_refresh {
+        return;
+    }
+    let place = &function.sig.ident;
+    if args.http.is_some() || args.batch.is_some() {
+        errors.over(place, "a `Refresh` is about one value, which a handler or a `batch` does not load; remove it");
+    } else if !["stale", "stale_if_error", "early"].iter().any(|option| args.mentions(option)) {
+        errors.over(
+            place,
+            "a `Refresh` is what a load replaces, and nothing is kept for it; write `stale`, `stale_if_error` or `early`",
         );
     }
 }

@@ -106,6 +106,9 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// A bare name in an `error_ttl` pattern is a variant of the error, which the return type must spell (`Result<T, E>`);
 /// behind an alias, write its path (`Problem::NotFound`). A kept error counts as a hit, and `peek` does not show it.
 ///
+/// An argument of type `Refresh<T>` is what a load replaces. No caller gives it and no key has it: the body may ask its
+/// source whether the value is still as it was.
+///
 /// # Past its lifetime
 ///
 /// | the value is | a call gets | and |

@@ -2,4 +2,5 @@
 //! goes first.
 #![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
+mod conditional;
 mod stale;

@@ -57,7 +57,7 @@ impl Cache {
     }
 
     /// Hands many loaded values to the tiers and the followers.
-    pub(crate) fn fill_many<'a>(&'a self, loaded: Vec<(Lead, Box<dyn Erased>)>) -> Boxed<'a, Vec<Arc<Entry>>> {
+    pub(crate) fn fill_many(&self, loaded: Vec<(Lead, Box<dyn Erased>)>) -> Boxed<'_, Vec<Arc<Entry>>> {
         Box::pin(fill_many(self, loaded))
     }
 

@@ -1,6 +1,10 @@
 //! A call that runs the loader, and what becomes of the result.
 
-use std::{any::Any, sync::Arc, time::Duration};
+use std::{
+    any::Any,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use super::{Boxed, Cache, MEMORY_TTL_IN_OUTAGE, Permit};
 use crate::{
@@ -29,12 +33,19 @@ pub(crate) struct Loaded {
     value: Box<dyn Erased>,
     time: Duration,
     described: bool,
+    modified: SystemTime,
 }
 
 impl Loaded {
     /// What a load that took so long gave; `described` asks for its validator.
     pub(crate) fn new(value: Box<dyn Erased>, time: Duration, described: bool) -> Self {
-        Self { value, time, described }
+        Self { value, time, described, modified: SystemTime::now() }
+    }
+
+    /// What a load found to be as this entry has it.
+    pub(super) fn unchanged_since(self, entry: Option<Arc<Entry>>) -> Self {
+        let modified = entry.and_then(|entry| entry.meta.modified).unwrap_or(self.modified);
+        Self { modified, ..self }
     }
 
     /// A value that no load gave.
@@ -50,6 +61,7 @@ pub(super) struct Fate {
     /// For how long after its lifetime it is of use.
     pub(super) grace: Duration,
     pub(super) load_time: Duration,
+    pub(super) modified: SystemTime,
     pub(super) generation: u64,
     pub(super) tags: Option<Arc<[TagSeen]>>,
     pub(super) validator: Option<Validator>,
@@ -180,7 +192,15 @@ impl Lead {
         let wanted = loaded.described || matches!(self.permit, Permit::Leased(_));
         let validator = cache.settings.validate.filter(|_| wanted).and_then(|validate| validate(value));
         let grace = lifetime.map_or(Duration::ZERO, |_| cache.grace(value));
-        Fate { lifetime, grace, load_time: loaded.time, generation: ticket.generation, tags, validator }
+        Fate {
+            lifetime,
+            grace,
+            load_time: loaded.time,
+            modified: loaded.modified,
+            generation: ticket.generation,
+            tags,
+            validator,
+        }
     }
 
     /// What a lease is filled with, if the value is to be kept in the shared tier; the rest settles without it.

@@ -24,7 +24,7 @@ pub(crate) struct Miss {
 
 enum Stage {
     Begin(Boxed<'static, Begun>),
-    Load(Lead, Running),
+    Load(Box<(Lead, Running)>),
     Fill(Boxed<'static, Arc<Entry>>),
     Fail(Boxed<'static, Option<Arc<Entry>>>),
     /// For the moment between two of them.
@@ -61,7 +61,7 @@ impl Miss {
 
     /// The value that its load replaces, if it is still of use.
     pub(crate) fn stale(&self) -> Option<&Arc<Entry>> {
-        if let Stage::Load(lead, _) = &self.stage { lead.stale() } else { None }
+        if let Stage::Load(begun) = &self.stage { begun.0.stale() } else { None }
     }
 
     pub(crate) fn poll(&mut self, cx: &mut Context<'_>, body: &mut dyn Run) -> Poll<Result<Found, Failed>> {
@@ -71,18 +71,25 @@ impl Miss {
                     Begun::Found(found) => return Poll::Ready(Ok(found)),
                     Begun::Failed(error) => return Poll::Ready(Err(Failed::Shared(error))),
                     Begun::Spared => return Poll::Ready(Err(Failed::Spared)),
-                    Begun::Lead(lead) => self.stage = Stage::Load(lead, Running::new(self.cache.name())),
+                    Begun::Lead(lead) => {
+                        let running = self.cache.running(lead.stale());
+                        self.stage = Stage::Load(Box::new((lead, running)));
+                    }
                 },
-                Stage::Load(lead, running) => {
+                Stage::Load(begun) => {
+                    let (lead, running) = &**begun;
                     let value = {
                         let _inside = running.enter([lead.leader()]);
                         ready!(body.poll(cx))
                     };
                     let time = running.time();
                     self.cache.loaded(time, value.is_ok());
-                    let Stage::Load(lead, _) = mem::replace(&mut self.stage, Stage::Over) else { unreachable!() };
+                    let Stage::Load(begun) = mem::replace(&mut self.stage, Stage::Over) else { unreachable!() };
+                    let (lead, running) = *begun;
                     self.stage = match value {
-                        Ok(value) => Stage::Fill(lead.fill(Loaded::new(value, time, self.described))),
+                        Ok(value) => Stage::Fill(
+                            lead.fill(Loaded::new(value, time, self.described).unchanged_since(running.unchanged())),
+                        ),
                         Err(error) => Stage::Fail(lead.fail(error)),
                     };
                 }

@@ -16,7 +16,7 @@ use std::{
         Arc,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::{Duration, Instant, SystemTime},
+    time::{Duration, Instant},
 };
 
 use crate::{
@@ -29,10 +29,12 @@ use crate::{
     flight::{Boarding, Flights, Leader, Ticket},
     invalidate::Invalidation,
     key::{Key, KeyBuf, KeyRef},
+    loader::Running,
     memory::Memory,
     names::Names,
     policy::Settings,
     private::Keyed,
+    refresh::Replaced,
     returns::SharedError,
     runtime::Surroundings,
     shared::{Grant, HeldLease, Shared},
@@ -321,7 +323,7 @@ impl Cache {
             load_time: fate.load_time,
             refreshing: AtomicBool::new(false),
             generation: fate.generation,
-            modified: Some(SystemTime::now()),
+            modified: Some(fate.modified),
             validator: fate.validator.map(Some).map(Into::into).unwrap_or_default(),
             tags: fate.tags,
         })
@@ -368,7 +370,7 @@ impl Cache {
         let shared = &self.shared.as_ref()?.0;
         let grace = if fate.grace.is_zero() { Duration::ZERO } else { fate.grace + shared.lease() };
         let (load_time, validator) = (fate.load_time, fate.validator);
-        Some(NewEntry { lifetime, grace, load_time, modified: SystemTime::now(), validator, body })
+        Some(NewEntry { lifetime, grace, load_time, modified: fate.modified, validator, body })
     }
 
     fn encode(&self, value: &AnyValue) -> Option<Vec<u8>> {
@@ -442,7 +444,7 @@ impl Cache {
 
     /// Computes an entry's validator, unless it has one.
     pub(crate) fn validate(&self, entry: &Entry) {
-        entry.meta.validator.get_or_init(|| self.settings.validate.and_then(|validate| validate(&entry.value)));
+        let _ = entry.validated(self.settings.validate);
     }
 
     /// What the tiers hold, without loading or counting.
@@ -567,6 +569,12 @@ impl Cache {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
+    }
+
+    /// A load that begins now, and what it replaces.
+    pub(crate) fn running(&self, stale: Option<&Arc<Entry>>) -> Running {
+        let replaced = stale.map(|entry| Replaced::new(Arc::clone(entry), self.settings.validate));
+        Running::new(&self.name, replaced)
     }
 
     /// Counts a loader's run.

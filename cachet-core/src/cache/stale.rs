@@ -10,13 +10,11 @@
 use std::{
     any::Any,
     future::{Future, poll_fn},
-    pin::Pin,
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
 };
-
-use tokio::{runtime::Handle, time};
 
 use super::{Cache, Failed, Found, Miss};
 use crate::{
@@ -119,7 +117,7 @@ impl Cache {
     }
 
     /// A memory hit of a function whose values are refreshed early, by chance: the nearer the end of their lifetime and
-    /// the longer their load takes, the likelier (XFetch: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
+    /// the longer their load takes, the likelier (`XFetch`: Vattani, Chierichetti, Lowenstein, "Optimal Probabilistic Cache
     /// Stampede Prevention", VLDB 2015). `None` when this call's turn has come.
     pub(crate) fn hit_unless_early(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.find(self.key(call))?;
@@ -145,23 +143,18 @@ impl Cache {
         let mut whole = Whole { miss: Miss::new(&self, call.clone(), described), body };
         let outcome = match self.settings.timeout {
             None => poll_fn(|cx| Pin::new(&mut whole).poll(cx)).await,
-            Some(deadline) => match self.within(deadline, &mut whole).await {
-                Some(outcome) => outcome,
-                None => {
-                    count(&self.counters.overruns);
-                    let stale = whole.miss.stale().cloned().or_else(|| self.usable(self.key(&call.key)));
-                    match stale.filter(|entry| self.leave_alone(entry, self.throttle)) {
-                        Some(entry) => {
-                            count(&self.counters.stale);
-                            if whole.miss.leads() {
-                                self.background.finish(async move { drop(whole.await) });
-                            }
-                            return Ok(Found { entry, origin: Origin::Memory });
-                        }
-                        None => poll_fn(|cx| Pin::new(&mut whole).poll(cx)).await,
+            Some(deadline) => {
+                if let Some(outcome) = self.within(deadline, &mut whole).await {
+                    outcome
+                } else if let Some(entry) = self.overrun(&whole.miss, &call) {
+                    if whole.miss.leads() {
+                        self.background.finish(async move { drop(whole.await) });
                     }
+                    return Ok(Found { entry, origin: Origin::Memory });
+                } else {
+                    poll_fn(|cx| Pin::new(&mut whole).poll(cx)).await
                 }
-            },
+            }
         };
         match outcome {
             // The shared tier's, within `stale`: the body has not run.
@@ -175,16 +168,18 @@ impl Cache {
         }
     }
 
+    /// What serves in place of a load that overran its deadline, if anything does.
+    fn overrun(&self, miss: &Miss, call: &Keyed) -> Option<Arc<Entry>> {
+        count(&self.counters.overruns);
+        let stale = miss.stale().cloned().or_else(|| self.usable(self.key(&call.key)));
+        let entry = stale.filter(|entry| self.leave_alone(entry, self.throttle))?;
+        count(&self.counters.stale);
+        Some(entry)
+    }
+
     /// Waits for a call until its deadline.
     async fn within(&self, deadline: Duration, whole: &mut Whole) -> Option<Result<Found, Failed>> {
-        let timer = match Handle::try_current() {
-            Ok(_) => time::sleep(deadline),
-            Err(_) => {
-                let _inside = self.background.handle().enter();
-                time::sleep(deadline)
-            }
-        };
-        let mut timer = Box::pin(timer);
+        let mut timer = pin!(self.background.timer(deadline));
         poll_fn(|cx| match Pin::new(&mut *whole).poll(cx) {
             Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
             Poll::Pending => timer.as_mut().poll(cx).map(|()| None),

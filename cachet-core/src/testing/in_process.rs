@@ -264,14 +264,12 @@ impl Tables {
         let versions = self.versions(lookup);
         let stands = |held: &&mut Held| held.id == stale && held.value.is_some() && Some(held.versions) == versions;
         let Some(held) = self.entries.held_mut(&lookup.key, now).filter(stands) else { return Acquired::Filled };
-        match held.refreshed_until.filter(|ends| *ends > now) {
-            Some(ends) => Acquired::Held(ends.since(now)),
-            None => {
-                held.id = new_id();
-                held.refreshed_until = Some(now + lease);
-                Acquired::Granted(Lease { token: held.id, tags: held.versions })
-            }
+        if let Some(ends) = held.refreshed_until.filter(|ends| *ends > now) {
+            return Acquired::Held(ends.since(now));
         }
+        held.id = new_id();
+        held.refreshed_until = Some(now + lease);
+        Acquired::Granted(Lease { token: held.id, tags: held.versions })
     }
 
     /// What is left of the fence that ends last, of the entry's and its tags'.

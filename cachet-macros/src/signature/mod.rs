@@ -26,6 +26,8 @@ pub(crate) struct Function {
     pub(crate) receiver: Option<Receiver>,
     /// How it is waited for.
     pub(crate) waits: Waits,
+    /// Whether its body asks what it replaces.
+    pub(crate) takes_refresh: bool,
 }
 
 /// How a function's value is waited for.
@@ -144,10 +146,30 @@ impl Function {
     fn checked(mut self, errors: &Errors) -> Self {
         self.waits = Waits::of(&self.sig);
         unsupported::refuse(&self, errors);
+        self.take_refresh();
         let inputs = self.sig.inputs.iter().enumerate();
         self.parameters = inputs.filter_map(|(index, input)| Parameter::read(index, input, errors)).collect();
         self.receiver = self.sig.receiver().cloned();
         self
+    }
+}
+
+impl Function {
+    /// Turns an argument of type `Refresh<T>` into the body's first statement: what a load replaces is for the body to
+    /// ask, and no caller's to give.
+    fn take_refresh(&mut self) {
+        let is_refresh = |input: &FnArg| {
+            let FnArg::Typed(PatType { ty, .. }) = input else { return false };
+            let Type::Path(path) = &**ty else { return false };
+            path.path.segments.last().is_some_and(|last| last.ident == "Refresh")
+        };
+        let (refresh, inputs): (Vec<_>, Vec<_>) = self.sig.inputs.iter().cloned().partition(is_refresh);
+        let [FnArg::Typed(PatType { pat, ty, .. })] = &refresh[..] else { return };
+        self.sig.inputs = inputs.into_iter().collect();
+        let (span, body) = (self.body.span(), self.body.stream());
+        self.body = Group::new(Delimiter::Brace, quote!(let #pat: #ty = <#ty>::current(); #body));
+        self.body.set_span(span);
+        self.takes_refresh = true;
     }
 }
 
@@ -272,7 +294,16 @@ fn read(input: ParseStream<'_>) -> syn::Result<Function> {
     if !input.is_empty() {
         return Err(input.error("unexpected token behind the function"));
     }
-    Ok(Function { attrs, vis, sig, body, parameters: Vec::new(), receiver: None, waits: Waits::Plain })
+    Ok(Function {
+        attrs,
+        vis,
+        sig,
+        body,
+        parameters: Vec::new(),
+        receiver: None,
+        waits: Waits::Plain,
+        takes_refresh: false,
+    })
 }
 
 /// What is wrong with an item that is no function at all.
