@@ -120,7 +120,8 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | invalidated | what the load gives, be that an error | a load that began before is not kept either |
 ///
 /// Both windows begin where the lifetime ends, so with both the longer one counts after an error. A `None` and a kept error
-/// are never stale; where there is something stale to serve, an error is not kept by `error_ttl`. A refresh is one for
+/// are never stale. To `stale_if_error` any error is a failure of the source: one that says that there is nothing is better an
+/// `Ok(None)`. Where there is something stale to serve, an error is not kept by `error_ttl`. A refresh is one for
 /// each entry of a process, and with a shared tier one for each entry of all nodes. It outlives the call; at most 64
 /// run at a time (`Builder::refreshes`), 1024 wait for their turn, and beyond that the least urgent is dropped, which
 /// `stats` counts. One that fails leaves the value stale, and the source alone. A load that overran `timeout` goes on,

@@ -50,7 +50,7 @@ pub(crate) struct Wanted {
 }
 
 /// A page carries its shelf's tag: a write that knows a product's category makes all pages disappear that may hold it.
-#[cached(ttl = "10m", tier = "memory,redis", tags = ["{of.shelf}"], name = "listing")]
+#[cached(ttl = "10m", stale = "5m", tier = "memory,redis", tags = ["{of.shelf}"], name = "listing")]
 async fn listing(of: Listing) -> Result<Products, ShopError> {
     loads::count("listing");
     db::run(move |connection| select(connection, &of)).await
