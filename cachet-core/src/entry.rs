@@ -37,12 +37,12 @@ pub(crate) struct Meta {
     /// Until when this tier may use it at all, for as long as a policy lets it be stale.
     pub(crate) usable_until: Tick,
     /// How long its load took; zero where that is not known.
-    pub(crate) load_time: Duration,
+    pub(crate) load_time: Micros,
     /// Whether a refresh is on its way or waits for its turn.
     pub(crate) refreshing: AtomicBool,
     /// The function's generation when the load began; another one means that all was cleared since.
     pub(crate) generation: u64,
-    pub(crate) modified: Option<SystemTime>,
+    pub(crate) modified: WallTime,
     /// Computed when first asked for; the shared tier brings it along.
     pub(crate) validator: OnceLock<Option<Validator>>,
     /// The entry's tags as they were when the load began.
@@ -86,10 +86,43 @@ impl Entry {
             value,
             age: now.since(meta.loaded),
             lifetime: meta.fresh_until.since(meta.loaded),
-            modified: meta.modified.unwrap_or(SystemTime::UNIX_EPOCH),
+            modified: meta.modified.into(),
             validator: meta.validator.get().copied().flatten(),
             origin,
         })
+    }
+}
+
+/// A span in µs, an hour at most: an entry is kept small.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Micros(u32);
+
+impl From<Duration> for Micros {
+    fn from(span: Duration) -> Self {
+        Self(u32::try_from(span.as_micros()).unwrap_or(u32::MAX))
+    }
+}
+
+impl From<Micros> for Duration {
+    fn from(span: Micros) -> Self {
+        Self::from_micros(span.0.into())
+    }
+}
+
+/// A moment by the wall clock, in ns since 1970.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct WallTime(u64);
+
+impl From<SystemTime> for WallTime {
+    fn from(time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since_1970.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<WallTime> for SystemTime {
+    fn from(time: WallTime) -> Self {
+        Self::UNIX_EPOCH + Duration::from_nanos(time.0)
     }
 }
 

@@ -68,7 +68,7 @@ impl<T: Clone + 'static> Refresh<T> {
 
     /// When it was loaded, by the wall clock of the node that did, or found to be as it was when it was loaded.
     pub fn modified(&self) -> Option<SystemTime> {
-        self.replaced.as_ref()?.entry.meta.modified
+        Some(self.replaced.as_ref()?.entry.meta.modified.into())
     }
 
     /// The value, to be returned as it is: its lifetime begins anew, and [`Cached::modified`](crate::Cached::modified) stays.

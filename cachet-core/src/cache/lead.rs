@@ -44,7 +44,7 @@ impl Loaded {
 
     /// What a load found to be as this entry has it.
     pub(super) fn unchanged_since(self, entry: Option<Arc<Entry>>) -> Self {
-        let modified = entry.and_then(|entry| entry.meta.modified).unwrap_or(self.modified);
+        let modified = entry.map_or(self.modified, |entry| entry.meta.modified.into());
         Self { modified, ..self }
     }
 

@@ -49,8 +49,8 @@ impl Miss {
     }
 
     /// A refresh of a value that is served meanwhile.
-    pub(crate) fn refresh(cache: &Arc<Cache>, call: Keyed) -> Self {
-        let begin = Box::pin(Arc::clone(cache).begin_refresh(call));
+    pub(crate) fn refresh(cache: &Arc<Cache>, call: Keyed, served: &Arc<Entry>) -> Self {
+        let begin = Box::pin(Arc::clone(cache).begin_refresh(call, Arc::clone(served)));
         Self { cache: Arc::clone(cache), described: false, stage: Stage::Begin(begin) }
     }
 

@@ -208,9 +208,12 @@ impl Cache {
     }
 
     /// The same for a value that is served meanwhile.
-    async fn begin_refresh(self: Arc<Self>, call: Keyed) -> Begun {
+    async fn begin_refresh(self: Arc<Self>, call: Keyed, served: Arc<Entry>) -> Begun {
         let key = self.key(&call.key).to_key();
+        // Another refresh may have landed between this one's call and its boarding.
+        let is_done = || self.find(key.borrowed()).is_some_and(|entry| !Arc::ptr_eq(&entry, &served));
         match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+            Boarding::Lead(_) if is_done() => Begun::Spared,
             Boarding::Lead(leader) => self.lead(leader, &call, Purpose::Refresh).await,
             Boarding::Follow(_) | Boarding::Inside => Begun::Spared,
         }
@@ -320,10 +323,10 @@ impl Cache {
             fresh_until,
             kept_until: AtomicTick::new(self.kept_until(now, fresh_until).min(at_most)),
             usable_until: self.memory_until(now, fresh_until + fate.grace).min(at_most),
-            load_time: fate.load_time,
+            load_time: fate.load_time.into(),
             refreshing: AtomicBool::new(false),
             generation: fate.generation,
-            modified: Some(fate.modified),
+            modified: fate.modified.into(),
             validator: fate.validator.map(Some).map(Into::into).unwrap_or_default(),
             tags: fate.tags,
         })
@@ -338,10 +341,10 @@ impl Cache {
             fresh_until,
             kept_until: AtomicTick::new(self.kept_until(asked, fresh_until)),
             usable_until: self.memory_until(asked, fresh_until + grace),
-            load_time: stored.entry.load_time,
+            load_time: stored.entry.load_time.into(),
             refreshing: AtomicBool::new(false),
             generation: ticket.generation,
-            modified: Some(stored.entry.modified),
+            modified: stored.entry.modified.into(),
             validator: stored.entry.validator.map(Some).map(Into::into).unwrap_or_default(),
             tags: ticket.tags.clone(),
         })

@@ -122,7 +122,7 @@ impl Cache {
     pub(crate) fn hit_unless_early(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.find(self.key(call))?;
         let (meta, now) = (&entry.meta, self.clock.now());
-        let ahead = meta.load_time.as_secs_f64() * self.settings.early * -fastrand::f64().ln();
+        let ahead = Duration::from(meta.load_time).as_secs_f64() * self.settings.early * -fastrand::f64().ln();
         let is_due = ahead > meta.fresh_until.since(now).as_secs_f64() && !meta.refreshing.load(Ordering::Relaxed);
         if !is_due {
             self.counters.memory_hit();
@@ -210,7 +210,7 @@ impl Cache {
             self.background.refresh(urgency, is_blocking, async move {
                 refreshing.begun = true;
                 count(&cache.counters.refreshes);
-                let miss = Miss::refresh(&cache, call);
+                let miss = Miss::refresh(&cache, call, &refreshing.entry);
                 if let Err(Failed::Spared) = (Whole { miss, body }).await {
                     cache.leave_alone(&refreshing.entry, BUSY);
                 }
