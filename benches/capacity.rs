@@ -16,7 +16,7 @@ use crate::subjects::{BARE, PEERS, Value, awaited, installed, value};
 
 /// A function for each number of entries, with room for twice as many.
 macro_rules! functions {
-    ($($name:ident: $entries:literal, $capacity:tt;)*) => {
+    ($($name:ident: $case:literal, $entries:literal, $capacity:tt;)*) => {
         #[allow(clippy::unused_async, reason = "what is measured is the call")]
         mod cachet {
             use super::{Value, value};
@@ -30,7 +30,7 @@ macro_rules! functions {
             )*
         }
 
-        const ENTRIES: &[usize] = &[$($entries),*];
+        const CASES: &[(&str, usize)] = &[$(($case, $entries)),*];
 
         /// Calls the function for this number of entries.
         fn by_id(entries: usize) -> Lookups {
@@ -43,10 +43,10 @@ macro_rules! functions {
 }
 
 functions! {
-    thousand: 1_000, 2_000;
-    ten_thousand: 10_000, 20_000;
-    hundred_thousand: 100_000, 200_000;
-    million: 1_000_000, 2_000_000;
+    thousand: "1 000 entries", 1_000, 2_000;
+    ten_thousand: "10 000 entries", 10_000, 20_000;
+    hundred_thousand: "100 000 entries", 100_000, 200_000;
+    million: "1 000 000 entries", 1_000_000, 2_000_000;
 }
 
 const CACHET: [Subject; 2] = [
@@ -57,7 +57,6 @@ const CACHET: [Subject; 2] = [
     },
 ];
 
-const LOOKUPS: usize = 200_000;
 const ROUNDS: usize = 9;
 
 fn main() {
@@ -66,15 +65,14 @@ fn main() {
         return;
     }
     let mut rows = Vec::new();
-    for &entries in ENTRIES {
-        let keys = |entries, thread| trace::uniform(LOOKUPS, entries as u64, thread);
+    for &(case, entries) in CASES {
+        let keys = |entries, thread| trace::uniform(entries.max(100_000), entries as u64, thread);
         let times = times(&subjects, &Case { entries, keys, threads: 1 }, ROUNDS);
-        let case = format!("{entries} entries");
         rows.extend(
             subjects
                 .iter()
                 .zip(&times)
-                .map(|(subject, &time)| Row::new(&case, subject.name, time, "ns").against(BARE, times[0])),
+                .map(|(subject, &time)| Row::new(case, subject.name, time, "ns").against(BARE, times[0])),
         );
     }
     publish("capacity", &rows);

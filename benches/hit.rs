@@ -101,8 +101,8 @@ fn called(entries: usize, lookups: Lookups) -> Lookups {
 }
 
 const ENTRIES: usize = 10_000;
-const LOOKUPS: usize = 200_000;
-const ROUNDS: usize = 15;
+const LOOKUPS: usize = 100_000;
+const ROUNDS: usize = 40;
 
 /// Which key a lookup asks for.
 type Keys = fn(usize, u64) -> Vec<u64>;

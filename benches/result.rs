@@ -96,7 +96,7 @@ fn legend(rows: &[Row]) -> String {
     let compared = distinct(rows.iter().filter_map(|row| row.to.as_ref()));
     let line = |to: &&String| {
         let columns = distinct(rows.iter().filter(|row| row.to.as_ref() == Some(*to)).map(|row| row.case.as_str()));
-        let columns = if compared.len() == 1 { String::new() } else { format!(" ({})", columns.join(", ")) };
+        let columns = if compared.len() == 1 { String::new() } else { format!(" ({})", columns.join("; ")) };
         format!("\n×: times the figure of {to}{columns}.\n")
     };
     compared.iter().map(line).collect()

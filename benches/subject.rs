@@ -58,7 +58,7 @@ fn number<T: FromStr<Err: fmt::Debug>>(argument: &str) -> T {
     argument.parse().expect("a number")
 }
 
-/// The least time of a lookup in each subject, in ns: of one thread, when there are several at the same time.
+/// The least time of a lookup in each subject, in ns. Of several threads each makes that many lookups in that time.
 pub fn times(subjects: &[Subject], case: &Case, rounds: usize) -> Vec<f64> {
     let keys: Vec<_> = (0..case.threads).map(|thread| (case.keys)(case.entries, thread)).collect();
     let mut servers: Vec<_> = subjects.iter().map(|subject| Server::start(subject, case, &keys)).collect();
@@ -161,20 +161,25 @@ fn rounds(lookups: &Lookups, keys: &[Vec<u64>]) {
     }
 }
 
+/// Threads that happen to run one after the other take twice the time, so the time counts from the first one's begin to
+/// the last one's end.
 fn round(lookups: &Lookups, keys: &[Vec<u64>]) -> f64 {
     let together = Barrier::new(keys.len());
-    let time = |keys: &[u64]| {
+    let run = |keys: &[u64]| {
         // Other subjects had the processor's caches until now.
         lookups(&keys[..keys.len() / 10]);
         together.wait();
         let begun = Instant::now();
         lookups(keys);
-        begun.elapsed().as_secs_f64() * 1e9 / precise(keys.len() as u64)
+        (begun, Instant::now())
     };
     let [first, others @ ..] = keys else { return f64::NAN };
-    thread::scope(|scope| {
-        let others: Vec<_> = others.iter().map(|keys| scope.spawn(|| time(keys))).collect();
-        let first = time(first);
-        others.into_iter().map(|other| other.join().expect("a lookup does not panic")).fold(first, f64::max)
-    })
+    let (begun, ended) = thread::scope(|scope| {
+        let others: Vec<_> = others.iter().map(|keys| scope.spawn(|| run(keys))).collect();
+        let first = run(first);
+        (others.into_iter())
+            .map(|other| other.join().expect("a lookup does not panic"))
+            .fold(first, |(begun, ended), (one, other)| (begun.min(one), ended.max(other)))
+    });
+    ended.duration_since(begun).as_secs_f64() * 1e9 / precise(first.len() as u64)
 }

@@ -84,7 +84,7 @@ where
         .caption(case, (FONT, 17).into_font().style(FontStyle::Bold).color(&INK))
         .x_label_area_size(38)
         .y_label_area_size(330)
-        .build_cartesian_2d(values, (0..bars.len()).into_segmented())?;
+        .build_cartesian_2d(values, (0..bars.len() - 1).into_segmented())?;
     let name = |line: &SegmentValue<usize>| match line {
         SegmentValue::CenterOf(at) => bars.iter().rev().nth(*at).map_or_else(String::new, |(name, _)| name.clone()),
         _ => String::new(),
@@ -94,9 +94,9 @@ where
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(GRID)
-        .y_labels(bars.len() + 1)
+        .y_labels(bars.len())
         .y_label_formatter(&name)
-        .x_label_formatter(&|value| short(*value))
+        .x_label_formatter(&|value| tick(*value))
         .x_desc(axis)
         .label_style((FONT, 13).into_font().color(&INK))
         .axis_desc_style((FONT, 13).into_font().color(&INK))
@@ -115,12 +115,10 @@ where
     Ok(())
 }
 
-/// A line for each subject over a number of entries, both axes logarithmic. A case is "`n` entries".
+/// A line for each subject over a number of entries, both axes logarithmic. A case is as in "10 000 entries".
 pub(crate) fn lines(rows: &[Row], file: &Path) -> Drawn {
-    let points: Vec<(String, f64, f64)> = rows
-        .iter()
-        .filter_map(|row| Some((plain(&row.subject), row.case.split(' ').next()?.parse().ok()?, row.value)))
-        .collect();
+    let points: Vec<(String, f64, f64)> =
+        rows.iter().filter_map(|row| Some((plain(&row.subject), entries(&row.case)?, row.value))).collect();
     let bounds = |of: fn(&(String, f64, f64)) -> f64| {
         points.iter().map(of).fold((f64::INFINITY, 0.0_f64), |(least, most), at| (least.min(at), most.max(at)))
     };
@@ -137,8 +135,8 @@ pub(crate) fn lines(rows: &[Row], file: &Path) -> Drawn {
         .light_line_style(TRANSPARENT)
         .bold_line_style(GRID)
         .axis_style(GRID)
-        .x_label_formatter(&|value| format!("{value:.0}"))
-        .y_label_formatter(&|value| short(*value))
+        .x_label_formatter(&|value| tick(*value))
+        .y_label_formatter(&|value| tick(*value))
         .x_desc("entries")
         .y_desc("time of a hit, ns (both axes logarithmic)")
         .label_style((FONT, 13).into_font().color(&INK))
@@ -169,6 +167,26 @@ pub(crate) fn lines(rows: &[Row], file: &Path) -> Drawn {
         legend.draw(&Text::new(subject, (28, y), text))?;
     }
     Ok(root.present()?)
+}
+
+/// The number in a case, as in "10 000 entries".
+fn entries(case: &str) -> Option<f64> {
+    case.strip_suffix(" entries")?.replace(' ', "").parse().ok()
+}
+
+/// A number on an axis, its thousands apart.
+fn tick(value: f64) -> String {
+    let digits = format!("{value:.2}");
+    let (whole, fraction) = digits.split_once('.').unwrap_or((&digits, ""));
+    let mut text = String::new();
+    for (at, digit) in whole.chars().enumerate() {
+        if at > 0 && (whole.len() - at).is_multiple_of(3) {
+            text.push(' ');
+        }
+        text.push(digit);
+    }
+    let fraction = fraction.trim_end_matches('0');
+    if fraction.is_empty() { text } else { text + "." + fraction }
 }
 
 /// A subject's name without its markdown.
