@@ -66,7 +66,7 @@ fn main() {
     }
     let mut rows = Vec::new();
     for &(case, entries) in CASES {
-        let keys = |entries, thread| trace::uniform(entries.max(100_000), entries as u64, thread);
+        let keys = |entries: usize, thread| trace::uniform(entries.max(100_000), entries as u64, thread);
         let times = times(&subjects, &Case { entries, keys, threads: 1 }, ROUNDS);
         rows.extend(
             subjects
