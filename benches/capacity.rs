@@ -67,11 +67,12 @@ fn main() {
     let mut rows = Vec::new();
     for &(case, entries) in CASES {
         let keys = |entries: usize, thread| trace::uniform(entries.max(100_000), entries as u64, thread);
-        let times = times(&subjects, &Case { entries, keys, threads: 1 }, ROUNDS);
+        let times = times(&subjects, &[Case { entries, keys, threads: 1 }], ROUNDS);
+        let [times] = &times[..] else { unreachable!("one case was measured") };
         rows.extend(
             subjects
                 .iter()
-                .zip(&times)
+                .zip(times)
                 .map(|(subject, &time)| Row::new(case, subject.name, time, "ns").against(BARE, times[0])),
         );
     }
