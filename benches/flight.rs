@@ -58,6 +58,7 @@ type Call = Pin<Box<dyn Future<Output = Arc<u64>> + Send>>;
 type Calls = fn(u64) -> Box<dyn Fn() -> Call>;
 
 const LIMIT: &str = "tokio's `OnceCell`";
+const CACHED: &str = "`cached` 4.1 `#[cached(sync_writes = \"by_key\")]`";
 const CACHET: &str = "cachet";
 
 const SUBJECTS: [(&str, Calls); 4] = [
@@ -75,7 +76,7 @@ const SUBJECTS: [(&str, Calls); 4] = [
             Box::pin(async move { cache.get_with(id, load(id)).await })
         })
     }),
-    ("`cached` 4.1 `#[cached(sync_writes = \"by_key\")]`", |id| Box::new(move || Box::pin(through_cached(id)))),
+    (CACHED, |id| Box::new(move || Box::pin(through_cached(id)))),
     (CACHET, |id| Box::new(move || Box::pin(through_cachet(id)))),
 ];
 
@@ -132,7 +133,7 @@ mod size {
         plain(id, name).await
     }
 
-    #[cached::macros::cached(ttl_secs = 3600)]
+    #[cached::macros::cached(ttl_secs = 3600, sync_writes = "by_key")]
     async fn through_cached(id: u64, name: String) -> String {
         plain(id, &name).await
     }
@@ -140,7 +141,7 @@ mod size {
     pub(super) fn rows() -> Vec<Row> {
         let sizes = [
             ("no cache", size_of_val(&plain(1, ""))),
-            ("`cached` 4.1 `#[cached(sync_writes = \"by_key\")]`", size_of_val(&through_cached(1, String::new()))),
+            (super::CACHED, size_of_val(&through_cached(1, String::new()))),
             (super::CACHET, size_of_val(&through_cachet(1, ""))),
         ];
         let bytes = |size| super::precise(size as u64);
