@@ -26,7 +26,7 @@ use tokio::{
 };
 
 const CALLERS: u64 = 10_000;
-const ROUNDS: u64 = 15;
+const ROUNDS: u64 = 60;
 
 /// Callers that have called, in this round.
 static CALLED: AtomicU64 = AtomicU64::new(0);
