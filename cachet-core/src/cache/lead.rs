@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Boxed, Cache, MEMORY_TTL_IN_OUTAGE, Permit};
+use super::{Boxed, Cache, Permit, age::MEMORY_TTL_IN_OUTAGE};
 use crate::{
     entry::Entry,
     erased::{Erased, erase},

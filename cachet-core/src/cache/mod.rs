@@ -3,31 +3,31 @@
 //! It knows no types: a value is an [`Erased`] one on its way into an entry. What knows the function's types is the thin
 //! shell in `private.rs`, which runs the loader between [`Cache::begin`] and [`Lead::fill`].
 
+mod age;
+mod ask;
 mod batch;
+mod change;
 mod lead;
 mod miss;
 mod stale;
 
 use std::{
-    any::Any,
     future::Future,
     pin::Pin,
     sync::{
         Arc,
-        atomic::{AtomicBool, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use crate::{
     background::Background,
-    clock::{AtomicTick, Clock, RESOLUTION, Tick},
-    codec::CodecError,
-    entry::{AnyValue, Entry, Meta, Origin},
-    erased::{AnyCodec, Erased},
+    clock::{Clock, Tick},
+    entry::{Entry, Origin},
+    erased::AnyCodec,
     events::{Counters, Stats, count},
     flight::{Boarding, Flights, Leader, Ticket},
-    invalidate::Invalidation,
     key::{Key, KeyBuf, KeyRef},
     loader::Running,
     memory::Memory,
@@ -37,12 +37,11 @@ use crate::{
     refresh::Replaced,
     returns::SharedError,
     runtime::Surroundings,
-    shared::{Grant, HeldLease, Shared},
+    shared::{HeldLease, Shared},
     tags::{AnyTag, TagBoard},
-    tier::{EntryId, Lookup, NewEntry, Read, StoredEntry, Target},
 };
 
-use self::lead::{Fate, Loaded};
+use self::ask::Answer;
 pub(crate) use self::{
     batch::Place,
     lead::Lead,
@@ -56,13 +55,6 @@ pub(crate) type Boxed<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 /// Tags of one entry, as text.
 pub type Tags = Vec<String>;
-
-/// How long memory answers without asking the shared tier, unless `memory_ttl` says otherwise: nothing tells this node
-/// yet of another one's invalidations.
-const MEMORY_TTL_BESIDE_SHARED: Duration = Duration::from_secs(10);
-
-/// The same for a value that was loaded while the shared tier could not be asked.
-const MEMORY_TTL_IN_OUTAGE: Duration = Duration::from_secs(1);
 
 /// The cache of one function in one runtime.
 pub(crate) struct Cache {
@@ -120,23 +112,6 @@ enum Permit {
     Outage,
     /// Another node holds the lease for too long, or a writer fences the key; nothing keeps it.
     Unleased,
-}
-
-/// What the shared tier answered.
-enum Answer {
-    Value(Arc<Entry>),
-    /// Load; the value that stands there is stale, and may serve if that fails.
-    Load(Permit, Option<Arc<Entry>>),
-    /// Another node refreshes it.
-    Busy,
-}
-
-/// What stands in the way of a lease.
-#[derive(Clone, Copy)]
-enum Standing {
-    Nothing,
-    Dead(EntryId),
-    Stale(EntryId),
 }
 
 impl Cache {
@@ -235,184 +210,6 @@ impl Cache {
         }
     }
 
-    /// Asks the shared tier for the value, or for a lease to load it.
-    async fn ask_shared(&self, leader: &Leader, call: &Keyed, purpose: Purpose) -> Answer {
-        let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone, None) };
-        let lookup = self.lookup(call);
-        let give_up = Instant::now() + shared.lease();
-        let (mut asked, mut stale) = (self.clock.now(), None);
-        leader.confirming();
-        let mut answer = shared.read(lookup.clone()).await;
-        loop {
-            let standing = match answer {
-                Some(Read::Hit(stored)) => match self.decode(&stored) {
-                    Some(value) => {
-                        let entry = self.mirror(value, &stored, asked, leader.ticket());
-                        if !stored.remaining.is_zero() || (purpose == Purpose::Call && self.serves_stale(&entry)) {
-                            return Answer::Value(entry);
-                        }
-                        stale = Some(entry);
-                        Standing::Stale(stored.id)
-                    }
-                    None => Standing::Dead(stored.id),
-                },
-                Some(Read::Miss { dead }) => dead.map_or(Standing::Nothing, Standing::Dead),
-                Some(Read::Leased) => Standing::Nothing,
-                Some(Read::Fenced) => return Answer::Load(Permit::Unleased, None),
-                None => return self.bypass(),
-            };
-            let grant = match standing {
-                Standing::Nothing => shared.acquire(lookup.clone(), None).await,
-                Standing::Dead(id) => shared.acquire(lookup.clone(), Some(id)).await,
-                Standing::Stale(id) => shared.refresh(lookup.clone(), id).await,
-            };
-            let patience = match grant {
-                Some(Grant::Lease(lease)) => return Answer::Load(Permit::Leased(lease), stale),
-                Some(Grant::Held(_)) if purpose == Purpose::Refresh => return Answer::Busy,
-                Some(Grant::Held(remaining)) => remaining,
-                Some(Grant::Filled) => Duration::ZERO,
-                Some(Grant::Fenced) => return Answer::Load(Permit::Unleased, None),
-                None => return self.bypass(),
-            };
-            let left = give_up.saturating_duration_since(Instant::now());
-            if left.is_zero() {
-                return Answer::Load(Permit::Unleased, None);
-            }
-            (asked, stale) = (self.clock.now(), None);
-            leader.confirming();
-            answer = if patience.is_zero() {
-                shared.read(lookup.clone()).await
-            } else {
-                shared.wait(lookup.clone(), patience.min(left)).await
-            };
-        }
-    }
-
-    fn bypass(&self) -> Answer {
-        count(&self.counters.bypassed);
-        Answer::Load(Permit::Outage, None)
-    }
-
-    /// How long a loaded value is kept; `None` for one that is not.
-    fn lifetime(&self, value: &AnyValue) -> Option<Duration> {
-        let settings = &self.settings;
-        let ttl = if let Some(error) = value.downcast_ref::<SharedError>() {
-            self.error_lifetime(error.as_any())?
-        } else if (settings.is_negative)(value) {
-            settings.negative_ttl?
-        } else if settings.when.as_ref().is_some_and(|passes| !passes(value)) {
-            return None;
-        } else {
-            settings.ttl_of.as_ref().and_then(|ttl| ttl(value)).unwrap_or(settings.ttl)
-        };
-        let ttl = if settings.jitter > 0.0 { shortened(ttl, settings.jitter) } else { ttl };
-        (!ttl.is_zero()).then_some(ttl)
-    }
-
-    fn error_lifetime(&self, error: &dyn Any) -> Option<Duration> {
-        self.settings.error_ttl.as_ref().and_then(|ttl| ttl(error))
-    }
-
-    /// An entry for a value that this node loaded.
-    fn entry(&self, value: Box<dyn Erased>, fate: Fate, keep: Duration) -> Arc<Entry> {
-        let now = self.clock.now();
-        let fresh_until = now + fate.lifetime.unwrap_or_default();
-        let at_most = now + keep;
-        value.into_entry(Meta {
-            loaded: now,
-            fresh_until,
-            kept_until: AtomicTick::new(self.kept_until(now, fresh_until).min(at_most)),
-            usable_until: self.memory_until(now, fresh_until + fate.grace).min(at_most),
-            load_time: fate.load_time.into(),
-            refreshing: AtomicBool::new(false),
-            generation: fate.generation,
-            modified: fate.modified.into(),
-            validator: fate.validator.map(Some).map(Into::into).unwrap_or_default(),
-            tags: fate.tags,
-        })
-    }
-
-    /// An entry that mirrors a shared one, which was asked for at `asked` and had that much left some time after.
-    fn mirror(&self, value: Box<dyn Erased>, stored: &StoredEntry, asked: Tick, ticket: &Ticket) -> Arc<Entry> {
-        let fresh_until = (asked + stored.remaining).before(stored.stale_for);
-        let grace = self.grace(value.as_any());
-        value.into_entry(Meta {
-            loaded: fresh_until.before(stored.entry.lifetime),
-            fresh_until,
-            kept_until: AtomicTick::new(self.kept_until(asked, fresh_until)),
-            usable_until: self.memory_until(asked, fresh_until + grace),
-            load_time: stored.entry.load_time.into(),
-            refreshing: AtomicBool::new(false),
-            generation: ticket.generation,
-            modified: stored.entry.modified.into(),
-            validator: stored.entry.validator.map(Some).map(Into::into).unwrap_or_default(),
-            tags: ticket.tags.clone(),
-        })
-    }
-
-    /// Until when memory may answer with what is fresh until then.
-    fn kept_until(&self, now: Tick, fresh_until: Tick) -> Tick {
-        if self.shared.is_none() {
-            return self.memory_until(now, fresh_until);
-        }
-        // The shared entry began to age later than this one, but a coarse reading may be that much behind.
-        self.memory_until(now, fresh_until.before(RESOLUTION))
-    }
-
-    /// Until when memory may use what it was given at `now`, at the latest at `end`.
-    fn memory_until(&self, now: Tick, end: Tick) -> Tick {
-        let beside_shared = self.shared.as_ref().map(|_| MEMORY_TTL_BESIDE_SHARED);
-        self.settings.memory_ttl.or(beside_shared).map_or(end, |ttl| end.min(now + ttl))
-    }
-
-    /// A loaded value as the shared tier is given it.
-    fn new_entry(&self, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
-        let lifetime = fate.lifetime?;
-        let body = self.encode(value)?.into();
-        // A refresh that began at the last moment still finds the value that it replaces.
-        let shared = &self.shared.as_ref()?.0;
-        let grace = if fate.grace.is_zero() { Duration::ZERO } else { fate.grace + shared.lease() };
-        let (load_time, validator) = (fate.load_time, fate.validator);
-        Some(NewEntry { lifetime, grace, load_time, modified: fate.modified, validator, body })
-    }
-
-    fn encode(&self, value: &AnyValue) -> Option<Vec<u8>> {
-        let (_, codec) = self.shared.as_ref()?;
-        let (mark, encoded) = match (&self.settings.error_codec, codec.encode(value)) {
-            (None, Some(encoded)) => (None, encoded),
-            (Some(_), Some(encoded)) => (Some(VALUE), encoded),
-            (Some(errors), None) => (Some(ERROR), errors.encode(value)?),
-            (None, None) => return None,
-        };
-        match encoded {
-            Ok(mut body) => {
-                body.extend(mark);
-                Some(body)
-            }
-            Err(error) => {
-                tracing::error!(function = self.name(), %error, "the value stays out of the shared tier");
-                None
-            }
-        }
-    }
-
-    fn decode(&self, stored: &StoredEntry) -> Option<Box<dyn Erased>> {
-        let (_, codec) = self.shared.as_ref()?;
-        let body = &stored.entry.body;
-        let decoded = match (&self.settings.error_codec, body.split_last()) {
-            (None, _) => codec.decode(body),
-            (Some(_), Some((&VALUE, value))) => codec.decode(value),
-            (Some(errors), Some((&ERROR, error))) => errors.decode(error),
-            (Some(_), _) => Err(CodecError::Mark),
-        };
-        decoded
-            .inspect_err(|error| {
-                count(&self.counters.undecodable);
-                tracing::debug!(function = self.name(), %error, "an entry is overwritten");
-            })
-            .ok()
-    }
-
     #[inline]
     fn find(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.get(key)?;
@@ -441,125 +238,9 @@ impl Cache {
         }
     }
 
-    fn lookup(&self, call: &Keyed) -> Lookup {
-        self.names.lookup(&call.key, &call.tags)
-    }
-
     /// Computes an entry's validator, unless it has one.
     pub(crate) fn validate(&self, entry: &Entry) {
         let _ = entry.validated(self.settings.validate);
-    }
-
-    /// What the tiers hold, without loading or counting.
-    pub(crate) fn peek<'a>(&'a self, call: &'a Keyed) -> Boxed<'a, Option<Found>> {
-        Box::pin(self.peek_all(call))
-    }
-
-    async fn peek_all(&self, call: &Keyed) -> Option<Found> {
-        if let Some(found) = self.peek_memory(&call.key) {
-            return Some(found);
-        }
-        let (shared, _) = self.shared.as_ref()?;
-        let (asked, ticket) = (self.clock.now(), self.ticket(&call.tags));
-        let Some(Read::Hit(stored)) = shared.read(self.lookup(call)).await else { return None };
-        if stored.remaining.is_zero() {
-            return None;
-        }
-        let entry = self.mirror(self.decode(&stored)?, &stored, asked, &ticket);
-        Some(Found { entry, origin: Origin::Shared })
-    }
-
-    /// What memory holds, without counting.
-    pub(crate) fn peek_memory(&self, call: &KeyBuf) -> Option<Found> {
-        self.find(self.key(call)).map(|entry| Found { entry, origin: Origin::Memory })
-    }
-
-    /// Puts a value in place of whatever the tiers hold, as a load that began now would.
-    pub(crate) fn put<'a>(self: &'a Arc<Self>, call: &'a Keyed, value: Box<dyn Erased>) -> Boxed<'a, Invalidation> {
-        Box::pin(self.replace(call, value))
-    }
-
-    async fn replace(self: &Arc<Self>, call: &Keyed, value: Box<dyn Erased>) -> Invalidation {
-        let invalidated = self.invalidate(&call.key).await;
-        let key = self.key(&call.key).to_key();
-        // Someone else may lead by now: that load began after the invalidation, and its value is as new as this one.
-        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
-            let permit = match &self.shared {
-                None => Permit::Alone,
-                Some((shared, _)) => match shared.acquire(self.lookup(call), None).await {
-                    Some(Grant::Lease(lease)) => Permit::Leased(lease),
-                    Some(Grant::Held(_) | Grant::Filled | Grant::Fenced) => Permit::Unleased,
-                    None => Permit::Outage,
-                },
-            };
-            Lead::new(Arc::clone(self), leader, permit).fill(Loaded::put(value)).await;
-        }
-        invalidated
-    }
-
-    /// Invalidates one key: in memory before the shared tier is told and again after, because a reader between the two
-    /// may have brought the old value back from there.
-    pub(crate) fn invalidate<'a>(self: &'a Arc<Self>, call: &'a KeyBuf) -> Boxed<'a, Invalidation> {
-        Box::pin(self.drop_everywhere(call))
-    }
-
-    async fn drop_everywhere(self: &Arc<Self>, call: &KeyBuf) -> Invalidation {
-        count(&self.counters.invalidations);
-        let key = self.key(call).to_key();
-        self.drop_local(key.borrowed());
-        let Some((shared, _)) = &self.shared else { return Invalidation::Done };
-        let cache = Arc::clone(self);
-        shared.invalidate(self.names.entry(call), move || cache.drop_local(key.borrowed())).await
-    }
-
-    /// Invalidates one key of a function that no shared tier knows.
-    pub(crate) fn invalidate_memory(&self, call: &KeyBuf) -> Invalidation {
-        count(&self.counters.invalidations);
-        self.drop_local(self.key(call));
-        Invalidation::Done
-    }
-
-    /// The entry in the shared tier, if the function uses that.
-    pub(crate) fn shared_target(&self, call: &KeyBuf) -> Option<Target> {
-        self.shared.as_ref().map(|_| self.names.entry(call))
-    }
-
-    fn drop_local(&self, key: KeyRef<'_>) {
-        self.flights.detach(key, || {
-            if let Some(memory) = &self.memory {
-                memory.remove(key);
-            }
-        });
-    }
-
-    /// Invalidates every key.
-    pub(crate) fn clear(self: &Arc<Self>) -> Boxed<'_, Invalidation> {
-        Box::pin(self.drop_all_everywhere())
-    }
-
-    async fn drop_all_everywhere(self: &Arc<Self>) -> Invalidation {
-        count(&self.counters.invalidations);
-        self.drop_all_local();
-        let Some((shared, _)) = &self.shared else { return Invalidation::Done };
-        let cache = Arc::clone(self);
-        shared.invalidate(self.names.function(), move || cache.drop_all_local()).await
-    }
-
-    /// Invalidates every key in memory.
-    pub(crate) fn clear_memory(&self) -> Invalidation {
-        count(&self.counters.invalidations);
-        self.drop_all_local();
-        Invalidation::Done
-    }
-
-    pub(crate) fn drop_all_local(&self) {
-        // The generation first: a load that ends between the two steps stores an entry that is dead on arrival.
-        self.generation.fetch_add(1, Ordering::AcqRel);
-        self.flights.detach_all(|| {
-            if let Some(memory) = &self.memory {
-                memory.clear();
-            }
-        });
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -587,13 +268,4 @@ impl Cache {
             count(&self.counters.load_errors);
         }
     }
-}
-
-/// The last byte of a shared body, where errors are kept beside values.
-const VALUE: u8 = 0;
-const ERROR: u8 = 1;
-
-/// A lifetime without a random part of its share.
-fn shortened(lifetime: Duration, share: f64) -> Duration {
-    lifetime.mul_f64(1.0 - share.clamp(0.0, 1.0) * fastrand::f64())
 }
