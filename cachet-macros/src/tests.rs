@@ -259,7 +259,7 @@ fn one_slip_is_one_mistake() {
         "ttl =",
         "tll = 5",
         "5",
-        r#"ttl = "5m", stale = |a, b| a"#,
+        r#"ttl = "5m", when = |a, b| a"#,
         r#"ttl = 5; tier = "memory""#,
         "ttl = 5, skip(\"id\")",
     ] {
