@@ -2,7 +2,7 @@
 
 use syn::{
     Lifetime, ReturnType, Type, TypeReference, Visibility,
-    visit::{self, Visit},
+    visit_mut::{self, VisitMut},
 };
 
 use crate::{
@@ -81,7 +81,7 @@ fn arguments_can_be_kept(args: &Args, function: &Function, errors: &Errors) {
             Passing::Borrowed(inside) | Passing::Maybe(inside) => inside,
         };
         let mut borrows = Borrows(matches!(&parameter.ty, Type::ImplTrait(_)));
-        borrows.visit_type(kept);
+        borrows.visit_type_mut(&mut kept.clone());
         if borrows.0 {
             errors.over(
                 &parameter.ty,
@@ -97,14 +97,14 @@ fn arguments_can_be_kept(args: &Args, function: &Function, errors: &Errors) {
 /// Whether a type names anything that ends.
 struct Borrows(bool);
 
-impl<'ast> Visit<'ast> for Borrows {
-    fn visit_lifetime(&mut self, lifetime: &'ast Lifetime) {
+impl VisitMut for Borrows {
+    fn visit_lifetime_mut(&mut self, lifetime: &mut Lifetime) {
         self.0 |= lifetime.ident != "static";
     }
 
-    fn visit_type_reference(&mut self, reference: &'ast TypeReference) {
+    fn visit_type_reference_mut(&mut self, reference: &mut TypeReference) {
         self.0 |= reference.lifetime.as_ref().is_none_or(|lifetime| lifetime.ident != "static");
-        visit::visit_type_reference(self, reference);
+        visit_mut::visit_type_reference_mut(self, reference);
     }
 }
 
