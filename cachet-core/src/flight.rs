@@ -193,16 +193,23 @@ impl Leader {
         self.end(Outcome::Value(Arc::clone(&entry), u8::MAX), |key| store(key, entry));
     }
 
-    /// Ends the flight with a value from before the load, and says whether it does: not if anything invalidated the key
-    /// meanwhile.
+    /// The key of the flight.
+    pub(crate) fn key(&self) -> KeyRef<'_> {
+        self.key.borrowed()
+    }
+
+    /// Ends the flight with a value from before the load, and says whether it does: if anything invalidated the key
+    /// meanwhile, nobody is given it.
     pub(crate) fn land_if_standing(self, entry: Arc<Entry>, store: impl FnOnce(Key, Arc<Entry>)) -> bool {
-        let mut stood = false;
-        let outcome = Outcome::Value(Arc::clone(&entry), u8::MAX);
-        self.end(outcome, |key| {
-            stood = true;
-            store(key, entry);
-        });
-        stood
+        let mut shard = self.flights.shard(self.key.borrowed());
+        let stands = shard.get(&self.key).is_some_and(|flight| Arc::ptr_eq(&flight.state, &self.state));
+        if stands {
+            shard.remove(&self.key);
+            store(self.key.clone(), Arc::clone(&entry));
+        }
+        drop(shard);
+        self.sender.send_replace(Some(if stands { Outcome::Value(entry, u8::MAX) } else { Outcome::StartOver }));
+        stands
     }
 
     /// Ends the flight with the loader's error.

@@ -3,4 +3,5 @@
 #![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
 mod conditional;
+mod nodes;
 mod stale;

@@ -161,6 +161,9 @@ impl Lead {
                     Permit::Alone | Permit::Outage => Some(true),
                     Permit::Unleased => Some(false),
                 };
+                if stood == Some(false) {
+                    self.cache.forget_stale(self.leader.key());
+                }
                 match stale.filter(|_| stood != Some(false)) {
                     Some(stale) if self.cache.leave_alone(&stale, self.cache.throttle) => {
                         let cache = &self.cache;
@@ -264,6 +267,7 @@ fn settle(cache: &Cache, leader: Leader, value: Box<dyn Erased>, fate: Fate, lan
         Landing::Unleased => leader.land(Arc::clone(&entry), |_, _| {}),
         Landing::Refused => {
             count(&cache.counters.refused_fills);
+            cache.forget_stale(leader.key());
             leader.fail(None);
         }
     }

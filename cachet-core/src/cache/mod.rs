@@ -203,7 +203,17 @@ impl Cache {
                 Begun::Found(Found { entry, origin: Origin::Shared })
             }
             Answer::Load(permit, stale) => {
-                let stale = stale.or_else(|| self.usable(self.key(&call.key)));
+                let key = self.key(&call.key);
+                let stale = match permit {
+                    Permit::Alone | Permit::Outage => self.usable(key),
+                    // The shared tier keeps what is stale, unless somebody invalidated it.
+                    Permit::Leased(_) | Permit::Unleased => {
+                        if stale.is_none() {
+                            self.forget_stale(key);
+                        }
+                        stale
+                    }
+                };
                 Begun::Lead(Lead::new(Arc::clone(self), leader, permit).over(stale))
             }
             Answer::Busy => Begun::Spared,

@@ -89,6 +89,15 @@ impl Cache {
         entry.is_usable(self.clock.now(), self.generation()).then_some(entry)
     }
 
+    /// Drops a stale value from memory, which another node is known to have invalidated.
+    pub(super) fn forget_stale(&self, key: KeyRef<'_>) {
+        if let Some(memory) = &self.memory
+            && memory.get(key).is_some_and(|entry| entry.staleness(self.clock.now()).is_some())
+        {
+            memory.remove(key);
+        }
+    }
+
     /// Whether a call is answered with the entry at once, and the entry refreshed behind it.
     pub(super) fn serves_stale(&self, entry: &Entry) -> bool {
         entry.staleness(self.clock.now()).is_none_or(|staleness| {
