@@ -8,6 +8,8 @@ use std::{
 
 use crate::{
     cache::Cache,
+    entry::Entry,
+    key::KeyBuf,
     policy::{Settings, Spec},
     returns::Splits,
     runtime::{self, Cachet},
@@ -32,17 +34,37 @@ impl Site {
         Self(OnceLock::new())
     }
 
-    /// The cache of one instance of the function in the current runtime.
-    #[inline]
-    pub(crate) fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
+    /// The entry that memory answers a call with.
+    ///
+    /// Not inlined, for the compiler's time; both ways end in a call that takes this one's place.
+    #[inline(never)]
+    pub(crate) fn hit(&'static self, id: TypeId, key: &KeyBuf) -> Option<Arc<Entry>> {
         match self.0.get() {
-            Some(first) if first.id == id && !runtime::scopes_exist() => Current::Installed(&first.cache),
-            _ => self.find_cache(id, settings),
+            Some(first) if first.id == id && !runtime::scopes_exist() => first.cache.hit(key),
+            _ => self.hit_elsewhere(id, key),
         }
     }
 
+    #[inline(never)]
+    fn hit_elsewhere(&'static self, id: TypeId, key: &KeyBuf) -> Option<Arc<Entry>> {
+        self.known_cache(id)?.hit(key)
+    }
+
+    /// The cache in the current runtime, if there was a call before.
+    fn known_cache(&'static self, id: TypeId) -> Option<Current> {
+        if let Some(runtime) = Cachet::scoped() {
+            return runtime.known_cache(&(self.address(), id)).map(Current::Scoped);
+        }
+        let mut instance = self.0.get()?;
+        while instance.id != id {
+            instance = instance.next.get()?;
+        }
+        Some(Current::Installed(&instance.cache))
+    }
+
+    /// The cache of one instance of the function in the current runtime.
     #[cold]
-    fn find_cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
+    pub(crate) fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
         match Cachet::scoped() {
             Some(runtime) => Current::Scoped(self.cache_in(&runtime, id, settings)),
             None => Current::Installed(self.installed(id, settings)),
@@ -64,8 +86,11 @@ impl Site {
     }
 
     fn cache_in(&'static self, runtime: &Cachet, id: TypeId, settings: &dyn Fn() -> Settings) -> Arc<Cache> {
-        let site = std::ptr::from_ref(self).addr();
-        runtime.cache((site, id), |surroundings| Cache::new(settings(), surroundings))
+        runtime.cache((self.address(), id), |surroundings| Cache::new(settings(), surroundings))
+    }
+
+    fn address(&'static self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 }
 
@@ -105,8 +130,13 @@ impl<R, S> Described<R, S> {
 }
 
 impl<R, S: Splits<R>> Described<R, S> {
-    /// The cache in the current runtime.
+    /// The entry that memory answers a call with.
     #[inline]
+    pub(crate) fn hit(self, key: &KeyBuf) -> Option<Arc<Entry>> {
+        self.site.hit(self.id, key)
+    }
+
+    /// The cache in the current runtime.
     pub(crate) fn cache(self) -> Current {
         self.site.cache(self.id, &|| (self.spec)().into_settings())
     }

@@ -239,20 +239,22 @@ impl Keyed {
 #[inline]
 #[expect(clippy::missing_errors_doc, reason = "a miss is none")]
 pub fn hit<F: Function>(function: &F, key: KeyBuf) -> Result<F::Returns, Missed<F>> {
-    match answered::<F::Returns, F::Shape>(function.described(), key) {
-        Ok(returned) => Ok(returned),
-        Err(call) => Err(Missed { call, of: PhantomData }),
+    let described = function.described();
+    match answered::<F::Returns, F::Shape>(described, &key) {
+        Some(returned) => Ok(returned),
+        None => Err(Missed { call: missed(described, key), of: PhantomData }),
     }
 }
 
 /// The part of a hit that functions of one type share.
 #[inline]
-fn answered<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Result<R, Box<(Current, KeyBuf)>> {
-    let cache = function.cache();
-    match cache.hit(&key).and_then(|entry| returned::<R, S>(&entry)) {
-        Some(returned) => Ok(returned),
-        None => Err(Box::new((cache, key))),
-    }
+fn answered<R, S: Splits<R>>(function: Described<R, S>, key: &KeyBuf) -> Option<R> {
+    returned::<R, S>(&*function.hit(key)?)
+}
+
+#[cold]
+fn missed<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Box<(Current, KeyBuf)> {
+    Box::new((function.cache(), key))
 }
 
 /// A copy of what an entry holds, value or error.

@@ -64,7 +64,7 @@ struct Inner {
 }
 
 /// The address of a function's static, and which of its instances it is.
-type CacheId = (usize, TypeId);
+pub(crate) type CacheId = (usize, TypeId);
 
 /// What the caches of one runtime share.
 pub(crate) struct Surroundings {
@@ -182,6 +182,11 @@ impl Cachet {
     /// The cache of one function, made at its first call in this runtime.
     pub(crate) fn cache(&self, id: CacheId, make: impl FnOnce(&Surroundings) -> Cache) -> Arc<Cache> {
         Arc::clone(self.caches().entry(id).or_insert_with(|| Arc::new(make(&self.0.surroundings))))
+    }
+
+    /// The cache of one function, if it was called in this runtime.
+    pub(crate) fn known_cache(&self, id: &CacheId) -> Option<Arc<Cache>> {
+        self.caches().get(id).cloned()
     }
 
     fn drop_all_local(&self) {

@@ -133,6 +133,7 @@ impl Cache {
     /// A memory hit: no await, no lock held, nothing allocated.
     ///
     /// Not inlined: it is the same for every function, and the table's look-up would be compiled into each of them.
+    #[inline(never)]
     pub(crate) fn hit(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.get(self.key(call))?;
         if entry.is_live(self.clock.now(), self.generation()) {
@@ -335,9 +336,8 @@ impl Cache {
             .ok()
     }
 
-    #[inline]
     fn find(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
-        let entry = self.memory.as_ref()?.get(key)?;
+        let entry = self.memory.as_ref()?.peek(key)?;
         entry.is_live(self.clock.now(), self.generation()).then_some(entry)
     }
 
@@ -347,8 +347,9 @@ impl Cache {
         }
     }
 
+    #[inline]
     fn key<'a>(&self, call: &'a KeyBuf) -> KeyRef<'a> {
-        KeyRef::new(&self.hasher, call.as_bytes())
+        call.hashed(&self.hasher)
     }
 
     fn generation(&self) -> u64 {
