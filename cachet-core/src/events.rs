@@ -69,6 +69,7 @@ impl Counters {
             bypassed: read(&self.bypassed),
             evictions: read(&self.evictions),
             entries,
+            bytes: 0,
         }
     }
 }
@@ -114,10 +115,12 @@ pub struct Stats {
     pub refused_fills: u64,
     /// Loads that ran without the shared tier, because it could not be asked.
     pub bypassed: u64,
-    /// Entries that memory gave up for want of room (unknown with `Engine::MiniMoka`).
+    /// Entries that memory gave up for want of room (with `Engine::MiniMoka` only those that it never took).
     pub evictions: u64,
     /// Entries in memory now.
     pub entries: u64,
+    /// What they weigh together, in bytes, with their keys and headers; zero where `max_bytes` does not bound it.
+    pub bytes: u64,
 }
 
 fn as_seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

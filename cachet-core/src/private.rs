@@ -253,6 +253,7 @@ fn answered<R, S: Splits<R>>(function: Described<R, S>, key: &KeyBuf) -> Option<
 }
 
 #[cold]
+#[expect(clippy::unnecessary_box_returns, reason = "it is made here, once a type, and not in every function")]
 fn missed<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Box<(Current, KeyBuf)> {
     Box::new((function.cache(), key))
 }

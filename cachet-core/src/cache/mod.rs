@@ -6,6 +6,7 @@
 mod batch;
 mod lead;
 mod miss;
+mod sweep;
 
 use std::{
     any::Any,
@@ -27,7 +28,7 @@ use crate::{
     flight::{Boarding, Flights, Leader, Ticket},
     invalidate::Invalidation,
     key::{Key, KeyBuf, KeyRef},
-    memory::Memory,
+    memory::{Memory, OVERHEAD},
     names::Names,
     policy::Settings,
     private::Keyed,
@@ -112,13 +113,12 @@ enum Answer {
 impl Cache {
     pub(crate) fn new(settings: Settings, surroundings: &Surroundings) -> Self {
         let counters = Counters::default();
-        let capacity = settings.capacity.max(1);
         Self {
             name: settings.display_name(),
             names: Names::new(&surroundings.namespace, &settings),
             memory: settings
                 .memory
-                .then(|| Memory::new(surroundings.engine, capacity, Arc::clone(&counters.evictions))),
+                .then(|| Memory::new(surroundings.engine, &settings, Arc::clone(&counters.evictions))),
             shared: surroundings.shared.clone().zip(settings.codec.clone()),
             flights: Arc::new(Flights::new()),
             tags: Arc::clone(&surroundings.tags),
@@ -343,6 +343,9 @@ impl Cache {
 
     fn remember(&self, key: Key, entry: Arc<Entry>) {
         if let Some(memory) = &self.memory {
+            if let Some(weight) = &self.settings.weight {
+                entry.weigh(|| key.size() + OVERHEAD + weight(&entry.value) as u64);
+            }
             memory.insert(key, entry);
         }
     }
@@ -483,7 +486,8 @@ impl Cache {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters.snapshot(self.memory.as_ref().map_or(0, Memory::len))
+        let weight = self.memory.as_ref().filter(|_| self.settings.weight.is_some()).map_or(0, Memory::weight);
+        Stats { bytes: weight, ..self.counters.snapshot(self.memory.as_ref().map_or(0, Memory::len)) }
     }
 
     pub(crate) fn now(&self) -> Tick {

@@ -371,6 +371,11 @@ pub(crate) struct Key {
 }
 
 impl Key {
+    /// How many bytes it takes, whole blocks.
+    pub(crate) fn size(&self) -> u64 {
+        size_of_val(&*self.blocks) as u64
+    }
+
     #[inline]
     pub(crate) fn borrowed(&self) -> KeyRef<'_> {
         KeyRef { hash: self.hash, blocks: &self.blocks }

@@ -34,9 +34,12 @@ fn key(model: &Model) -> TokenStream {
 /// The key of a call, and its tags, both out of the function's own parameters.
 pub(super) fn of_call(model: &Model, tuples: &Tuples) -> (TokenStream, TokenStream) {
     let (names, borrowed, private) = (tuples.key_names(), tuples.borrowed_key(), model.private());
-    let unpacked = |parts: TokenStream| match tuples.key.is_empty() {
-        true => parts,
-        false => quote!({ #[allow(unused_variables)] let #names = #borrowed; #parts }),
+    let unpacked = |parts: TokenStream| {
+        if tuples.key.is_empty() {
+            parts
+        } else {
+            quote!({ #[allow(unused_variables)] let #names = #borrowed; #parts })
+        }
     };
     let tags = tags(model).map_or_else(|| quote!(#private::Tags::new()), unpacked);
     (unpacked(key(model)), tags)
@@ -51,9 +54,8 @@ pub(super) fn parts(model: &Model) -> (TokenStream, Option<TokenStream>) {
 /// The same where all arguments are.
 pub(super) fn parts_of_all(model: &Model, tuples: &Tuples) -> (TokenStream, Option<TokenStream>) {
     let (names, borrowed) = (tuples.key_names(), tuples.keyed());
-    let unpacked = |parts: TokenStream| match tuples.is_whole() {
-        true => parts,
-        false => quote!(#[allow(unused_variables)] let #names = #borrowed; #parts),
+    let unpacked = |parts: TokenStream| {
+        if tuples.is_whole() { parts } else { quote!(#[allow(unused_variables)] let #names = #borrowed; #parts) }
     };
     (unpacked(key(model)), tags(model).map(unpacked))
 }
