@@ -43,11 +43,13 @@ fn an_entry_weighs_its_value_its_key_and_its_header() {
     }
 }
 
+type Insert = fn(u64);
+
 /// Threads that insert at the same time, while another one looks.
 #[test]
 fn entries_never_weigh_more_than_the_bound() {
     const THREADS: u64 = 4;
-    let bounds: [(u64, u64, fn(u64), fn() -> Stats); 2] = [
+    let bounds: [(u64, u64, Insert, fn() -> Stats); 2] = [
         (64 << 10, 5_000, |n| drop(small(n, usize::try_from(n % 7).expect("it is small") * 500)), small::stats),
         (8_000_000, 5_000, |n| drop(large(n, usize::try_from(n % 11).expect("it is small") * 2000)), large::stats),
     ];
@@ -72,7 +74,9 @@ fn entries_never_weigh_more_than_the_bound() {
                 }
                 most
             });
-            writers.into_iter().for_each(|writer| writer.join().expect("no writer panics"));
+            for writer in writers {
+                writer.join().expect("no writer panics");
+            }
             done.store(true, Ordering::Release);
             let most = watcher.join().expect("the watcher does not panic");
             assert!(most <= bound, "{engine:?}: {most} of {bound}");
@@ -120,7 +124,7 @@ fn a_sweep_gives_back_what_is_over_and_nothing_else() {
         assert_eq!(entries(), 51, "{engine:?}: one is younger, and the absent ones are kept for longer");
         let stats = runtime.scope_blocking(even::stats);
         assert_eq!(stats.evictions, 0, "what is expired was not evicted: {stats:?}");
-        clock.advance(Duration::from_secs(3600));
+        clock.advance(Duration::from_hours(1));
         runtime.sweep();
         assert_eq!(entries(), 0, "{engine:?}");
     }
