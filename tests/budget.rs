@@ -1,7 +1,14 @@
 //! What a memory hit may cost, counted: allocations and instructions here, nanoseconds in `cargo bench --bench hit`.
 #![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
-use std::{env, mem::size_of_val, path::Path, process::Command, sync::Arc};
+use std::{
+    env,
+    io::{self, Write as _},
+    mem::size_of_val,
+    path::Path,
+    process::Command,
+    sync::Arc,
+};
 
 use cachet_core::{Cachet, cached};
 
@@ -66,7 +73,7 @@ fn the_future_of_a_cached_function_stays_small() {
 
 /// Instructions of a hit that a change may not exceed, as `cachet-core/examples/hit.rs` makes them on x86-64. They are
 /// what it costs now and a twentieth for the next compiler; a change that costs less lowers them.
-const INSTRUCTIONS: [(&str, u64); 3] = [("number", 318), ("pair", 380), ("blocking", 312)];
+const INSTRUCTIONS: [(&str, u64); 3] = [("number", 304), ("pair", 368), ("blocking", 299)];
 
 /// Valgrind is installed by `scripts/test`. Elsewhere the test says that it did not run; where `CI` is set, it fails.
 #[test]
@@ -79,7 +86,7 @@ fn a_memory_hit_stays_within_its_instructions() {
         return;
     }
     if !cfg!(target_arch = "x86_64") {
-        eprintln!("NOT CHECKED: the budget is that of x86-64");
+        not_checked("the budget is that of x86-64");
         return;
     }
     let example = built_example();
@@ -88,6 +95,11 @@ fn a_memory_hit_stays_within_its_instructions() {
         println!("{subject}: {instructions} instructions a hit, {budget} allowed");
         assert!(instructions <= budget, "a hit of `{subject}` takes {instructions} instructions; {budget} are allowed");
     }
+}
+
+/// Past the test harness, which shows what a test prints only when it fails.
+fn not_checked(reason: &str) {
+    writeln!(io::stderr(), "\nNO INSTRUCTIONS WERE COUNTED: {reason}\n").expect("standard error takes text");
 }
 
 /// The example in the profile that benchmarks use, so that what is inlined depends on no other crate.

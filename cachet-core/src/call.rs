@@ -21,6 +21,9 @@ use crate::{
 /// only grows, so that looking for one takes no lock; the first is the only one of most functions.
 pub struct Site(OnceLock<Box<Instance>>);
 
+/// The only instance of a function.
+const ONLY: TypeId = TypeId::of::<()>();
+
 struct Instance {
     id: TypeId,
     cache: Arc<Cache>,
@@ -34,11 +37,20 @@ impl Site {
         Self(OnceLock::new())
     }
 
-    /// The entry that memory answers a call with.
+    /// The entry that memory answers a call with, of a function that has one instance.
     ///
     /// Not inlined, for the compiler's time; both ways end in a call that takes this one's place.
     #[inline(never)]
-    pub(crate) fn hit(&'static self, id: TypeId, key: &KeyBuf) -> Option<Arc<Entry>> {
+    fn hit(&'static self, key: &KeyBuf) -> Option<Arc<Entry>> {
+        match self.0.get() {
+            Some(only) if !runtime::scopes_exist() => only.cache.hit(key),
+            _ => self.hit_elsewhere(ONLY, key),
+        }
+    }
+
+    /// The same of one instance of several.
+    #[inline(never)]
+    fn hit_instance(&'static self, id: TypeId, key: &KeyBuf) -> Option<Arc<Entry>> {
         match self.0.get() {
             Some(first) if first.id == id && !runtime::scopes_exist() => first.cache.hit(key),
             _ => self.hit_elsewhere(id, key),
@@ -64,7 +76,7 @@ impl Site {
 
     /// The cache of one instance of the function in the current runtime.
     #[cold]
-    pub(crate) fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
+    fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
         match Cachet::scoped() {
             Some(runtime) => Current::Scoped(self.cache_in(&runtime, id, settings)),
             None => Current::Installed(self.installed(id, settings)),
@@ -97,7 +109,8 @@ impl Site {
 /// Where a function's caches are, and what the attribute says of it.
 pub struct Described<R, S> {
     site: &'static Site,
-    id: TypeId,
+    /// Which instance it is, where there are several.
+    id: Option<TypeId>,
     spec: fn() -> Spec<R, S>,
 }
 
@@ -113,13 +126,13 @@ impl<R, S> Described<R, S> {
     /// The only instance of a function.
     #[inline]
     pub const fn new(site: &'static Site, spec: fn() -> Spec<R, S>) -> Self {
-        Self { site, id: TypeId::of::<()>(), spec }
+        Self { site, id: None, spec }
     }
 
     /// One instance of a generic function: that of the type `I`, which may borrow.
     #[inline]
     pub fn instance<I>(site: &'static Site, spec: fn() -> Spec<R, S>) -> Self {
-        Self { site, id: typeid::of::<I>(), spec }
+        Self { site, id: Some(typeid::of::<I>()), spec }
     }
 
     /// A method, of a type that may be generic: the type of what is inside the method tells the instances apart.
@@ -133,12 +146,15 @@ impl<R, S: Splits<R>> Described<R, S> {
     /// The entry that memory answers a call with.
     #[inline]
     pub(crate) fn hit(self, key: &KeyBuf) -> Option<Arc<Entry>> {
-        self.site.hit(self.id, key)
+        match self.id {
+            None => self.site.hit(key),
+            Some(id) => self.site.hit_instance(id, key),
+        }
     }
 
     /// The cache in the current runtime.
     pub(crate) fn cache(self) -> Current {
-        self.site.cache(self.id, &|| (self.spec)().into_settings())
+        self.site.cache(self.id.unwrap_or(ONLY), &|| (self.spec)().into_settings())
     }
 }
 
