@@ -33,7 +33,7 @@ fn an_entry_weighs_its_value_its_key_and_its_header() {
         let runtime = runtime(engine);
         runtime.scope_blocking(|| {
             small(1, 1000);
-            assert_eq!(small::stats().bytes, 1000 + 16 + 200, "{engine:?}");
+            assert_eq!(small::stats().bytes, 1000 + 16 + 256, "{engine:?}");
             small(1, 1000);
             assert_eq!(small::stats().memory_hits, 1);
             assert!(small::invalidate(1, 1000).is_done());
@@ -94,7 +94,7 @@ fn what_is_heavier_than_the_bound_is_given_to_its_caller_and_evicts_nothing() {
             (0..10).for_each(|n| drop(small(n, 100)));
             assert_eq!(small(99, 70_000).len(), 70_000);
             let stats = small::stats();
-            assert_eq!((stats.bytes, stats.evictions), (10 * (100 + 16 + 200), 1), "{engine:?}");
+            assert_eq!((stats.bytes, stats.evictions), (10 * (100 + 16 + 256), 1), "{engine:?}");
             assert!(small::peek(99, 70_000).is_none());
             (0..10).for_each(|n| drop(small(n, 100)));
             assert_eq!(small::stats().memory_hits, 10, "{engine:?}: the others are still there");
@@ -213,4 +213,23 @@ fn the_sweep_keeps_no_dropped_runtime_alive() {
     assert_eq!(ALIVE.load(Ordering::Acquire), 10);
     drop(runtime);
     assert_eq!(ALIVE.load(Ordering::Acquire), 0, "the entries went with the runtime");
+}
+
+#[cached(ttl = 3600, max_bytes = "64 MiB", weight = Vec::len)]
+fn measured(key: u64) -> Vec<u8> {
+    vec![u8::try_from(key % 256).expect("it is less"); 1000]
+}
+
+/// The table grows by doubling, so what an entry takes of it depends on when one looks.
+#[test]
+fn what_is_added_for_an_entry_is_about_what_the_allocator_gives_for_it() {
+    const ENTRIES: u64 = 10_000;
+    let runtime = runtime(Engine::QuickCache);
+    runtime.scope_blocking(|| measured(0));
+    let allocated = allocation_counter::measure(|| {
+        runtime.scope_blocking(|| (1..=ENTRIES).for_each(|n| drop(measured(n))));
+    });
+    let counted = runtime.scope_blocking(measured::stats).bytes / (ENTRIES + 1);
+    let taken = u64::try_from(allocated.bytes_current).expect("it grows") / ENTRIES;
+    assert!(taken.abs_diff(counted) < 60, "{taken} bytes are allocated for an entry, {counted} are counted");
 }

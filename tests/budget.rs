@@ -80,9 +80,7 @@ const INSTRUCTIONS: [(&str, u64); 3] = [("number", 304), ("pair", 368), ("blocki
 fn a_memory_hit_stays_within_its_instructions() {
     if Command::new("valgrind").arg("--version").output().is_err() {
         assert!(env::var_os("CI").is_none(), "valgrind is not installed");
-        eprintln!(
-            "NOT CHECKED: valgrind is not installed, so no instructions were counted; `scripts/test` installs it"
-        );
+        not_checked("valgrind is not installed; `scripts/test` installs it");
         return;
     }
     if !cfg!(target_arch = "x86_64") {

@@ -34,7 +34,7 @@ pub enum Engine {
 
 /// What an entry weighs beside its key and its value, in bytes: its header, its place in the table, and what the
 /// allocator adds to both.
-pub(crate) const OVERHEAD: u64 = 200;
+pub(crate) const OVERHEAD: u64 = 256;
 
 /// The least bytes of a shard: below, the bound is not divided any further.
 const SHARD: u64 = 1 << 20;

@@ -182,7 +182,7 @@
 //! # pollster::block_on(async {
 //! page("about").await;
 //! let bytes = page::stats().bytes;
-//! assert!(bytes > 5000 && bytes < 5500); // the value, the key, and 200 bytes for the entry
+//! assert!(bytes > 5000 && bytes < 5500); // the value, the key, and 256 bytes for the entry
 //! # });
 //! ```
 //!

@@ -93,7 +93,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// `m`, `s`, `ms`), or an expression of type `Duration`, which is evaluated once for each runtime. Zero, and more than
 /// a hundred years, are errors.
 ///
-/// With `max_bytes`, an entry weighs what `weight` says, the bytes of its key up to a multiple of 16, and 200 bytes for
+/// With `max_bytes`, an entry weighs what `weight` says, the bytes of its key up to a multiple of 16, and 256 bytes for
 /// itself; a `None` or an error weighs these alone. It is weighed once, when it comes. All entries together never weigh
 /// more than the bound, whoever inserts at the same time. An entry that is heavier than its part of the table is not
 /// kept, evicts nothing and counts as an eviction: a part is the bound ÷ (4 × processors) less 3 %, but at least 1 MiB,

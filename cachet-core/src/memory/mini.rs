@@ -21,7 +21,7 @@ pub(crate) struct MiniMoka {
     evictions: Arc<AtomicU64>,
 }
 
-/// An entry, and what it takes of the bound for as long as somebody has it.
+/// An entry, and what it takes of the bound for as long as the table has it.
 #[derive(Clone)]
 struct Held {
     entry: Arc<Entry>,
