@@ -43,48 +43,47 @@ fn an_entry_weighs_its_value_its_key_and_its_header() {
     }
 }
 
-type Insert = fn(u64);
-
-/// Threads that insert at the same time, while another one looks.
 #[test]
 fn entries_never_weigh_more_than_the_bound() {
-    const THREADS: u64 = 4;
-    let bounds: [(u64, u64, Insert, fn() -> Stats); 2] = [
-        (64 << 10, 5_000, |n| drop(small(n, usize::try_from(n % 7).expect("it is small") * 500)), small::stats),
-        (8_000_000, 5_000, |n| drop(large(n, usize::try_from(n % 11).expect("it is small") * 2000)), large::stats),
-    ];
-    for (engine, (bound, inserts, insert, stats)) in
-        ENGINES.into_iter().flat_map(|engine| bounds.map(|it| (engine, it)))
-    {
-        let (runtime, start, done) = (&runtime(engine), &Barrier::new(5), &AtomicBool::new(false));
-        thread::scope(|threads| {
-            let writers: Vec<_> = (0..THREADS)
-                .map(|thread| {
-                    threads.spawn(move || {
-                        start.wait();
-                        runtime.scope_blocking(|| (0..inserts).for_each(|n| insert(n * THREADS + thread)));
-                    })
-                })
-                .collect();
-            let watcher = threads.spawn(move || {
-                start.wait();
-                let mut most = 0;
-                while !done.load(Ordering::Acquire) {
-                    most = most.max(runtime.scope_blocking(stats).bytes);
-                }
-                most
-            });
-            for writer in writers {
-                writer.join().expect("no writer panics");
-            }
-            done.store(true, Ordering::Release);
-            let most = watcher.join().expect("the watcher does not panic");
-            assert!(most <= bound, "{engine:?}: {most} of {bound}");
-        });
-        let stats = runtime.scope_blocking(stats);
-        assert!(stats.bytes <= bound && stats.bytes > bound / 2, "{engine:?}: {stats:?}");
-        assert!(engine == Engine::MiniMoka || stats.evictions == THREADS * inserts - stats.entries, "{stats:?}");
+    let few = |n: u64, size: usize| usize::try_from(n % 11).expect("it is small") * size;
+    for engine in ENGINES {
+        stays_within(engine, 64 << 10, small::stats, |n| drop(small(n, few(n, 500))));
+        stays_within(engine, 8_000_000, large::stats, |n| drop(large(n, few(n, 2000))));
     }
+}
+
+/// Threads that insert at the same time, while another one looks.
+fn stays_within(engine: Engine, bound: u64, stats: fn() -> Stats, insert: impl Fn(u64) + Copy + Send + Sync) {
+    const THREADS: u64 = 4;
+    const INSERTS: u64 = 5000;
+    let (runtime, start, done) = (&runtime(engine), &Barrier::new(5), &AtomicBool::new(false));
+    thread::scope(|threads| {
+        let writers: Vec<_> = (0..THREADS)
+            .map(|thread| {
+                threads.spawn(move || {
+                    start.wait();
+                    runtime.scope_blocking(|| (0..INSERTS).for_each(|n| insert(n * THREADS + thread)));
+                })
+            })
+            .collect();
+        let watcher = threads.spawn(move || {
+            start.wait();
+            let mut most = 0;
+            while !done.load(Ordering::Acquire) {
+                most = most.max(runtime.scope_blocking(stats).bytes);
+            }
+            most
+        });
+        for writer in writers {
+            writer.join().expect("no writer panics");
+        }
+        done.store(true, Ordering::Release);
+        let most = watcher.join().expect("the watcher does not panic");
+        assert!(most <= bound, "{engine:?}: {most} of {bound}");
+    });
+    let stats = runtime.scope_blocking(stats);
+    assert!(stats.bytes <= bound && stats.bytes > bound / 2, "{engine:?}: {stats:?}");
+    assert!(engine == Engine::MiniMoka || stats.evictions == THREADS * INSERTS - stats.entries, "{stats:?}");
 }
 
 #[test]
