@@ -7,6 +7,7 @@ use std::{
     any::Any,
     future::{Future, poll_fn},
     marker::PhantomData,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -60,8 +61,15 @@ pub trait Key<K>: Function {
 
 /// Its body, which takes the arguments `A`.
 pub trait Load<A>: Function {
-    /// What a call with these arguments is looked up by.
-    fn key_of(&self, args: &A) -> KeyBuf;
+    /// Writes what a call with these arguments is looked up by, into an empty key. In place, because a hit has no time
+    /// to copy a buffer.
+    fn write_key_of(&self, args: &A, key: &mut KeyBuf);
+    /// The same, as a value.
+    fn key_of(&self, args: &A) -> KeyBuf {
+        let mut key = KeyBuf::bytes();
+        self.write_key_of(args, &mut key);
+        key
+    }
     /// What it is invalidated by beside its key.
     fn tags_of(&self, args: &A) -> Tags {
         let _ = args;
@@ -95,8 +103,8 @@ impl<F: Load<A>, A> Key<A> for Whole<F> {
 }
 
 impl<F: Load<A>, A> Load<A> for Whole<F> {
-    fn key_of(&self, args: &A) -> KeyBuf {
-        self.0.key_of(args)
+    fn write_key_of(&self, args: &A, key: &mut KeyBuf) {
+        self.0.write_key_of(args, key);
     }
 
     fn tags_of(&self, args: &A) -> Tags {
@@ -203,8 +211,8 @@ where
     Lo: Fn(A) -> Fut,
     Fut: Future<Output = M::Returns>,
 {
-    fn key_of(&self, args: &A) -> KeyBuf {
-        (self.keyed)(args).key
+    fn write_key_of(&self, args: &A, key: &mut KeyBuf) {
+        *key = (self.keyed)(args).key;
     }
 
     fn tags_of(&self, args: &A) -> Tags {
@@ -235,12 +243,12 @@ impl Keyed {
     }
 }
 
-/// A call that memory answers; else what it takes to go on.
+/// A call that memory answers; else what it takes to go on, the key with it.
 #[inline]
 #[expect(clippy::missing_errors_doc, reason = "a miss is none")]
-pub fn hit<F: Function>(function: &F, key: KeyBuf) -> Result<F::Returns, Missed<F>> {
+pub fn hit<F: Function>(function: &F, key: &mut KeyBuf) -> Result<F::Returns, Missed<F>> {
     let described = function.described();
-    match answered::<F::Returns, F::Shape>(described, &key) {
+    match answered::<F::Returns, F::Shape>(described, key) {
         Some(returned) => Ok(returned),
         None => Err(Missed { call: missed(described, key), of: PhantomData }),
     }
@@ -254,8 +262,8 @@ fn answered<R, S: Splits<R>>(function: Described<R, S>, key: &KeyBuf) -> Option<
 
 #[cold]
 #[expect(clippy::unnecessary_box_returns, reason = "it is made here, once a type, and not in every function")]
-fn missed<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Box<(Current, KeyBuf)> {
-    Box::new((function.cache(), key))
+fn missed<R, S: Splits<R>>(function: Described<R, S>, key: &mut KeyBuf) -> Box<(Current, KeyBuf)> {
+    Box::new((function.cache(), mem::replace(key, KeyBuf::bytes())))
 }
 
 /// A copy of what an entry holds, value or error.

@@ -324,6 +324,12 @@ impl KeyBuf {
         Self(KeyWriter::new(true))
     }
 
+    /// Makes an empty key one in the text form.
+    #[inline]
+    pub fn be_text(&mut self) {
+        self.0.text = true;
+    }
+
     /// What its parts are written with.
     #[inline]
     pub fn writer(&mut self) -> &mut KeyWriter {

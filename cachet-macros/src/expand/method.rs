@@ -35,9 +35,8 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
     let receiver = function.receiver.as_ref().map(|_| quote!(self,));
     let arguments = function.parameters.iter().map(|parameter| &parameter.ident);
     let called = body::called(model, &quote!(Self::#load #types (#receiver #(#arguments),*)));
-    let (key_of_call, tags_of_call) = key::of_call(model, tuples);
-    let itself = quote!(Self::#accessor #types().function());
-    let method = method(model, &model.answer(&itself, &key_of_call, &tags_of_call, &called));
+    let (ask, tags_of_call) = key::of_call(model, tuples, &quote!(Self::#accessor #types().function()));
+    let method = method(model, &model.answer(&ask, &tags_of_call, &called));
     let (described, names) = (described(model, tuples, &key), tuples.all_names());
     let keyed = key::keyed_by_all(model, tuples);
     let passed = tuples.all.iter().map(|member| &member.ident);
@@ -68,8 +67,8 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
 
 /// The method alone, with everything inside.
 fn alone(model: &Model, tuples: &Tuples) -> TokenStream {
-    let (key, tags) = key::of_call(model, tuples);
-    method(model, &model.answer(&itself(model, tuples), &key, &tags, &body::future(model)))
+    let (ask, tags) = key::of_call(model, tuples, &itself(model, tuples));
+    method(model, &model.answer(&ask, &tags, &body::future(model)))
 }
 
 /// The user's method with another body.

@@ -74,20 +74,14 @@ impl Model {
     }
 
     /// What the function does: it asks memory, and on a miss goes on with its loader.
-    fn answer(
-        &self,
-        function: &TokenStream,
-        key: &TokenStream,
-        tags: &TokenStream,
-        loader: &TokenStream,
-    ) -> TokenStream {
-        let (private, returned, missed) = (self.private(), hidden("__returned"), hidden("__missed"));
+    fn answer(&self, ask: &TokenStream, tags: &TokenStream, loader: &TokenStream) -> TokenStream {
+        let (returned, missed) = (hidden("__returned"), hidden("__missed"));
         let go_on = match self.function.waits {
             Waits::Plain => quote!(#missed.run(#tags, move || #loader)),
             Waits::Async | Waits::Boxed(_) => quote!(#missed.load(#tags, #loader).await),
         };
         let answer = quote! {
-            match #private::hit(&#function, #key) {
+            match #ask {
                 ::core::result::Result::Ok(#returned) => #returned,
                 ::core::result::Result::Err(#missed) => #go_on,
             }
