@@ -1,7 +1,14 @@
-//! What a memory hit may cost, counted: allocations here, instructions and nanoseconds in `cargo bench --bench hit`.
+//! What a memory hit may cost, counted: allocations and instructions here, nanoseconds in `cargo bench --bench hit`.
 #![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
-use std::{mem::size_of_val, sync::Arc};
+use std::{
+    env,
+    io::{self, Write as _},
+    mem::size_of_val,
+    path::Path,
+    process::Command,
+    sync::Arc,
+};
 
 use cachet_core::{Cachet, cached};
 
@@ -62,4 +69,59 @@ async fn plain(id: u64, name: &str) -> Arc<String> {
 fn the_future_of_a_cached_function_stays_small() {
     let (cached, plain) = (size_of_val(&shared(1, "one")), size_of_val(&plain(1, "one")));
     assert!(cached <= plain + 512, "{cached} bytes beside {plain}");
+}
+
+/// Instructions of a hit that a change may not exceed, as `cachet-core/examples/hit.rs` makes them on x86-64. They are
+/// what it costs now and a twentieth for the next compiler; a change that costs less lowers them.
+const INSTRUCTIONS: [(&str, u64); 3] = [("number", 304), ("pair", 354), ("blocking", 299)];
+
+/// Valgrind is installed by `scripts/test`. Elsewhere the test says that it did not run; where `CI` is set, it fails.
+#[test]
+fn a_memory_hit_stays_within_its_instructions() {
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        assert!(env::var_os("CI").is_none(), "valgrind is not installed");
+        not_checked("valgrind is not installed; `scripts/test` installs it");
+        return;
+    }
+    if !cfg!(target_arch = "x86_64") {
+        not_checked("the budget is that of x86-64");
+        return;
+    }
+    let example = built_example();
+    for (subject, budget) in INSTRUCTIONS {
+        let instructions = (instructions(&example, subject, 20_000) - instructions(&example, subject, 10_000)) / 10_000;
+        println!("{subject}: {instructions} instructions a hit, {budget} allowed");
+        assert!(instructions <= budget, "a hit of `{subject}` takes {instructions} instructions; {budget} are allowed");
+    }
+}
+
+/// Past the test harness, which shows what a test prints only when it fails.
+fn not_checked(reason: &str) {
+    writeln!(io::stderr(), "\nNO INSTRUCTIONS WERE COUNTED: {reason}\n").expect("standard error takes text");
+}
+
+/// The example in the profile that benchmarks use, so that what is inlined depends on no other crate.
+fn built_example() -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(root).join("target"), Into::into);
+    let built = Command::new(env!("CARGO"))
+        .current_dir(root)
+        .args(["build", "--quiet", "--locked", "--profile", "bench", "--package", "cachet-core", "--example", "hit"])
+        .arg("--target-dir")
+        .arg(&target)
+        .status()
+        .expect("cargo starts");
+    assert!(built.success(), "the example is built");
+    target.join("release/examples/hit").to_str().expect("the path is text").to_owned()
+}
+
+fn instructions(example: &str, subject: &str, hits: u64) -> u64 {
+    let run = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null", example, subject, &hits.to_string()])
+        .output()
+        .expect("valgrind starts");
+    let report = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{report}");
+    let total = report.lines().find_map(|line| line.split_once("Collected : ")).expect("callgrind reports its count");
+    total.1.trim().parse().expect("the count is a number")
 }

@@ -8,6 +8,8 @@ use std::{
 
 use crate::{
     cache::Cache,
+    entry::Entry,
+    key::KeyBuf,
     policy::{Settings, Spec},
     returns::Splits,
     runtime::{self, Cachet},
@@ -18,6 +20,9 @@ use crate::{
 /// A generic function, or a method of a generic type, has a cache for each of its instances. They stand in a list that
 /// only grows, so that looking for one takes no lock; the first is the only one of most functions.
 pub struct Site(OnceLock<Box<Instance>>);
+
+/// The only instance of a function.
+const ONLY: TypeId = TypeId::of::<()>();
 
 struct Instance {
     id: TypeId,
@@ -32,17 +37,46 @@ impl Site {
         Self(OnceLock::new())
     }
 
-    /// The cache of one instance of the function in the current runtime.
-    #[inline]
-    pub(crate) fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
+    /// The entry that memory answers a call with, of a function that has one instance.
+    ///
+    /// Not inlined, for the compiler's time; both ways end in a call that takes this one's place.
+    #[inline(never)]
+    fn hit(&'static self, key: &KeyBuf) -> Option<Arc<Entry>> {
         match self.0.get() {
-            Some(first) if first.id == id && !runtime::scopes_exist() => Current::Installed(&first.cache),
-            _ => self.find_cache(id, settings),
+            Some(only) if !runtime::scopes_exist() => only.cache.hit(key),
+            _ => self.hit_elsewhere(ONLY, key),
         }
     }
 
+    /// The same of one instance of several.
+    #[inline(never)]
+    fn hit_instance(&'static self, id: TypeId, key: &KeyBuf) -> Option<Arc<Entry>> {
+        match self.0.get() {
+            Some(first) if first.id == id && !runtime::scopes_exist() => first.cache.hit(key),
+            _ => self.hit_elsewhere(id, key),
+        }
+    }
+
+    #[inline(never)]
+    fn hit_elsewhere(&'static self, id: TypeId, key: &KeyBuf) -> Option<Arc<Entry>> {
+        self.known_cache(id)?.hit(key)
+    }
+
+    /// The cache in the current runtime, if there was a call before.
+    fn known_cache(&'static self, id: TypeId) -> Option<Current> {
+        if let Some(runtime) = Cachet::scoped() {
+            return runtime.known_cache(&(self.address(), id)).map(Current::Scoped);
+        }
+        let mut instance = self.0.get()?;
+        while instance.id != id {
+            instance = instance.next.get()?;
+        }
+        Some(Current::Installed(&instance.cache))
+    }
+
+    /// The cache of one instance of the function in the current runtime.
     #[cold]
-    fn find_cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
+    fn cache(&'static self, id: TypeId, settings: &dyn Fn() -> Settings) -> Current {
         match Cachet::scoped() {
             Some(runtime) => Current::Scoped(self.cache_in(&runtime, id, settings)),
             None => Current::Installed(self.installed(id, settings)),
@@ -64,15 +98,19 @@ impl Site {
     }
 
     fn cache_in(&'static self, runtime: &Cachet, id: TypeId, settings: &dyn Fn() -> Settings) -> Arc<Cache> {
-        let site = std::ptr::from_ref(self).addr();
-        runtime.cache((site, id), |surroundings| Cache::new(settings(), surroundings))
+        runtime.cache((self.address(), id), |surroundings| Cache::new(settings(), surroundings))
+    }
+
+    fn address(&'static self) -> usize {
+        std::ptr::from_ref(self).addr()
     }
 }
 
 /// Where a function's caches are, and what the attribute says of it.
 pub struct Described<R, S> {
     site: &'static Site,
-    id: TypeId,
+    /// Which instance it is, where there are several.
+    id: Option<TypeId>,
     spec: fn() -> Spec<R, S>,
 }
 
@@ -88,13 +126,13 @@ impl<R, S> Described<R, S> {
     /// The only instance of a function.
     #[inline]
     pub const fn new(site: &'static Site, spec: fn() -> Spec<R, S>) -> Self {
-        Self { site, id: TypeId::of::<()>(), spec }
+        Self { site, id: None, spec }
     }
 
     /// One instance of a generic function: that of the type `I`, which may borrow.
     #[inline]
     pub fn instance<I>(site: &'static Site, spec: fn() -> Spec<R, S>) -> Self {
-        Self { site, id: typeid::of::<I>(), spec }
+        Self { site, id: Some(typeid::of::<I>()), spec }
     }
 
     /// A method, of a type that may be generic: the type of what is inside the method tells the instances apart.
@@ -105,10 +143,18 @@ impl<R, S> Described<R, S> {
 }
 
 impl<R, S: Splits<R>> Described<R, S> {
-    /// The cache in the current runtime.
+    /// The entry that memory answers a call with.
     #[inline]
+    pub(crate) fn hit(self, key: &KeyBuf) -> Option<Arc<Entry>> {
+        match self.id {
+            None => self.site.hit(key),
+            Some(id) => self.site.hit_instance(id, key),
+        }
+    }
+
+    /// The cache in the current runtime.
     pub(crate) fn cache(self) -> Current {
-        self.site.cache(self.id, &|| (self.spec)().into_settings())
+        self.site.cache(self.id.unwrap_or(ONLY), &|| (self.spec)().into_settings())
     }
 }
 

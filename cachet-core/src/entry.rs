@@ -22,7 +22,15 @@ pub(crate) type AnyValue = dyn Any + Send + Sync;
 #[derive(Debug)]
 pub(crate) struct Entry<V: ?Sized = AnyValue> {
     pub(crate) meta: Meta,
+    /// What it weighs in the memory tier, in bytes; told when it comes there, and not at all where entries are counted.
+    weight: OnceLock<u64>,
     pub(crate) value: V,
+}
+
+impl<V> Entry<V> {
+    pub(crate) fn new(meta: Meta, value: V) -> Self {
+        Self { meta, weight: OnceLock::new(), value }
+    }
 }
 
 /// What an entry knows beside its value.
@@ -76,6 +84,22 @@ impl Entry {
     /// The validator, computed unless it is there.
     pub(crate) fn validated(&self, validate: Option<Validate>) -> Option<Validator> {
         *self.meta.validator.get_or_init(|| validate.and_then(|validate| validate(&self.value)))
+    }
+
+    /// Whether no call will be answered with the entry any more, so that memory may give it back.
+    pub(crate) fn is_over(&self, now: Tick, generation: u64) -> bool {
+        let meta = &self.meta;
+        now >= meta.usable_until.max(meta.kept_until.get()) || meta.generation < generation
+    }
+
+    /// Tells what it weighs, the first time.
+    pub(crate) fn weigh(&self, weight: impl FnOnce() -> u64) {
+        self.weight.get_or_init(weight);
+    }
+
+    /// What it weighs; one, where entries are counted.
+    pub(crate) fn weight(&self) -> u64 {
+        self.weight.get().copied().unwrap_or(1)
     }
 
     /// The value with its ages, if it is of the type `T`.

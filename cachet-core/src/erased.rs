@@ -31,7 +31,7 @@ impl<T: Any + Send + Sync> Erased for Holding<T> {
     }
 
     fn into_entry(self: Box<Self>, meta: Meta) -> Arc<Entry> {
-        Arc::new(Entry { meta, value: self.0 })
+        Arc::new(Entry::new(meta, self.0))
     }
 }
 

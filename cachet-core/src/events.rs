@@ -77,6 +77,7 @@ impl Counters {
             dropped_refreshes: read(&self.dropped_refreshes),
             overruns: read(&self.overruns),
             entries,
+            bytes: 0,
         }
     }
 }
@@ -122,7 +123,7 @@ pub struct Stats {
     pub refused_fills: u64,
     /// Loads that ran without the shared tier, because it could not be asked.
     pub bypassed: u64,
-    /// Entries that memory gave up for want of room (unknown with `Engine::MiniMoka`).
+    /// Entries that memory gave up for want of room (with `Engine::MiniMoka` only those that it never took).
     pub evictions: u64,
     /// Calls that were answered with a stale value, by `stale` or `stale_if_error`. While a source that failed is left
     /// alone, they are memory hits.
@@ -135,6 +136,8 @@ pub struct Stats {
     pub overruns: u64,
     /// Entries in memory now.
     pub entries: u64,
+    /// What they weigh together, in bytes, with their keys and headers; zero where `max_bytes` does not bound it.
+    pub bytes: u64,
 }
 
 fn as_seconds<S: Serializer>(span: &Duration, serializer: S) -> Result<S::Ok, S::Error> {

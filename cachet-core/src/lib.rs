@@ -48,6 +48,7 @@ mod returns;
 mod runtime;
 mod shape;
 mod shared;
+mod sweep;
 mod tags;
 mod target;
 #[cfg(feature = "testing")]

@@ -44,6 +44,10 @@ pub(crate) struct Settings {
     pub(crate) timeout: Option<Duration>,
     pub(crate) memory: bool,
     pub(crate) capacity: usize,
+    /// The bound in bytes, in place of that in entries.
+    pub(crate) max_bytes: Option<u64>,
+    /// How many bytes a value takes.
+    pub(crate) weight: Option<Ask<AnyValue, usize>>,
     pub(crate) version: u64,
     pub(crate) codec: Option<Arc<dyn AnyCodec>>,
     pub(crate) error_codec: Option<Arc<dyn AnyCodec>>,
@@ -78,6 +82,8 @@ impl<R, K: Splits<R>> Spec<R, K> {
             timeout: None,
             memory: true,
             capacity: CAPACITY,
+            max_bytes: None,
+            weight: None,
             version: 0,
             codec: None,
             error_codec: None,
@@ -170,6 +176,20 @@ impl<R, K: Splits<R>> Spec<R, K> {
     #[must_use]
     pub fn capacity(self, entries: usize) -> Self {
         self.with(|settings| settings.capacity = entries)
+    }
+
+    /// The bound of the memory tier in bytes, in place of that in entries; it needs a [`weight`](Self::weight).
+    #[must_use]
+    pub fn max_bytes(self, bytes: u64) -> Self {
+        self.with(|settings| settings.max_bytes = Some(bytes))
+    }
+
+    /// How many bytes a value takes. A `None` and an error take none.
+    #[must_use]
+    pub fn weight(self, bytes: impl Fn(&K::Value) -> usize + Send + Sync + 'static) -> Self {
+        self.with(|settings| {
+            settings.weight = Some(Arc::new(move |value| value_of::<R, K>(value).map_or(0, &bytes)));
+        })
     }
 
     /// A number of the user's that is part of the shared key.

@@ -7,6 +7,7 @@ use std::{
     any::Any,
     future::{Future, poll_fn},
     marker::PhantomData,
+    mem,
     pin::Pin,
     sync::Arc,
     task::{Context, Poll},
@@ -60,8 +61,15 @@ pub trait Key<K>: Function {
 
 /// Its body, which takes the arguments `A`.
 pub trait Load<A>: Function {
-    /// What a call with these arguments is looked up by.
-    fn key_of(&self, args: &A) -> KeyBuf;
+    /// Writes what a call with these arguments is looked up by, into an empty key. In place, because a hit has no time
+    /// to copy a buffer.
+    fn write_key_of(&self, args: &A, key: &mut KeyBuf);
+    /// The same, as a value.
+    fn key_of(&self, args: &A) -> KeyBuf {
+        let mut key = KeyBuf::bytes();
+        self.write_key_of(args, &mut key);
+        key
+    }
     /// What it is invalidated by beside its key.
     fn tags_of(&self, args: &A) -> Tags {
         let _ = args;
@@ -166,8 +174,8 @@ impl<F: Load<A>, A> Key<A> for Whole<F> {
 }
 
 impl<F: Load<A>, A> Load<A> for Whole<F> {
-    fn key_of(&self, args: &A) -> KeyBuf {
-        self.0.key_of(args)
+    fn write_key_of(&self, args: &A, key: &mut KeyBuf) {
+        self.0.write_key_of(args, key);
     }
 
     fn tags_of(&self, args: &A) -> Tags {
@@ -281,8 +289,8 @@ where
     Al: Fn(A) -> Result<Alone, A>,
     Fut: Future<Output = M::Returns>,
 {
-    fn key_of(&self, args: &A) -> KeyBuf {
-        (self.keyed)(args).key
+    fn write_key_of(&self, args: &A, key: &mut KeyBuf) {
+        *key = (self.keyed)(args).key;
     }
 
     fn tags_of(&self, args: &A) -> Tags {
@@ -317,35 +325,39 @@ impl Keyed {
     }
 }
 
-/// A call that memory answers; else what it takes to go on.
+/// A call that memory answers; else what it takes to go on, the key with it.
 #[inline]
 #[expect(clippy::missing_errors_doc, reason = "a miss is none")]
-pub fn hit<F: Function>(function: &F, key: KeyBuf) -> Result<F::Returns, Missed<F>> {
-    match answered::<F::Returns, F::Shape>(function.described(), key) {
-        Ok(returned) => Ok(returned),
-        Err(call) => Err(Missed { call, of: PhantomData }),
+pub fn hit<F: Function>(function: &F, key: &mut KeyBuf) -> Result<F::Returns, Missed<F>> {
+    let described = function.described();
+    match answered::<F::Returns, F::Shape>(described, key) {
+        Some(returned) => Ok(returned),
+        None => Err(Missed { call: missed(described, key), of: PhantomData }),
     }
 }
 
 /// The same of a function whose values are refreshed early: a call whose turn it is goes on like one that found none.
 #[inline]
 #[expect(clippy::missing_errors_doc, reason = "a miss is none")]
-pub fn hit_unless_early<F: Function>(function: &F, key: KeyBuf) -> Result<F::Returns, Missed<F>> {
-    let cache = cache(function);
-    match cache.hit_unless_early(&key).and_then(|entry| returned::<F::Returns, F::Shape>(&entry)) {
+pub fn hit_unless_early<F: Function>(function: &F, key: &mut KeyBuf) -> Result<F::Returns, Missed<F>> {
+    let described = function.described();
+    let entry = described.cache().hit_unless_early(key);
+    match entry.and_then(|entry| returned::<F::Returns, F::Shape>(&entry)) {
         Some(returned) => Ok(returned),
-        None => Err(Missed { call: Box::new((cache, key)), of: PhantomData }),
+        None => Err(Missed { call: missed(described, key), of: PhantomData }),
     }
 }
 
 /// The part of a hit that functions of one type share.
 #[inline]
-fn answered<R, S: Splits<R>>(function: Described<R, S>, key: KeyBuf) -> Result<R, Box<(Current, KeyBuf)>> {
-    let cache = function.cache();
-    match cache.hit(&key).and_then(|entry| returned::<R, S>(&entry)) {
-        Some(returned) => Ok(returned),
-        None => Err(Box::new((cache, key))),
-    }
+fn answered<R, S: Splits<R>>(function: Described<R, S>, key: &KeyBuf) -> Option<R> {
+    returned::<R, S>(&*function.hit(key)?)
+}
+
+#[cold]
+#[expect(clippy::unnecessary_box_returns, reason = "it is made here, once a type, and not in every function")]
+fn missed<R, S: Splits<R>>(function: Described<R, S>, key: &mut KeyBuf) -> Box<(Current, KeyBuf)> {
+    Box::new((function.cache(), mem::replace(key, KeyBuf::bytes())))
 }
 
 /// A copy of what an entry holds, value or error.

@@ -167,6 +167,25 @@
 //! # });
 //! ```
 //!
+//! # `max_bytes` and `weight`
+//!
+//! The memory tier's bound in bytes, for values whose sizes differ much.
+//!
+//! ```
+//! use cachet_core::cached;
+//!
+//! #[cached(ttl = 60, max_bytes = "64 MiB", weight = |page| page.len())]
+//! async fn page(name: &str) -> String {
+//!     name.repeat(1000)
+//! }
+//!
+//! # pollster::block_on(async {
+//! page("about").await;
+//! let bytes = page::stats().bytes;
+//! assert!(bytes > 5000 && bytes < 5500); // the value, the key, and 256 bytes for the entry
+//! # });
+//! ```
+//!
 //! # `capacity`, `name` and `handle`
 //!
 //! The memory tier's bound, the name in counters and shared keys, the name of the controls.

@@ -25,6 +25,7 @@ use crate::{
     names,
     redis::RedisTier,
     shared::Shared,
+    sweep::Sweeper,
     tags::TagBoard,
     tier::{Target, Tier},
 };
@@ -60,13 +61,16 @@ pub struct Cachet(Arc<Inner>);
 struct Inner {
     surroundings: Surroundings,
     caches: Mutex<HashMap<CacheId, Arc<Cache>>>,
+    /// How often expired entries are given back, and the thread that does it from the first call on.
+    sweep: Duration,
+    sweeper: OnceLock<Option<Sweeper>>,
     /// Keeps the thread alive that talks to the shared tier.
     background: Option<Runtime>,
     drain: Duration,
 }
 
 /// The address of a function's static, and which of its instances it is.
-type CacheId = (usize, TypeId);
+pub(crate) type CacheId = (usize, TypeId);
 
 /// What the caches of one runtime share.
 pub(crate) struct Surroundings {
@@ -193,12 +197,30 @@ impl Cachet {
             background: Background::new(builder.refreshes),
             throttle: builder.throttle,
         };
-        Self(Arc::new(Inner { surroundings, caches: Mutex::default(), background, drain: builder.drain }))
+        let (sweep, sweeper, drain) = (builder.sweep, OnceLock::new(), builder.drain);
+        Self(Arc::new(Inner { surroundings, caches: Mutex::default(), sweep, sweeper, background, drain }))
     }
 
     /// The cache of one function, made at its first call in this runtime.
     pub(crate) fn cache(&self, id: CacheId, make: impl FnOnce(&Surroundings) -> Cache) -> Arc<Cache> {
+        self.0.sweeper.get_or_init(|| {
+            let runtime = Arc::downgrade(&self.0);
+            Sweeper::start(self.0.sweep, move || runtime.upgrade().map(|inner| inner.every_cache()))
+        });
         Arc::clone(self.caches().entry(id).or_insert_with(|| Arc::new(make(&self.0.surroundings))))
+    }
+
+    /// The cache of one function, if it was called in this runtime.
+    pub(crate) fn known_cache(&self, id: &CacheId) -> Option<Arc<Cache>> {
+        self.caches().get(id).cloned()
+    }
+
+    /// Gives back every entry whose time is over, as the runtime does by itself from time to time.
+    #[cfg(feature = "testing")]
+    pub fn sweep(&self) {
+        for cache in self.0.every_cache() {
+            cache.sweep();
+        }
     }
 
     fn drop_all_local(&self) {
@@ -208,7 +230,17 @@ impl Cachet {
     }
 
     fn caches(&self) -> MutexGuard<'_, HashMap<CacheId, Arc<Cache>>> {
-        self.0.caches.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.caches()
+    }
+}
+
+impl Inner {
+    fn caches(&self) -> MutexGuard<'_, HashMap<CacheId, Arc<Cache>>> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn every_cache(&self) -> Vec<Arc<Cache>> {
+        self.caches().values().cloned().collect()
     }
 }
 
@@ -241,6 +273,7 @@ pub struct Builder {
     refreshes: usize,
     throttle: Duration,
     drain: Duration,
+    sweep: Duration,
     clock: Clock,
 }
 
@@ -264,6 +297,7 @@ impl Default for Builder {
             refreshes: background::CONCURRENT,
             throttle: Duration::from_secs(5),
             drain: Duration::from_secs(5),
+            sweep: Duration::from_mins(1),
             clock: Clock::default(),
         }
     }
@@ -347,6 +381,18 @@ impl Builder {
         self
     }
 
+    /// How often the memory of expired entries is given back that no call comes for. Default 60 s; `Duration::MAX` for
+    /// never.
+    ///
+    /// An expired entry is gone after that time and the moment that a look at all entries takes. One thread does it,
+    /// which the first call starts and which ends with the runtime; it holds no lock for longer than one entry takes.
+    /// Values are dropped on it.
+    #[must_use]
+    pub fn sweep(mut self, period: Duration) -> Self {
+        self.sweep = period;
+        self
+    }
+
     /// Takes the time from a clock that a test moves by hand.
     #[cfg(feature = "testing")]
     #[must_use]
@@ -363,7 +409,7 @@ impl Builder {
     /// [`Error::Configuration`] names the field that cannot be used.
     pub fn build(mut self) -> Result<Cachet, Error> {
         let namespace = self.checked_namespace()?;
-        for (field, duration) in [("deadline", self.deadline), ("lease", self.lease)] {
+        for (field, duration) in [("deadline", self.deadline), ("lease", self.lease), ("sweep", self.sweep)] {
             if duration < Duration::from_millis(1) {
                 return Err(Error::Configuration { field, reason: "it is shorter than a millisecond".into() });
             }

@@ -15,6 +15,8 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     ttl_is_given(args, errors);
     plain_functions_stay_in_memory(args, function, errors);
     capacity_needs_the_memory_tier(args, errors);
+    a_bound_in_bytes_is_whole(args, errors);
+    the_memory_tier_has_one_bound(args, errors);
     memory_ttl_is_within_ttl(args, errors);
     skipped_arguments_exist(args, function, errors);
     key_mentions_what_is_not_skipped(args, errors);
@@ -65,7 +67,7 @@ fn plain_functions_stay_in_memory(args: &Args, function: &Function, errors: &Err
 /// The bound is the memory tier's; Redis has its own (`maxmemory`).
 fn capacity_needs_the_memory_tier(args: &Args, errors: &Errors) {
     let Some(tier) = args.tier.as_ref().filter(|tier| !tier.value.has_memory()) else { return };
-    for option in ["capacity", "memory_ttl"] {
+    for option in ["capacity", "max_bytes", "weight", "memory_ttl"] {
         if let Some(name) = args.mentioned_at(option) {
             let tier = &tier.written;
             errors.at(
@@ -76,6 +78,36 @@ fn capacity_needs_the_memory_tier(args: &Args, errors: &Errors) {
                 ),
             );
         }
+    }
+}
+
+/// A bound in bytes and the weight of a value make no sense alone.
+fn a_bound_in_bytes_is_whole(args: &Args, errors: &Errors) {
+    let halves = [
+        (
+            "max_bytes",
+            "weight",
+            "`max_bytes` needs the size of a value, and what a value has on the heap is not known; \
+             write `weight = |value| value.len()`",
+        ),
+        ("weight", "max_bytes", "`weight` is for a bound in bytes, and there is none; write `max_bytes = \"64 MiB\"`"),
+    ];
+    for (given, other, mistake) in halves {
+        if let Some(name) = args.mentioned_at(given).filter(|_| !args.mentions(other) && !args.mentions("http")) {
+            errors.at(name, mistake);
+        }
+    }
+}
+
+/// With two bounds nobody could say which one evicts.
+fn the_memory_tier_has_one_bound(args: &Args, errors: &Errors) {
+    if args.mentions("capacity")
+        && let Some(name) = args.mentioned_at("max_bytes")
+    {
+        errors.at(
+            name,
+            "`capacity` counts entries and `max_bytes` weighs them, and one bounds the memory tier; keep one",
+        );
     }
 }
 
@@ -277,6 +309,8 @@ fn handlers_store_responses(args: &Args, errors: &Errors) {
         ("error_ttl", "keeps an error, which a response is not; a 404 or 410 is kept by its status"),
         ("when", "looks at a value, and a handler's is its response, which is stored by its status"),
         ("ttl_of", "looks at a value, and a handler's is its response"),
+        ("max_bytes", "needs the weight of a value, and a handler's is its response; write `capacity`"),
+        ("weight", "looks at a value, and a handler's is its response; write `capacity`"),
     ];
     for (option, reason) in reasons {
         if let Some(name) = args.mentioned_at(option).filter(|_| args.mentions("http")) {

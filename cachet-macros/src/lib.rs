@@ -17,6 +17,7 @@ mod http;
 mod key;
 mod model;
 mod signature;
+mod size;
 #[cfg(test)]
 mod tests;
 mod writer;
@@ -72,6 +73,8 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `skip(a, b)` | names of arguments, or `self` | arguments that are no part of the key | none |
 /// | `name` | `"product"` | name in shared keys and counters: ASCII letters, digits and `_-.:/` | crate, module path and function; of a method, its type and name |
 /// | `capacity` | entries, 1 to 4 294 967 295; memory tier only | bound of the memory tier | 10 000 |
+/// | `max_bytes` | bytes (`1_000_000`) or `"64 MiB"`; memory tier only | bound of the memory tier in bytes, in place of `capacity`; needs `weight` | none |
+/// | `weight` | `\|value\| usize`, or a path | how many bytes a value takes | none |
 /// | `version` | 0 to 4 294 967 295 | part of the shared key: another number, other entries | 0 |
 /// | `negative_ttl` | duration | how long a `None` is kept | not kept |
 /// | `memory_ttl` | duration, at most `ttl`; memory tier only | how long memory answers without asking the shared tier | 10 s beside a shared tier, else `ttl` |
@@ -95,6 +98,12 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// `m`, `s`, `ms`), or an expression of type `Duration`, which is evaluated once for each runtime. Zero, and more than
 /// a hundred years, are errors.
 ///
+/// With `max_bytes`, an entry weighs what `weight` says, the bytes of its key up to a multiple of 16, and 256 bytes for
+/// itself; a `None` or an error weighs these alone. It is weighed once, when it comes. All entries together never weigh
+/// more than the bound, whoever inserts at the same time. An entry that is heavier than its part of the table is not
+/// kept, evicts nothing and counts as an eviction: a part is the bound ÷ (4 × processors) less 3 %, but at least 1 MiB,
+/// or all of the bound. The units are `B`, `KiB`, `MiB`, `GiB`, `kB`, `MB` and `GB`.
+///
 /// A *template* (`key`, `tags`) is text with places: `{id}` an argument, `{user.lang}` or `{pair.0}` a field of one,
 /// `{name.len()}` what a method without arguments gives, `{self.region}` a part of `self`, `{{` and `}}` braces. In a
 /// key, text values are percent-escaped, and a separator (one of `: / | @ # ; = & ? !` or a space) must stand between
@@ -102,7 +111,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// key; or it is `{value.brand}`, which only a function in memory alone may have: other nodes would learn of the tag
 /// too late. Such a value is not stored when any tag was invalidated during its load. A `key` expression sees the arguments by reference, and its value is a `CacheKey`.
 ///
-/// The *value* of `when`, `ttl_of` and tags is what is inside of `Result` and `Option`; an error or a `None` is not asked about.
+/// The *value* of `when`, `ttl_of`, `weight` and tags is what is inside of `Result` and `Option`; an error or a `None` is not asked about.
 /// A bare name in an `error_ttl` pattern is a variant of the error, which the return type must spell (`Result<T, E>`);
 /// behind an alias, write its path (`Problem::NotFound`). A kept error counts as a hit, and `peek` does not show it.
 ///
@@ -144,8 +153,8 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// `must-understand`, `immutable`, `max-age`, `s-maxage`, `stale-while-revalidate`, `stale-if-error`; ages are seconds
 /// and at most `ttl`. Without `max-age` the client is given the entry's lifetime, beside its `Age`. The key of a handler
 /// is made of what is inside `Path`, `Query`, `Json` and `Form`; `Data` is left out by itself; the raw request must be
-/// left out by `skip`, and then the response must not be `public`. `negative_ttl`, `error_ttl`, `when` and `ttl_of` are
-/// not for handlers.
+/// left out by `skip`, and then the response must not be `public`. `negative_ttl`, `error_ttl`, `when`, `ttl_of`,
+/// `max_bytes` and `weight` are not for handlers.
 ///
 /// # Controls
 ///
@@ -175,7 +184,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 ///
 /// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
 /// there, so that nothing else in the crate goes red. `const fn`, `unsafe fn`, `extern fn` and borrowed return values
-/// are refused. Not available yet: `max_bytes`, `weight`,
+/// are refused. Not available yet:
 /// `on_outage`, `cdn`, `vary` and `etag`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {

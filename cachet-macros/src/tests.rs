@@ -54,7 +54,11 @@ fn an_async_function_calls_the_runtime_and_keeps_its_body() {
         &[
             "pub async fn product(id: u64) -> Result<Product, ShopError> {
                 let __args = (id,);
-                match ::cachet_core::__private::hit(",
+                match {
+                    let mut __key = ::cachet_core::__private::KeyBuf::bytes();
+                    ::cachet_core::__private::Load::write_key_of(&__cachet_fn_product, &__args, &mut __key);
+                    ::cachet_core::__private::hit(&__cachet_fn_product, &mut __key)
+                } {",
             "Err(__missed) => __missed.load(
                 ::cachet_core::__private::Load::tags_of(&__cachet_fn_product, &__args),
                 { let (id,) = __args; __cachet_load_product(id) }).await,",
@@ -143,8 +147,8 @@ fn a_method_has_its_controls_in_a_function_beside_it() {
     assert_holds(
         &code,
         &[
-            "pub async fn find(&self, id: u64) -> u64 { match ::cachet_core::__private::hit(
-                &Self::find_cache().function(),",
+            "pub async fn find(&self, id: u64) -> u64 { match {",
+            "::cachet_core::__private::hit(&Self::find_cache().function(), &mut __key)",
             "__missed.load(::cachet_core::__private::Tags::new(), Self::__cachet_load_find(self, id)).await",
             "pub fn find_cache<'__l0>() -> ::cachet_core::MethodControls<",
             "async fn __cachet_load_find(&self, id: u64) -> u64 { id }",

@@ -10,6 +10,7 @@ mod change;
 mod lead;
 mod miss;
 mod stale;
+mod sweep;
 
 use std::{
     future::Future,
@@ -30,7 +31,7 @@ use crate::{
     flight::{Boarding, Flights, Leader, Ticket},
     key::{Key, KeyBuf, KeyRef},
     loader::Running,
-    memory::Memory,
+    memory::{Memory, OVERHEAD},
     names::Names,
     policy::Settings,
     private::Keyed,
@@ -117,13 +118,12 @@ enum Permit {
 impl Cache {
     pub(crate) fn new(settings: Settings, surroundings: &Surroundings) -> Self {
         let counters = Counters::default();
-        let capacity = settings.capacity.max(1);
         Self {
             name: settings.display_name(),
             names: Names::new(&surroundings.namespace, &settings),
             memory: settings
                 .memory
-                .then(|| Memory::new(surroundings.engine, capacity, Arc::clone(&counters.evictions))),
+                .then(|| Memory::new(surroundings.engine, &settings, Arc::clone(&counters.evictions))),
             shared: surroundings.shared.clone().zip(settings.codec.clone()),
             flights: Arc::new(Flights::new()),
             background: surroundings.background.clone(),
@@ -140,6 +140,7 @@ impl Cache {
     /// A memory hit: no await, no lock held, nothing allocated.
     ///
     /// Not inlined: it is the same for every function, and the table's look-up would be compiled into each of them.
+    #[inline(never)]
     pub(crate) fn hit(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.get(self.key(call))?;
         if entry.is_live(self.clock.now(), self.generation()) {
@@ -220,20 +221,23 @@ impl Cache {
         }
     }
 
-    #[inline]
     fn find(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
-        let entry = self.memory.as_ref()?.get(key)?;
+        let entry = self.memory.as_ref()?.peek(key)?;
         entry.is_live(self.clock.now(), self.generation()).then_some(entry)
     }
 
     fn remember(&self, key: Key, entry: Arc<Entry>) {
         if let Some(memory) = &self.memory {
+            if let Some(weight) = &self.settings.weight {
+                entry.weigh(|| key.size() + OVERHEAD + weight(&entry.value) as u64);
+            }
             memory.insert(key, entry);
         }
     }
 
+    #[inline]
     fn key<'a>(&self, call: &'a KeyBuf) -> KeyRef<'a> {
-        KeyRef::new(&self.hasher, call.as_bytes())
+        call.hashed(&self.hasher)
     }
 
     fn generation(&self) -> u64 {
@@ -254,7 +258,8 @@ impl Cache {
     }
 
     pub(crate) fn stats(&self) -> Stats {
-        self.counters.snapshot(self.memory.as_ref().map_or(0, Memory::len))
+        let weight = self.memory.as_ref().filter(|_| self.settings.weight.is_some()).map_or(0, Memory::weight);
+        Stats { bytes: weight, ..self.counters.snapshot(self.memory.as_ref().map_or(0, Memory::len)) }
     }
 
     pub(crate) fn now(&self) -> Tick {

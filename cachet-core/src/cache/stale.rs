@@ -85,14 +85,14 @@ impl Cache {
 
     /// What memory holds and a policy may use, fresh or stale.
     pub(super) fn usable(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
-        let entry = self.memory.as_ref()?.get(key)?;
+        let entry = self.memory.as_ref()?.peek(key)?;
         entry.is_usable(self.clock.now(), self.generation()).then_some(entry)
     }
 
     /// Drops a stale value from memory, which another node is known to have invalidated.
     pub(super) fn forget_stale(&self, key: KeyRef<'_>) {
         if let Some(memory) = &self.memory
-            && memory.get(key).is_some_and(|entry| entry.staleness(self.clock.now()).is_some())
+            && memory.peek(key).is_some_and(|entry| entry.staleness(self.clock.now()).is_some())
         {
             memory.remove(key);
         }

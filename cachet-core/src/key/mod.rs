@@ -18,8 +18,13 @@ use std::{
     hash::{BuildHasher, Hash, Hasher},
 };
 
-/// Key bytes that fit here never touch the heap.
+/// Key bytes that fit here never touch the heap. A multiple of a block.
 const INLINE: usize = 64;
+
+/// How many bytes of a key are hashed and compared at a time.
+const BLOCK: usize = 16;
+
+type Block = [u8; BLOCK];
 
 /// The longest text that stands in a shared key as it is; longer ones are hashed.
 const MAX_TAIL: usize = 120;
@@ -106,7 +111,7 @@ pub trait CacheKey {
 pub struct KeyWriter {
     inline: [u8; INLINE],
     len: usize,
-    /// Holds everything once `len` exceeds the inline buffer.
+    /// Holds everything once `len` exceeds the inline buffer, up to a whole block.
     heap: Vec<u8>,
     text: bool,
     /// In the text form: a value stands right before, so the next one needs a comma.
@@ -236,7 +241,17 @@ impl KeyWriter {
     }
 
     fn as_bytes(&self) -> &[u8] {
-        if self.len <= INLINE { &self.inline[..self.len] } else { &self.heap }
+        if self.len <= INLINE { &self.inline[..self.len] } else { &self.heap[..self.len] }
+    }
+
+    /// The bytes, and zeros up to a whole block: what is hashed and compared without a rest to care for.
+    #[inline]
+    fn blocks(&self) -> &[Block] {
+        if self.len <= INLINE {
+            &self.inline.as_chunks().0[..self.len.div_ceil(BLOCK)]
+        } else {
+            self.heap.as_chunks().0
+        }
     }
 
     /// One value of the text form, already free of separators.
@@ -278,8 +293,10 @@ impl KeyWriter {
             self.heap.reserve(self.len + bytes.len());
             self.heap.extend_from_slice(&self.inline[..self.len]);
         }
+        self.heap.truncate(self.len);
         self.heap.extend_from_slice(bytes);
         self.len = self.heap.len();
+        self.heap.resize(self.len.next_multiple_of(BLOCK), 0);
     }
 }
 
@@ -307,6 +324,12 @@ impl KeyBuf {
         Self(KeyWriter::new(true))
     }
 
+    /// Makes an empty key one in the text form.
+    #[inline]
+    pub fn be_text(&mut self) {
+        self.0.text = true;
+    }
+
     /// What its parts are written with.
     #[inline]
     pub fn writer(&mut self) -> &mut KeyWriter {
@@ -319,9 +342,14 @@ impl KeyBuf {
         self
     }
 
-    #[inline]
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
+    }
+
+    /// The key as the memory tier and the flights look it up.
+    #[inline]
+    pub(crate) fn hashed(&self, state: &foldhash::fast::RandomState) -> KeyRef<'_> {
+        KeyRef::new(state, self.0.blocks(), self.0.len)
     }
 
     /// The last part of a shared key: the template's text where it is short and printable, else a digest.
@@ -340,40 +368,63 @@ impl KeyBuf {
     }
 }
 
-/// A key as the memory tier and the flights keep it: the bytes beside their hash, which is computed once a call.
+/// A key as the memory tier and the flights keep it: the bytes in whole blocks, beside their hash, which is computed
+/// once a call.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Key {
     hash: u64,
-    bytes: Box<[u8]>,
+    blocks: Box<[Block]>,
 }
 
 impl Key {
+    /// How many bytes it takes, whole blocks.
+    pub(crate) fn size(&self) -> u64 {
+        size_of_val(&*self.blocks) as u64
+    }
+
+    #[inline]
     pub(crate) fn borrowed(&self) -> KeyRef<'_> {
-        KeyRef { hash: self.hash, bytes: &self.bytes }
+        KeyRef { hash: self.hash, blocks: &self.blocks }
     }
 }
 
 /// A key borrowed from a call's stack buffer.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Eq)]
 pub(crate) struct KeyRef<'a> {
     hash: u64,
-    bytes: &'a [u8],
+    blocks: &'a [Block],
 }
 
 impl<'a> KeyRef<'a> {
+    /// The hash of the blocks and the length. Keys with equal blocks and equal hashes are of one length: for the same
+    /// blocks, another length is another hash.
     #[inline]
-    pub(crate) fn new(state: &foldhash::fast::RandomState, bytes: &'a [u8]) -> Self {
+    fn new(state: &foldhash::fast::RandomState, blocks: &'a [Block], len: usize) -> Self {
         let mut hasher = state.build_hasher();
-        hasher.write(bytes);
-        Self { hash: hasher.finish(), bytes }
+        for block in blocks {
+            hasher.write_u128(u128::from_le_bytes(*block));
+        }
+        Self { hash: hasher.finish() ^ len as u64, blocks }
     }
 
     pub(crate) fn to_key(self) -> Key {
-        Key { hash: self.hash, bytes: self.bytes.into() }
+        Key { hash: self.hash, blocks: self.blocks.into() }
     }
 
+    #[inline]
     pub(crate) fn hash_code(self) -> u64 {
         self.hash
+    }
+}
+
+impl PartialEq for KeyRef<'_> {
+    /// Not by comparing the slices: that calls `memcmp`, which costs more than the few blocks of a key.
+    #[inline]
+    fn eq(&self, other: &Self) -> bool {
+        let word = |block: &Block| u128::from_ne_bytes(*block);
+        self.hash == other.hash
+            && self.blocks.len() == other.blocks.len()
+            && self.blocks.iter().zip(other.blocks).all(|(one, other)| word(one) == word(other))
     }
 }
 
@@ -486,6 +537,23 @@ mod tests {
         expected.extend_from_slice(long.as_bytes());
         assert_eq!(bytes(long.as_str()), expected);
         assert_eq!(bytes(&(1_u8, long.as_str(), 2_u8))[expected.len() + 1], 2);
+    }
+
+    #[test]
+    fn keys_that_differ_in_trailing_zeros_alone_are_different() {
+        let state = foldhash::fast::RandomState::default();
+        for len in 0..INLINE * 2 {
+            let key = |zeros: usize| {
+                KeyBuf::bytes().written(|key| {
+                    (0..len).for_each(|_| key.u8(1));
+                    (0..zeros).for_each(|_| key.u8(0));
+                })
+            };
+            let (one, same, longer) = (key(0), key(0), key(1));
+            assert!(one.hashed(&state) == same.hashed(&state), "{len}");
+            assert!(one.hashed(&state) == one.hashed(&state).to_key().borrowed(), "{len}");
+            assert!(one.hashed(&state) != longer.hashed(&state), "{len}");
+        }
     }
 
     #[test]

@@ -23,13 +23,15 @@ use crate::{
 };
 
 /// The options of this release, each with an example of its use.
-const OPTIONS: [(&str, &str); 24] = [
+const OPTIONS: [(&str, &str); 26] = [
     ("ttl", "ttl = \"5m\""),
     ("tier", "tier = \"memory,redis\""),
     ("key", "key = \"{id}\""),
     ("skip", "skip(db)"),
     ("name", "name = \"product\""),
     ("capacity", "capacity = 10_000"),
+    ("max_bytes", "max_bytes = \"64 MiB\""),
+    ("weight", "weight = |value| value.len()"),
     ("version", "version = 2"),
     ("negative_ttl", "negative_ttl = \"10s\""),
     ("memory_ttl", "memory_ttl = \"30s\""),
@@ -51,9 +53,7 @@ const OPTIONS: [(&str, &str); 24] = [
 ];
 
 /// The options that are designed and not built, each with what to write until then.
-const LATER: [(&str, &str); 6] = [
-    ("max_bytes", "bound the memory tier by `capacity`"),
-    ("weight", "bound the memory tier by `capacity`"),
+const LATER: [(&str, &str); 4] = [
     ("on_outage", "an outage of the shared tier is answered by loading"),
     ("cdn", "write `s-maxage` in `http`, which speaks to shared caches"),
     ("vary", "take what the response varies on as an argument with `CacheKey`"),
@@ -91,6 +91,8 @@ pub(crate) struct Args {
     pub(crate) skip: Vec<Ident>,
     pub(crate) name: Option<Given<LitStr>>,
     pub(crate) capacity: Option<Given<u64>>,
+    pub(crate) max_bytes: Option<Given<u64>>,
+    pub(crate) weight: Option<Given<Expr>>,
     pub(crate) version: Option<Given<u64>>,
     pub(crate) negative_ttl: Option<Given<Lifetime>>,
     pub(crate) memory_ttl: Option<Given<Lifetime>>,
@@ -201,6 +203,7 @@ impl Args {
             "key" => self.key = values::key(value, errors),
             "name" => self.name = values::name(value, errors),
             "capacity" => self.capacity = values::capacity(value, errors),
+            "max_bytes" => self.max_bytes = values::max_bytes(value, errors),
             "version" => self.version = values::version(value, errors),
             "negative_ttl" => self.negative_ttl = values::lifetime(name, value, errors),
             "memory_ttl" => self.memory_ttl = values::lifetime(name, value, errors),
@@ -211,10 +214,9 @@ impl Args {
             "stale_if_error" => self.stale_if_error = values::lifetime(name, value, errors),
             "early" => self.early = values::early(value, errors),
             "timeout" => self.timeout = values::lifetime(name, value, errors),
-            "when" | "ttl_of" => {
-                let closure = values::closure(name, value, errors);
-                if name == "when" { self.when = closure } else { self.ttl_of = closure }
-            }
+            "when" => self.when = values::closure(name, value, errors),
+            "ttl_of" => self.ttl_of = values::closure(name, value, errors),
+            "weight" => self.weight = values::closure(name, value, errors),
             "codec" => self.codec = values::codec(value, errors),
             "batch" => self.batch = values::batch(value, errors),
             _ => self.handle = values::handle(value, errors),

@@ -14,6 +14,7 @@ use crate::{
     errors::{Errors, did_you_mean},
     http::Directives,
     key::Template,
+    size,
 };
 
 /// Which tiers an entry passes.
@@ -299,6 +300,18 @@ pub(super) fn capacity(value: &Expr, errors: &Errors) -> Option<Given<u64>> {
         None => Err("`capacity` is a number of entries; write `capacity = 10_000`".into()),
     };
     given(value, read, errors)
+}
+
+/// Whole bytes, or text with a unit.
+pub(super) fn max_bytes(value: &Expr, errors: &Errors) -> Option<Given<u64>> {
+    let read = match value {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => size::from_text(&text.value()),
+        value => match integer(value) {
+            Some(bytes) => size::bounded(bytes),
+            None => Err("it takes bytes, or text; write `max_bytes = \"64 MiB\"`".into()),
+        },
+    };
+    given(value, read.map_err(|mistake| format!("`max_bytes`: {mistake}")), errors)
 }
 
 pub(super) fn version(value: &Expr, errors: &Errors) -> Option<Given<u64>> {

@@ -37,16 +37,18 @@ fn function(model: &Model, tuples: &Tuples) -> TokenStream {
     } else {
         quote!(#private::Tags::new())
     };
-    let answer = model.answer(
-        &it,
-        &quote!(#private::Load::key_of(&#it, &#args)),
-        &tags,
-        &if model.settings.is_alone() {
-            Loader::Alone(quote!(#private::Load::alone(&#it, #args)))
-        } else {
-            Loader::Own(quote!({ let #names = #args; #loader }))
-        },
-    );
+    let (key, hit) = (key::written(), model.hit());
+    let ask = quote!({
+        let mut #key = #private::KeyBuf::bytes();
+        #private::Load::write_key_of(&#it, &#args, &mut #key);
+        #private::#hit(&#it, &mut #key)
+    });
+    let go_on = if model.settings.is_alone() {
+        Loader::Alone(quote!(#private::Load::alone(&#it, #args)))
+    } else {
+        Loader::Own(quote!({ let #names = #args; #loader }))
+    };
+    let answer = model.answer(&ask, &tags, &go_on);
     quote! {
         #(#attrs)*
         #underscores
@@ -189,7 +191,7 @@ fn load(model: &Model, tuples: &Tuples) -> TokenStream {
     let (instance, generics, bounds) =
         (instance(model, tuples), tuples.generics_of(&tuples.all_types()), &tuples.generics.where_clause);
     let (all, names, returns) = (tuples.all_types(), tuples.all_names(), function.returns());
-    let (key, tags) = key::parts_of_all(model, tuples);
+    let (key, tags, written) = (key::written_of_all(model, tuples), key::tags_of_all(model, tuples), key::written());
     let tags = tags.map(|tags| quote!(fn tags_of(&self, #names: &#all) -> #private::Tags { #tags }));
     let (call, levels) = (loaded(model), levels(model));
     let alone = model.settings.is_alone().then(|| {
@@ -214,7 +216,7 @@ fn load(model: &Model, tuples: &Tuples) -> TokenStream {
         #(#attrs)*
         #levels
         impl #generics #private::Load<#all> for #instance #bounds {
-            fn key_of(&self, #names: &#all) -> #private::KeyBuf { #key }
+            fn write_key_of(&self, #names: &#all, #written: &mut #private::KeyBuf) { #key }
             #tags
             #load
             #alone

@@ -35,8 +35,8 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
     let receiver = function.receiver.as_ref().map(|_| quote!(self,));
     let arguments = function.parameters.iter().map(|parameter| &parameter.ident);
     let called = body::called(model, &quote!(Self::#load #types (#receiver #(#arguments),*)));
-    let (key_of_call, tags_of_call) = key::of_call(model, tuples);
     let itself = quote!(Self::#accessor #types().function());
+    let (ask, tags_of_call) = key::of_call(model, tuples, &itself);
     let go_on = if model.settings.is_alone() {
         let this = function.receiver.as_ref().map(|_| quote!(self,));
         let arguments = function.parameters.iter().map(|parameter| &parameter.ident);
@@ -44,7 +44,7 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
     } else {
         Loader::Own(called)
     };
-    let method = method(model, &model.answer(&itself, &key_of_call, &tags_of_call, &go_on));
+    let method = method(model, &model.answer(&ask, &tags_of_call, &go_on));
     let alone = if model.settings.is_alone() {
         let shape = model.spelled_shape();
         let body = body_alone(
@@ -89,8 +89,8 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
 
 /// The method alone, with everything inside.
 fn alone(model: &Model, tuples: &Tuples) -> TokenStream {
-    let (key, tags) = key::of_call(model, tuples);
-    method(model, &model.answer(&itself(model, tuples), &key, &tags, &Loader::Own(body::future(model))))
+    let (ask, tags) = key::of_call(model, tuples, &itself(model, tuples));
+    method(model, &model.answer(&ask, &tags, &Loader::Own(body::future(model))))
 }
 
 /// The user's method with another body.

@@ -74,10 +74,14 @@ impl Model {
         }
     }
 
+    /// The function of ours that asks memory.
+    fn hit(&self) -> Ident {
+        hidden(if self.settings.early.is_some() { "hit_unless_early" } else { "hit" })
+    }
+
     /// What the function does: it asks memory, and on a miss goes on with its loader.
-    fn answer(&self, function: &TokenStream, key: &TokenStream, tags: &TokenStream, loader: &Loader) -> TokenStream {
-        let (private, returned, missed) = (self.private(), hidden("__returned"), hidden("__missed"));
-        let hit = hidden(if self.settings.early.is_some() { "hit_unless_early" } else { "hit" });
+    fn answer(&self, ask: &TokenStream, tags: &TokenStream, loader: &Loader) -> TokenStream {
+        let (returned, missed) = (hidden("__returned"), hidden("__missed"));
         let go_on = match (&self.function.waits, loader) {
             (Waits::Plain, Loader::Own(call)) => quote!(#missed.run(#tags, move || #call)),
             (Waits::Plain, Loader::Alone(body)) => quote!(#missed.run_alone(#tags, #body)),
@@ -85,7 +89,7 @@ impl Model {
             (_, Loader::Alone(body)) => quote!(#missed.load_alone(#tags, #body).await),
         };
         let answer = quote! {
-            match #private::#hit(&#function, #key) {
+            match #ask {
                 ::core::result::Result::Ok(#returned) => #returned,
                 ::core::result::Result::Err(#missed) => #go_on,
             }

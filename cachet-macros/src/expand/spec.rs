@@ -18,6 +18,8 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let given_name = settings.name.as_ref().map(|name| quote!(.name(#name)));
     let memory = (!settings.tiers.has_memory()).then(|| quote!(.memory(false)));
     let capacity = settings.capacity.map(number).map(|entries| quote!(.capacity(#entries)));
+    let max_bytes = settings.max_bytes.map(number).map(|bytes| quote!(.max_bytes(#bytes)));
+    let weight = settings.weight.as_ref().map(|weight| quote!(.weight(#weight)));
     let version = settings.version.map(number).map(|version| quote!(.version(#version)));
     let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| quote!(.negative_ttl(#ttl)));
     let memory_ttl = settings.memory_ttl.as_ref().map(lifetime).map(|ttl| quote!(.memory_ttl(#ttl)));
@@ -43,9 +45,8 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     };
     quote! {
         #new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
-            #instance #given_name #shared #memory #capacity #version #negative_ttl #memory_ttl #jitter #stale #stale_if_error
-            #early #timeout #when #ttl_of
-            #error_ttl #tags_of
+            #instance #given_name #shared #memory #capacity #max_bytes #weight #version #negative_ttl #memory_ttl #jitter
+            #stale #stale_if_error #early #timeout #when #ttl_of #error_ttl #tags_of
     }
 }
 

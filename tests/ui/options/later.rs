@@ -1,6 +1,6 @@
 use cachet_core::cached;
 
-#[cached(ttl = "5m", batch = ids, max_bytes = "1 MiB", weight = |v| v.len(), stale = "1m", stale_if_error = "1h")]
+#[cached(ttl = "5m", batch = ids, stale = "1m", stale_if_error = "1h")]
 fn not_available_yet() {}
 
 #[cached(ttl = "5m", early = 1.0, timeout = "1s", on_outage = "fail", cdn = "1h", vary = "accept", etag = "weak")]
