@@ -1,7 +1,7 @@
 //! The flow of one call: memory, flight, shared tier, loader, fill.
 //!
 //! It knows no types: a value is an [`Erased`] one on its way into an entry. What knows the function's types is the thin
-//! shell in `private.rs`, which runs the loader between [`Cache::begin`] and [`Lead::fill`].
+//! shell in `private`, which runs the loader between [`Cache::begin`] and [`Lead::fill`].
 
 mod age;
 mod ask;

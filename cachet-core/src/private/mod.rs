@@ -1,0 +1,28 @@
+//! What the macros' expansion calls. It changes with the macros and is no part of the public interface.
+//!
+//! This is the thin shell that knows a function's types: it asks the [`Cache`](crate::cache::Cache), which knows none.
+
+mod alone;
+mod call;
+mod function;
+
+pub(crate) use self::{alone::fetch_alone, call::fetch_with, function::cache};
+pub use self::{
+    alone::{Alone, alone, alone_blocking},
+    call::{Loading, Missed, block_on, fetch_response, hit, hit_unless_early},
+    function::{Failure, Fetched, Function, Key, Keyed, Load, LoadingMethod, Method, Stored, Whole, loading, method},
+};
+pub use crate::batch::{Pairs, batch};
+pub use crate::write::{AnyOutcome, Outcome, ResultOutcome, Write, Writing, copied};
+pub use crate::{
+    cache::Tags,
+    call::{Described, Site},
+    controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
+    key::{CacheKey, KeyBuf, KeyWriter},
+    policy::Spec,
+    returns::{
+        IsOption, IsResult, IsResultOption, OPTION, Otherwise, PLAIN, Probe, ProbeOption, ProbePlain, ProbeResult,
+        ProbeResultOption, ProbeShared, ProbeUnshared, ProbeUnvalidated, ProbeValidated, ProbeValidatedResult, Probed,
+        RESULT, RESULT_OPTION, Shape, SharedError, Splits, Value, shape,
+    },
+};
