@@ -84,7 +84,10 @@ impl Clock {
     #[cfg(feature = "testing")]
     pub(crate) fn advance(&self, span: Duration) {
         if let Self::Manual(now) = self {
-            now.fetch_add(ticks(span), Ordering::AcqRel);
+            // Rounded up, so that two steps to a moment are as good as one.
+            let whole = ticks(span);
+            let exact = Duration::from(coarsetime::Duration::from_ticks(whole)) >= span;
+            now.fetch_add(whole + u64::from(!exact), Ordering::AcqRel);
         }
     }
 

@@ -193,6 +193,12 @@ impl Leader {
         self.end(Outcome::Value(Arc::clone(&entry), u8::MAX), |key| store(key, entry));
     }
 
+    /// Whether nothing has invalidated the key since the flight began.
+    pub(crate) fn stands(&self) -> bool {
+        let shard = self.flights.shard(self.key.borrowed());
+        shard.get(&self.key).is_some_and(|flight| Arc::ptr_eq(&flight.state, &self.state))
+    }
+
     /// The key of the flight.
     pub(crate) fn key(&self) -> KeyRef<'_> {
         self.key.borrowed()

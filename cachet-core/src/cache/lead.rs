@@ -109,7 +109,7 @@ impl Lead {
 
     /// The value that the load replaces, if it is still of use.
     pub(crate) fn stale(&self) -> Option<&Arc<Entry>> {
-        self.stale.as_ref()
+        self.stale.as_ref().filter(|_| self.leader.stands())
     }
 
     pub(crate) fn leader(&self) -> &Leader {
