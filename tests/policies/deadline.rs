@@ -114,7 +114,7 @@ async fn what_is_invalidated_is_not_served_at_the_deadline_and_the_late_result_i
                 sleep(Duration::from_millis(100)).await;
                 invalidated::invalidate().await;
             };
-            let (waited_on, _) = tokio::join!(invalidated(), invalidate);
+            let (waited_on, ()) = tokio::join!(invalidated(), invalidate);
             assert_eq!(waited_on, 2, "its own load's value");
             assert_eq!(invalidated().await, 3, "which is not kept");
         })
