@@ -23,6 +23,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
         not_on_handlers(option, args, errors);
         methods_have_controls(option, args, function, errors);
     }
+    stale_if_error_is_not_about_responses(args, errors);
     arguments_can_be_kept(args, function, errors);
     a_plain_function_is_waited_for(args, function, errors);
     a_deadline_has_something_to_serve(args, errors);
@@ -49,6 +50,17 @@ fn not_on_handlers(option: &str, args: &Args, errors: &Errors) {
                 "`{option}` lets the body go on without its caller, and a handler's belongs to its request; write it on \
                  the function that the handler calls"
             ),
+        );
+    }
+}
+
+/// A response that is not kept may say that the thing is gone, which no stale one should hide.
+fn stale_if_error_is_not_about_responses(args: &Args, errors: &Errors) {
+    if let (Some(place), Some(_)) = (args.mentioned_at("stale_if_error"), &args.http) {
+        errors.at(
+            place,
+            "`stale_if_error` is about a function's error, and a handler answers with a response; write it on the function \
+             that the handler calls, and `stale-if-error=3600` in `http` for the caches in front",
         );
     }
 }
@@ -130,7 +142,8 @@ fn a_deadline_has_something_to_serve(args: &Args, errors: &Errors) {
 
 /// What cannot fail has only a deadline to miss.
 fn stale_if_error_has_errors(args: &Args, function: &Function, errors: &Errors) {
-    let Some(place) = args.mentioned_at("stale_if_error").filter(|_| !args.mentions("timeout")) else { return };
+    let is_missed = !args.mentions("timeout") && args.http.is_none();
+    let Some(place) = args.mentioned_at("stale_if_error").filter(|_| is_missed) else { return };
     let is_option = |ty: &Type| {
         let Type::Path(path) = ty else { return false };
         path.path.segments.last().is_some_and(|last| last.ident == "Option")

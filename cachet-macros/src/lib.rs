@@ -138,8 +138,8 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// window, so that every node can serve it.
 ///
 /// With `stale`, `early` and `timeout` the body may go on without its caller. So its future is `Send`, its error too,
-/// and its arguments are its own: those by reference are copied by `ToOwned`, `&self` by `Clone`. They are not for
-/// handlers and not with `batch`.
+/// and its arguments are its own: those by reference are copied by `ToOwned`, `&self` by `Clone`. None of the four is for
+/// handlers, or stands beside `batch`.
 ///
 /// A function with `batch` is async and free, and returns a `HashMap` or a `BTreeMap` from each key to its value, or a
 /// `Result` of one. Each key has an entry of its own: the body is given those that are missing, each once, and its answer
