@@ -42,6 +42,10 @@ struct Inner {
 #[derive(Default)]
 struct State {
     is_closed: bool,
+    /// Whether those that still run are ended.
+    is_over: bool,
+    /// Whether somebody starts those that wait.
+    is_starting: bool,
     next: u64,
     running: HashMap<u64, Option<AbortHandle>>,
     /// By urgency, and by age among equals.
@@ -147,6 +151,7 @@ impl Background {
         if patience.is_zero() || is_over.await {
             let (waiting, running) = {
                 let mut state = self.0.state();
+                state.is_over = true;
                 (std::mem::take(&mut state.waiting), state.running.values().flatten().cloned().collect::<Vec<_>>())
             };
             drop(waiting);
@@ -168,15 +173,20 @@ impl Inner {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Starts jobs while there is room.
+    /// Starts jobs while there is room, in one place at a time: a job that is given to a tokio runtime that was shut down
+    /// ends inside this, and so asks for the next one.
     fn start_waiting(self: &Arc<Self>) {
+        if std::mem::replace(&mut self.state().is_starting, true) {
+            return;
+        }
         loop {
             let (id, job) = {
                 let mut state = self.state();
-                if state.running.len() >= self.concurrent {
+                let has_room = state.running.len() < self.concurrent;
+                let Some(((_, id), job)) = has_room.then(|| state.waiting.pop_first()).flatten() else {
+                    state.is_starting = false;
                     return;
-                }
-                let Some(((_, id), job)) = state.waiting.pop_first() else { return };
+                };
                 state.running.insert(id, None);
                 (id, job)
             };
@@ -196,7 +206,11 @@ impl Inner {
         } else {
             job.handle.spawn(work).abort_handle()
         };
-        if let Some(place) = self.state().running.get_mut(&id) {
+        let mut state = self.state();
+        if state.is_over {
+            drop(state);
+            task.abort();
+        } else if let Some(place) = state.running.get_mut(&id) {
             *place = Some(task);
         }
     }

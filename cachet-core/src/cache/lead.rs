@@ -167,12 +167,8 @@ impl Lead {
                 match stale.filter(|_| stood != Some(false)) {
                     Some(stale) if self.cache.leave_alone(&stale, self.cache.throttle) => {
                         let cache = &self.cache;
-                        self.leader.land_if_standing(Arc::clone(&stale), |key, entry| cache.remember(key, entry)).then(
-                            || {
-                                count(&cache.counters.stale);
-                                stale
-                            },
-                        )
+                        let remember = |key, entry| cache.remember(key, entry);
+                        self.leader.land_if_standing(Arc::clone(&stale), remember).then_some(stale)
                     }
                     _ => {
                         self.leader.fail(error);

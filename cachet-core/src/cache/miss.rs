@@ -6,9 +6,10 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use super::{Begun, Boxed, Cache, Found, Lead, lead::Loaded};
+use super::{Begun, Boxed, Cache, Found, Lead, Purpose, lead::Loaded};
 use crate::{
     entry::{Entry, Origin},
+    events::count,
     loader::{Run, Running},
     private::Keyed,
     returns::SharedError,
@@ -18,6 +19,7 @@ use crate::{
 /// caller knows that body's type, and so whether it may be sent to another thread.
 pub(crate) struct Miss {
     cache: Arc<Cache>,
+    purpose: Purpose,
     described: bool,
     stage: Stage,
 }
@@ -45,13 +47,13 @@ impl Miss {
     /// `described` asks for the value's validator.
     pub(crate) fn new(cache: &Arc<Cache>, call: Keyed, described: bool) -> Self {
         let begin = Box::pin(Arc::clone(cache).begin(call));
-        Self { cache: Arc::clone(cache), described, stage: Stage::Begin(begin) }
+        Self { cache: Arc::clone(cache), purpose: Purpose::Call, described, stage: Stage::Begin(begin) }
     }
 
     /// A refresh of a value that is served meanwhile.
     pub(crate) fn refresh(cache: &Arc<Cache>, call: Keyed, served: &Arc<Entry>) -> Self {
         let begin = Box::pin(Arc::clone(cache).begin_refresh(call, Arc::clone(served)));
-        Self { cache: Arc::clone(cache), described: false, stage: Stage::Begin(begin) }
+        Self { cache: Arc::clone(cache), purpose: Purpose::Refresh, described: false, stage: Stage::Begin(begin) }
     }
 
     /// Whether the body is this call's to run.
@@ -98,6 +100,10 @@ impl Miss {
                 }
                 Stage::Fail(fail) => {
                     let stale = ready!(fail.as_mut().poll(cx));
+                    // A refresh answers nobody.
+                    if stale.is_some() && self.purpose == Purpose::Call {
+                        count(&self.cache.counters.stale);
+                    }
                     return Poll::Ready(stale.map(|entry| Found { entry, origin: Origin::Memory }).ok_or(Failed::Own));
                 }
                 Stage::Over => unreachable!("a future is not polled after its end"),

@@ -120,8 +120,8 @@ impl Cache {
         if !self.serves_after_error(entry) {
             return false;
         }
-        let end = entry.meta.fresh_until + self.settings.longest_stale();
-        entry.meta.kept_until.set((self.clock.now() + pause).min(end));
+        // Beside a shared tier no longer than memory may keep anything, since another node may have invalidated it.
+        entry.meta.kept_until.set((self.clock.now() + pause).min(entry.meta.usable_until));
         true
     }
 
@@ -131,8 +131,10 @@ impl Cache {
     pub(crate) fn hit_unless_early(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.find(self.key(call))?;
         let (meta, now) = (&entry.meta, self.clock.now());
+        // A stale one is here because its source is left alone.
+        let is_fresh = entry.staleness(now).is_none();
         let ahead = Duration::from(meta.load_time).as_secs_f64() * self.settings.early * -fastrand::f64().ln();
-        let is_due = ahead > meta.fresh_until.since(now).as_secs_f64() && !meta.refreshing.load(Ordering::Relaxed);
+        let is_due = is_fresh && ahead > meta.fresh_until.since(now).as_secs_f64() && !meta.refreshing.load(Ordering::Relaxed);
         if !is_due {
             self.counters.memory_hit();
         }
