@@ -4,7 +4,9 @@
 #[test]
 fn what_is_wrong_is_told_where_and_how_to_right_it() {
     let cases = trybuild::TestCases::new();
-    for theme in ["ttl", "tier", "key", "tags", "options", "signature", "http", "derive", "writes", "batch"] {
+    for theme in
+        ["ttl", "tier", "key", "tags", "options", "signature", "http", "derive", "writes", "batch", "freshness"]
+    {
         cases.compile_fail(format!("tests/ui/{theme}/*.rs"));
     }
 }

@@ -146,6 +146,132 @@
 //! # });
 //! ```
 //!
+//! # `stale`
+//!
+//! Past its lifetime a value is served for so long, at once; one refresh runs behind the call.
+//!
+//! ```
+//! use cachet_core::cached;
+//! use std::time::Duration;
+//!
+//! #[cached(ttl = Duration::from_millis(20), stale = "1h")]
+//! async fn news(topic: &str) -> String {
+//!     // Runs with a copy of `topic`, since the caller may be gone.
+//!     format!("news of {topic}")
+//! }
+//!
+//! # pollster::block_on(async {
+//! assert_eq!(news("rust").await, "news of rust");
+//! std::thread::sleep(Duration::from_millis(50));
+//! assert_eq!(news("rust").await, "news of rust"); // stale, without a wait
+//! let stats = news::stats();
+//! assert_eq!(stats.memory_hits + stats.stale_hits, 1);
+//! # });
+//! ```
+//!
+//! # `stale_if_error`
+//!
+//! Past its lifetime a value is served for so long when the load fails. Without one the caller gets the error.
+//!
+//! ```
+//! use cachet_core::cached;
+//! use std::{
+//!     sync::atomic::{AtomicBool, Ordering},
+//!     time::Duration,
+//! };
+//!
+//! static IS_DOWN: AtomicBool = AtomicBool::new(false);
+//!
+//! #[cached(ttl = Duration::from_millis(20), stale_if_error = "1h")]
+//! async fn exchange_rate(currency: &str) -> Result<u64, String> {
+//!     if IS_DOWN.load(Ordering::Relaxed) { Err(format!("no rate of {currency}")) } else { Ok(110) }
+//! }
+//!
+//! # pollster::block_on(async {
+//! assert_eq!(exchange_rate("USD").await, Ok(110));
+//! IS_DOWN.store(true, Ordering::Relaxed);
+//! std::thread::sleep(Duration::from_millis(50));
+//! assert_eq!(exchange_rate("USD").await, Ok(110)); // the load failed
+//! assert!(exchange_rate("GBP").await.is_err()); // there is nothing stale
+//! # });
+//! ```
+//!
+//! # `early`
+//!
+//! A fresh value is refreshed behind a call, the likelier the nearer its end is and the longer it took to load. So the
+//! calls of a popular key do not wait at the end of its lifetime.
+//!
+//! ```
+//! use cachet_core::cached;
+//!
+//! #[cached(ttl = "1h", early = 1.0)]
+//! fn report(year: u16) -> String {
+//!     format!("report of {year}")
+//! }
+//!
+//! assert_eq!(report(2025), report(2025));
+//! assert_eq!(report::stats().loads, 1); // an hour before its end
+//! ```
+//!
+//! # `timeout`
+//!
+//! How long a load keeps its callers waiting while there is a stale value to serve. The load goes on, and what it gives
+//! is kept.
+//!
+//! ```
+//! use cachet_core::cached;
+//! use std::{
+//!     sync::atomic::{AtomicBool, Ordering},
+//!     time::Duration,
+//! };
+//!
+//! static HANGS: AtomicBool = AtomicBool::new(false);
+//!
+//! #[cached(ttl = Duration::from_millis(20), stale_if_error = "1h", timeout = "50ms")]
+//! async fn stock(id: u64) -> u64 {
+//!     if HANGS.load(Ordering::Relaxed) {
+//!         std::future::pending::<()>().await;
+//!     }
+//!     id * 10
+//! }
+//!
+//! # pollster::block_on(async {
+//! assert_eq!(stock(1).await, 10);
+//! HANGS.store(true, Ordering::Relaxed);
+//! std::thread::sleep(Duration::from_millis(50));
+//! assert_eq!(stock(1).await, 10); // after 50 ms
+//! # });
+//! ```
+//!
+//! # `Refresh<T>`
+//!
+//! An argument that callers do not give: what the load replaces. The body may ask its source whether it is still so.
+//!
+//! ```
+//! use cachet_core::{Refresh, cached};
+//! use std::time::{Duration, SystemTime};
+//!
+//! /// `None` if nothing changed since then.
+//! async fn download(name: &str, since: Option<SystemTime>) -> Option<String> {
+//!     since.is_none().then(|| format!("file {name}"))
+//! }
+//!
+//! #[cached(ttl = Duration::from_millis(20), stale_if_error = "1h")]
+//! async fn file(name: &str, refresh: Refresh<String>) -> Result<String, String> {
+//!     match download(name, refresh.modified()).await {
+//!         Some(file) => Ok(file),
+//!         None => refresh.not_modified().ok_or_else(|| "nothing is known".to_owned()),
+//!     }
+//! }
+//!
+//! # pollster::block_on(async {
+//! let first = file::fetch("a").await.unwrap();
+//! std::thread::sleep(Duration::from_millis(50));
+//! let again = file::fetch("a").await.unwrap(); // a new lifetime for what was there
+//! assert_eq!((&*again, again.modified()), (&*first, first.modified()));
+//! # });
+//! ```
+//!
 //! # `batch`
 //!
 //! ```

@@ -1,11 +1,15 @@
 //! A body that may go on without its caller: what it borrows is copied first.
 
-use proc_macro2::TokenStream;
-use quote::quote;
+use proc_macro2::{Span, TokenStream};
+use quote::{ToTokens as _, quote, quote_spanned};
 use syn::{Ident, Type};
 
-use super::tuples::Member;
+use super::{
+    hidden,
+    tuples::{Member, this},
+};
 use crate::{
+    blame::Blame,
     model::Model,
     signature::{Waits, type_arguments},
 };
@@ -35,14 +39,26 @@ impl<'t> Passing<'t> {
         }
     }
 
-    /// The statement that copies what is borrowed.
-    fn copied(&self, ident: &Ident) -> Option<TokenStream> {
+    /// The statement that copies what is borrowed. What cannot be copied is blamed at its type.
+    fn copied(&self, ident: &Ident, receiver: Option<Span>) -> Option<TokenStream> {
+        let copy = |ty: &Type, ident: &Ident| match receiver {
+            Some(place) => quote_spanned!(place=> <Self as ::std::borrow::ToOwned>::to_owned(#ident)),
+            None => {
+                let place = Blame::on(ty).start();
+                quote_spanned!(place=> <#ty as ::std::borrow::ToOwned>::to_owned(#ident))
+            }
+        };
         Some(match self {
             Self::Owned => return None,
-            Self::Borrowed(ty) => quote!(let #ident = <#ty as ::std::borrow::ToOwned>::to_owned(#ident);),
-            Self::Maybe(ty) => quote! {
-                let #ident = ::core::option::Option::map(#ident, <#ty as ::std::borrow::ToOwned>::to_owned);
-            },
+            Self::Borrowed(ty) => {
+                let copy = copy(ty, ident);
+                quote!(let #ident = #copy;)
+            }
+            Self::Maybe(ty) => {
+                let inside = hidden("__inside");
+                let copy = copy(ty, &inside);
+                quote!(let #ident = ::core::option::Option::map(#ident, |#inside| #copy);)
+            }
         })
     }
 
@@ -62,20 +78,34 @@ impl<'t> Passing<'t> {
 }
 
 /// The expression of the body that `Load::alone` gives, where all arguments are at hand. `call` makes the body's call.
+///
+/// The compiler blames the return type for an error that stays on its thread, and the function's name for a body that
+/// does.
 pub(super) fn body_alone(
     model: &Model,
     all: &[Member],
-    types: &TokenStream,
+    [returns, shape]: [&TokenStream; 2],
     call: impl FnOnce(&[TokenStream]) -> TokenStream,
 ) -> TokenStream {
-    let private = model.private();
-    let passings: Vec<_> = all.iter().map(|member| (&member.ident, Passing::of(&member.ty))).collect();
-    let copies = passings.iter().filter_map(|(ident, passing)| passing.copied(ident));
-    let passed: Vec<_> = passings.iter().map(|(ident, passing)| passing.passed(ident)).collect();
-    let call = call(&passed);
-    let body = match model.function.waits {
-        Waits::Plain => quote!(#private::alone_blocking::<#types>(move || #call)),
-        Waits::Async | Waits::Boxed(_) => quote!(#private::alone::<#types>(async move { #call.await })),
+    let (function, private) = (&model.function, model.private());
+    let receiver = function.receiver.as_ref().map(|receiver| Blame::on(receiver.self_token).start());
+    let (mut copies, mut passed) = (Vec::new(), Vec::new());
+    for Member { ident, ty } in all {
+        let (passing, receiver) = (Passing::of(ty), receiver.filter(|_| *ident == this()));
+        let mut ident = ident.clone();
+        if let Some(receiver) = receiver {
+            ident.set_span(receiver);
+        }
+        copies.extend(passing.copied(&ident, receiver));
+        passed.push(passing.passed(&ident));
+    }
+    let (call, name) = (call(&passed), Blame::on(&function.sig.ident).start());
+    let (alone, body) = match function.waits {
+        Waits::Plain => ("alone_blocking", quote_spanned!(name=> move || #call)),
+        Waits::Async | Waits::Boxed(_) => ("alone", quote_spanned!(name=> async move { #call.await })),
     };
+    let alone = Blame::on(&function.sig.ident).path(&private.to_token_stream(), alone);
+    let alone = quote_spanned!(name=> #alone::<#returns, #shape>);
+    let body = quote_spanned!(name=> #alone(#body));
     quote!({ #(#copies)* ::core::result::Result::Ok(#body) })
 }

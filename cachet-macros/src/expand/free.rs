@@ -1,7 +1,7 @@
 //! A free function: beside it stand an alias that names its controls, and the type that describes it.
 
 use proc_macro2::{Span, TokenStream};
-use quote::{ToTokens as _, format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote, quote_spanned};
 use syn::{GenericParam, Ident, Visibility, parse_quote};
 
 use super::{Loader, Tuples, alone::body_alone, attributes, body, hidden, key, spec::spec};
@@ -150,7 +150,7 @@ pub(super) fn function_impl(
     let (private, attrs) = (model.private(), attributes::shared(&model.function.attrs));
     let (instance, bounds, generics) = (instance(model, tuples), &tuples.generics.where_clause, &tuples.generics);
     let place = model.function.blame_return().start();
-    let returns = quote::quote_spanned!(place=> type Returns = #returns;);
+    let returns = quote_spanned!(place=> type Returns = #returns;);
     let levels = levels(model);
     let new = if tuples.instance().is_empty() { quote!(new) } else { quote!(instance::<Self>) };
     quote! {
@@ -195,11 +195,11 @@ fn load(model: &Model, tuples: &Tuples) -> TokenStream {
     let tags = tags.map(|tags| quote!(fn tags_of(&self, #names: &#all) -> #private::Tags { #tags }));
     let (call, levels) = (loaded(model), levels(model));
     let alone = model.settings.is_alone().then(|| {
-        let (name, types) = (loader(model), turbofish(model));
+        let (name, types, place) = (loader(model), turbofish(model), function.blame_return().start());
         let body = body_alone(
             model,
             &tuples.all,
-            &quote!(Self::Returns, Self::Shape),
+            [&quote_spanned!(place=> Self::Returns), &quote_spanned!(place=> Self::Shape)],
             |arguments| quote!(#name #types (#(#arguments),*)),
         );
         quote! {

@@ -2,7 +2,7 @@
 //! method is made of closures, in a second function beside it or in the method itself.
 
 use proc_macro2::TokenStream;
-use quote::{format_ident, quote};
+use quote::{ToTokens as _, format_ident, quote};
 use syn::Ident;
 
 use super::{Loader, Tuples, alone::body_alone, attributes, body, free::underscores, hidden, key, spec::spec};
@@ -46,11 +46,12 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
     };
     let method = method(model, &model.answer(&ask, &tags_of_call, &go_on));
     let alone = if model.settings.is_alone() {
-        let shape = model.spelled_shape();
+        let shape = hidden(super::spelled_shape(&returns));
+        let shape = function.blame_return().ty(&quote!(#private::Shape), &quote!({ #private::#shape }));
         let body = body_alone(
             model,
             &tuples.all,
-            &quote!(#returns, #shape),
+            [&returns.to_token_stream(), &shape],
             |arguments| quote!(Self::#load #types (#(#arguments),*)),
         );
         let names = tuples.all_names();
@@ -69,7 +70,7 @@ fn with_accessor(model: &Model, accessor: &Ident, tuples: &Tuples) -> TokenStrea
         #(#attrs)*
         #[doc = #docs]
         #[allow(dead_code, unreachable_pub, single_use_lifetimes, clippy::type_complexity, clippy::must_use_candidate)]
-        #[allow(unused_variables, clippy::extra_unused_lifetimes)]
+        #[allow(unused_variables, clippy::extra_unused_lifetimes, clippy::borrow_deref_ref)]
         #underscores
         #vis fn #accessor #generics () -> #core::#kind<
             impl #private::Key<#key> + #private::Load<#all, Returns = #returns, Shape = #shape>, #key, #all

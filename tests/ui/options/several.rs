@@ -1,6 +1,6 @@
 use cachet_core::cached;
 
-#[cached(tll = "5m", tier = "reddis", name = "", capacity = 0, stale = "1m", version = -1, name = "twice")]
+#[cached(tll = "5m", tier = "reddis", name = "", capacity = 0, cdn = "1m", version = -1, name = "twice")]
 fn all_at_once(id: u64) -> u64 {
     id
 }
