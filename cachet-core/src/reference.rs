@@ -165,7 +165,7 @@
 //! std::thread::sleep(Duration::from_millis(50));
 //! assert_eq!(news("rust").await, "news of rust"); // stale, without a wait
 //! let stats = news::stats();
-//! assert_eq!(stats.memory_hits + stats.stale_hits, 1);
+//! assert_eq!(stats.memory_hits + stats.stale, 1);
 //! # });
 //! ```
 //!
