@@ -39,8 +39,9 @@ pub(crate) enum Ended {
 
 /// A call and its body, which may go on without a caller.
 struct Whole {
-    miss: Miss,
+    /// Before the flight, so that a cancelled body is gone when another one begins.
     body: Box<dyn RunAlone>,
+    miss: Miss,
 }
 
 impl Future for Whole {
@@ -134,7 +135,8 @@ impl Cache {
         // A stale one is here because its source is left alone.
         let is_fresh = entry.staleness(now).is_none();
         let ahead = Duration::from(meta.load_time).as_secs_f64() * self.settings.early * -fastrand::f64().ln();
-        let is_due = is_fresh && ahead > meta.fresh_until.since(now).as_secs_f64() && !meta.refreshing.load(Ordering::Relaxed);
+        let is_due =
+            is_fresh && ahead > meta.fresh_until.since(now).as_secs_f64() && !meta.refreshing.load(Ordering::Relaxed);
         if !is_due {
             self.counters.memory_hit();
         }

@@ -92,8 +92,9 @@ impl<F: Function> Missed<F> {
 /// A call on its way past memory. It is a type of its own and no `async` block: the compiler looks at each function's
 /// anew, and there is less to see in it.
 pub struct Loading<F: Function, L> {
-    miss: Miss,
+    /// Before the flight, so that a cancelled body is gone when another one begins.
     body: Body<F::Returns, F::Shape, L>,
+    miss: Miss,
 }
 
 /// A function's body, and the error that it ended in.
