@@ -224,7 +224,7 @@ impl Cache {
                 refreshing.begun = true;
                 count(&cache.counters.refreshes);
                 let miss = Miss::refresh(&cache, call, &refreshing.entry);
-                if let Err(Failed::Spared) = (Whole { miss, body }).await {
+                if let Err(Failed::Spared) = (Whole { body, miss }).await {
                     cache.leave_alone(&refreshing.entry, BUSY);
                 }
             });

@@ -41,9 +41,10 @@ impl<'t> Passing<'t> {
 
     /// The statement that copies what is borrowed. What cannot be copied is blamed at its type.
     fn copied(&self, ident: &Ident, receiver: Option<Span>) -> Option<TokenStream> {
-        let copy = |ty: &Type, ident: &Ident| match receiver {
-            Some(place) => quote_spanned!(place=> <Self as ::std::borrow::ToOwned>::to_owned(#ident)),
-            None => {
+        let copy = |ty: &Type, ident: &Ident| {
+            if let Some(place) = receiver {
+                quote_spanned!(place=> <Self as ::std::borrow::ToOwned>::to_owned(#ident))
+            } else {
                 let place = Blame::on(ty).start();
                 quote_spanned!(place=> <#ty as ::std::borrow::ToOwned>::to_owned(#ident))
             }
