@@ -48,6 +48,9 @@ pub(crate) struct Meta {
     pub(crate) load_time: Micros,
     /// Whether a refresh is on its way or waits for its turn.
     pub(crate) refreshing: AtomicBool,
+    /// When the load began, or the shared tier was asked, by the system's clock; of a function whose shared tier tells of
+    /// changes.
+    pub(crate) asked: Tick,
     /// The function's generation when the load began; another one means that all was cleared since.
     pub(crate) generation: u64,
     pub(crate) modified: WallTime,

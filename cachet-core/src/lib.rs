@@ -20,12 +20,14 @@
 //! [`cached`] is the reference of the attribute and [`mod@reference`] its examples, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
 
 mod background;
+mod backplane;
 mod batch;
 mod breaker;
 mod cache;
 mod call;
 mod clock;
 mod codec;
+mod coherence;
 mod controls;
 mod entry;
 mod erased;

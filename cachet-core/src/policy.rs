@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) early: f64,
     /// How long a load may keep its callers waiting while there is something stale to serve.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) on_outage: OnOutage,
     pub(crate) memory: bool,
     pub(crate) capacity: usize,
     /// The bound in bytes, in place of that in entries.
@@ -64,6 +65,15 @@ pub(crate) struct Settings {
     pub(crate) tags_of: Option<Ask<AnyValue, Vec<String>>>,
 }
 
+/// What a call does that the shared tier should answer, and cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnOutage {
+    /// It loads.
+    Load,
+    /// It takes what memory has, fresh or stale, though another node may have invalidated it unheard; else it loads.
+    Stale,
+}
+
 impl<R, K: Splits<R>> Spec<R, K> {
     /// A memory-only function with the defaults; `path` is its full path.
     #[expect(clippy::needless_pass_by_value, reason = "it is made for this call")]
@@ -80,6 +90,7 @@ impl<R, K: Splits<R>> Spec<R, K> {
             stale_if_error: Duration::ZERO,
             early: 0.0,
             timeout: None,
+            on_outage: OnOutage::Load,
             memory: true,
             capacity: CAPACITY,
             max_bytes: None,
@@ -238,6 +249,12 @@ impl<R, K: Splits<R>> Spec<R, K> {
     #[must_use]
     pub fn timeout(self, deadline: Duration) -> Self {
         self.with(|settings| settings.timeout = Some(deadline))
+    }
+
+    /// What a call does that the shared tier should answer, and cannot.
+    #[must_use]
+    pub fn on_outage(self, then: OnOutage) -> Self {
+        self.with(|settings| settings.on_outage = then)
     }
 
     /// Which values are stored. A `None` is none.

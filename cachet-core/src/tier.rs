@@ -30,6 +30,7 @@ use std::{
 
 use bytes::Bytes;
 
+pub use crate::backplane::{Backplane, Inbox, News, Subscription};
 use crate::{unique::unique, validator::Validator};
 
 /// The cache asks for at most so many entries, or names so many targets, in one exchange.
@@ -66,6 +67,14 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// A repeated fill of the same lease is answered like the first one.
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool>;
 
+    /// Lets a lease go on for that long from now, and says whether it still stood.
+    ///
+    /// By default it cannot, so that a load which takes longer than its lease is not stored.
+    fn renew(&self, lookup: Lookup, lease: Lease, time: Duration) -> TierFuture<'_, bool> {
+        let _ = (lookup, lease, time);
+        Box::pin(async { Ok(false) })
+    }
+
     /// Gives a lease back, and says whether it still stood.
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool>;
 
@@ -84,6 +93,12 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// The last writer out leaves nothing under the key. Where no fence stands any more, or never stood, whatever is
     /// there was loaded while the writer wrote, and goes too.
     fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()>;
+
+    /// How the tier tells each node what others change; by default it does not, and memory keeps what it has for 10 s at
+    /// most, or as `memory_ttl` says.
+    fn backplane(&self) -> Option<&dyn Backplane> {
+        None
+    }
 
     /// Finds out whether the tier can be reached.
     fn probe(&self) -> TierFuture<'_, ()>;

@@ -16,8 +16,8 @@ use crate::{
     tier::{NewEntry, StoredEntry},
 };
 
-/// How long memory answers without asking the shared tier, unless `memory_ttl` says otherwise: nothing tells this node
-/// yet of another one's invalidations.
+/// How long memory answers without asking a shared tier that has no backplane, unless `memory_ttl` says otherwise: nothing
+/// tells this node of another one's invalidations.
 const MEMORY_TTL_BESIDE_SHARED: Duration = Duration::from_secs(10);
 
 /// The same for a value that was loaded while the shared tier could not be asked.
@@ -56,6 +56,7 @@ impl Cache {
             usable_until: self.memory_until(now, fresh_until + fate.grace).min(at_most),
             load_time: fate.load_time.into(),
             refreshing: AtomicBool::new(false),
+            asked: fate.asked,
             generation: fate.generation,
             modified: fate.modified.into(),
             validator: fate.validator.map(Some).map(Into::into).unwrap_or_default(),
@@ -80,6 +81,7 @@ impl Cache {
             usable_until: self.memory_until(asked, fresh_until + grace),
             load_time: stored.entry.load_time.into(),
             refreshing: AtomicBool::new(false),
+            asked: ticket.asked,
             generation: ticket.generation,
             modified: stored.entry.modified.into(),
             validator: stored.entry.validator.map(Some).map(Into::into).unwrap_or_default(),
@@ -98,7 +100,8 @@ impl Cache {
 
     /// Until when memory may use what it was given at `now`, at the latest at `end`.
     fn memory_until(&self, now: Tick, end: Tick) -> Tick {
-        let beside_shared = self.shared.as_ref().map(|_| MEMORY_TTL_BESIDE_SHARED);
+        let is_untold = self.shared.is_some() && self.coherence.is_none();
+        let beside_shared = is_untold.then_some(MEMORY_TTL_BESIDE_SHARED);
         self.settings.memory_ttl.or(beside_shared).map_or(end, |ttl| end.min(now + ttl))
     }
 

@@ -13,7 +13,7 @@ use crate::{
     events::count,
     flight::Leader,
     private::Keyed,
-    shared::Grant,
+    shared::{Grant, Shared},
     tier::{EntryId, Lookup, Read, StoredEntry},
 };
 
@@ -26,6 +26,8 @@ pub(super) enum Answer {
     Value(Arc<Entry>),
     /// Load; the value that stands there is stale, and may serve if that fails.
     Load(Permit, Option<Arc<Entry>>),
+    /// What memory has, for want of an answer.
+    Kept(Arc<Entry>),
     /// Another node refreshes it.
     Busy,
 }
@@ -63,7 +65,7 @@ impl Cache {
                 Some(Read::Miss { dead }) => dead.map_or(Standing::Nothing, Standing::Dead),
                 Some(Read::Leased) => Standing::Nothing,
                 Some(Read::Fenced) => return Answer::Load(Permit::Unleased, None),
-                None => return self.bypass(),
+                None => return self.bypass(shared, call).await,
             };
             let grant = match standing {
                 Standing::Nothing => shared.acquire(lookup.clone(), None).await,
@@ -76,7 +78,7 @@ impl Cache {
                 Some(Grant::Held(remaining)) => remaining,
                 Some(Grant::Filled) => Duration::ZERO,
                 Some(Grant::Fenced) => return Answer::Load(Permit::Unleased, None),
-                None => return self.bypass(),
+                None => return self.bypass(shared, call).await,
             };
             let left = give_up.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -92,9 +94,13 @@ impl Cache {
         }
     }
 
-    fn bypass(&self) -> Answer {
+    /// The shared tier cannot be asked.
+    async fn bypass(&self, shared: &Shared, call: &Keyed) -> Answer {
         count(&self.counters.bypassed);
-        Answer::Load(Permit::Outage, None)
+        if let Some(entry) = self.kept_for_outages(self.key(&call.key)) {
+            return Answer::Kept(entry);
+        }
+        Answer::Load(Permit::Outage(shared.turn_in_outage().await), None)
     }
 
     pub(super) fn encode(&self, value: &AnyValue) -> Option<Vec<u8>> {

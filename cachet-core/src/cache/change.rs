@@ -26,7 +26,7 @@ impl Cache {
             return Some(found);
         }
         let (shared, _) = self.shared.as_ref()?;
-        let (asked, ticket) = (self.clock.now(), self.ticket(&call.tags));
+        let (asked, ticket) = (self.clock.now(), self.ticket(call));
         let Some(Read::Hit(stored)) = shared.read(self.lookup(call)).await else { return None };
         if stored.remaining.is_zero() {
             return None;
@@ -49,13 +49,13 @@ impl Cache {
         let invalidated = self.invalidate(&call.key).await;
         let key = self.key(&call.key).to_key();
         // Someone else may lead by now: that load began after the invalidation, and its value is as new as this one.
-        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(call)) {
             let permit = match &self.shared {
                 None => Permit::Alone,
                 Some((shared, _)) => match shared.acquire(self.lookup(call), None).await {
                     Some(Grant::Lease(lease)) => Permit::Leased(lease),
                     Some(Grant::Held(_) | Grant::Filled | Grant::Fenced) => Permit::Unleased,
-                    None => Permit::Outage,
+                    None => Permit::Outage(None),
                 },
             };
             Lead::new(Arc::clone(self), leader, permit).fill(Loaded::put(value)).await;

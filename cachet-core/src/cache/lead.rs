@@ -8,6 +8,7 @@ use std::{
 
 use super::{Boxed, Cache, Permit, age::MEMORY_TTL_IN_OUTAGE};
 use crate::{
+    clock::Tick,
     entry::Entry,
     erased::{Erased, erase},
     events::count,
@@ -62,6 +63,7 @@ pub(super) struct Fate {
     pub(super) grace: Duration,
     pub(super) load_time: Duration,
     pub(super) modified: SystemTime,
+    pub(super) asked: Tick,
     pub(super) generation: u64,
     pub(super) tags: Option<Arc<[TagSeen]>>,
     pub(super) validator: Option<Validator>,
@@ -134,7 +136,7 @@ impl Lead {
                 settle(cache, self.leader, value, fate, Landing::after(stood))
             }
             Permit::Alone => settle(cache, self.leader, value, fate, Landing::Alone),
-            Permit::Outage => settle(cache, self.leader, value, fate, Landing::Outage),
+            Permit::Outage(_) => settle(cache, self.leader, value, fate, Landing::Outage),
             Permit::Unleased => settle(cache, self.leader, value, fate, Landing::Unleased),
         }
     }
@@ -158,7 +160,7 @@ impl Lead {
                 // What was invalidated meanwhile, here or on another node, is not served.
                 let stood = match self.permit {
                     Permit::Leased(lease) => lease.release().await,
-                    Permit::Alone | Permit::Outage => Some(true),
+                    Permit::Alone | Permit::Outage(_) => Some(true),
                     Permit::Unleased => Some(false),
                 };
                 if stood == Some(false) {
@@ -196,6 +198,7 @@ impl Lead {
             grace,
             load_time: loaded.time,
             modified: loaded.modified,
+            asked: ticket.asked,
             generation: ticket.generation,
             tags,
             validator,
@@ -212,7 +215,7 @@ impl Lead {
                 (Landing::Unleased, new.map(|new| (lease, new)))
             }
             Permit::Alone => (Landing::Alone, None),
-            Permit::Outage => (Landing::Outage, None),
+            Permit::Outage(_) => (Landing::Outage, None),
             Permit::Unleased => (Landing::Unleased, None),
         };
         (Pending { cache, leader: self.leader, value, fate, landing }, fill)

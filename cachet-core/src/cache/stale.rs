@@ -22,6 +22,7 @@ use crate::{
     events::count,
     key::{KeyBuf, KeyRef},
     loader::RunAlone,
+    policy::OnOutage,
     private::Keyed,
     returns::SharedError,
 };
@@ -86,6 +87,17 @@ impl Cache {
 
     /// What memory holds and a policy may use, fresh or stale.
     pub(super) fn usable(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
+        let entry = self.memory.as_ref()?.peek(key)?;
+        let now = self.clock.now();
+        (self.vouches_for(&entry, now) && entry.is_usable(now, self.generation())).then_some(entry)
+    }
+
+    /// What memory holds, fresh or stale, and may be served while the shared tier cannot be asked: nothing is known to
+    /// have invalidated it, but another node may have.
+    pub(super) fn kept_for_outages(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
+        if self.settings.on_outage != OnOutage::Stale {
+            return None;
+        }
         let entry = self.memory.as_ref()?.peek(key)?;
         entry.is_usable(self.clock.now(), self.generation()).then_some(entry)
     }

@@ -11,7 +11,7 @@ use std::sync::{
 
 use deadpool_redis::{
     Connection, Manager, Pool, PoolError, Runtime,
-    redis::{self, AsyncConnectionConfig, aio::MultiplexedConnection},
+    redis::{self, AsyncConnectionConfig, Client, aio::MultiplexedConnection},
 };
 use tokio::sync::Mutex;
 
@@ -26,6 +26,7 @@ pub(super) type Incarnation = [u8; INCARNATION];
 
 #[derive(Debug)]
 pub(super) struct Lanes {
+    client: Client,
     pool: Pool,
     checkouts: [Mutex<Option<Checkout>>; LANES],
     turn: AtomicUsize,
@@ -56,7 +57,8 @@ impl Lanes {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { pool, checkouts: Default::default(), turn: AtomicUsize::new(0) })
+        let client = Client::open(url).map_err(|error| error.to_string())?;
+        Ok(Self { client, pool, checkouts: Default::default(), turn: AtomicUsize::new(0) })
     }
 
     /// The next lane in turn, connected if need be. Whoever comes while a lane connects waits for that; the caller's
@@ -77,6 +79,11 @@ impl Lanes {
             incarnation: checkout.incarnation,
             broken: Arc::clone(&checkout.broken),
         })
+    }
+
+    /// Where a connection of another kind is made.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
     async fn check_out(&self) -> Result<Checkout, PoolError> {

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | `L` | `V` |
 //! | 1–32 | token | id of the fill: the token it was allowed by |
-//! | 33 | | version of this layout, 2 |
+//! | 33 | `W` once somebody waits for the load | version of this layout, 2 |
 //! | 34–46 | | until when a refresh is under way, in ms since 1970, as decimal digits; zeros for none |
 //! | 47–54 | | lifetime in ms |
 //! | 55–62 | | for how long it is kept after that, in ms |
@@ -37,6 +37,9 @@ use crate::{
 const VERSION: u8 = 2;
 const ID_END: usize = 33;
 const HEAD: usize = 111;
+
+/// The length of a lease. The scripts write it.
+const LEASE: usize = 34;
 
 /// No refresh under way. The scripts write it too.
 const NO_REFRESH: &[u8; 13] = b"0000000000000";
@@ -89,7 +92,7 @@ pub(super) fn is_fence(bytes: &[u8]) -> bool {
 
 impl Stored {
     pub(super) fn parse(bytes: Bytes) -> Self {
-        if bytes.len() == ID_END && bytes[0] == b'L' {
+        if bytes.len() == LEASE && bytes[0] == b'L' {
             return Self::Lease;
         }
         if is_fence(&bytes) {

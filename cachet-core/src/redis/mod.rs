@@ -1,5 +1,6 @@
 //! The Redis tier: the protocol's exchanges, each one round trip.
 
+mod backplane;
 mod fence;
 mod lanes;
 mod layout;
@@ -13,13 +14,14 @@ use std::{future::Future, time::Duration};
 use deadpool_redis::redis::{self, ErrorKind, RedisError, ServerErrorKind};
 
 use self::{
+    backplane::Voice,
     fence::Fences,
     lanes::{Lane, Lanes},
     lease::Leases,
     tags::Tags,
 };
 use crate::tier::{
-    Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
+    Acquired, Backplane, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
 };
 
 const NAME: &str = "redis";
@@ -28,15 +30,17 @@ const NAME: &str = "redis";
 #[derive(Debug)]
 pub(crate) struct RedisTier {
     lanes: Lanes,
+    voice: Voice,
     leases: Leases,
     tags: Tags,
     fences: Fences,
 }
 
 impl RedisTier {
-    /// Checks the URL; connects when first asked.
-    pub(crate) fn new(url: &str) -> Result<Self, String> {
-        Ok(Self { lanes: Lanes::new(url)?, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
+    /// Checks the URL; connects when first asked. The nodes of a namespace tell each other what they change.
+    pub(crate) fn new(url: &str, namespace: &str) -> Result<Self, String> {
+        let voice = Voice::new(namespace);
+        Ok(Self { lanes: Lanes::new(url)?, voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
     }
 
     /// Runs one exchange on a lane, which is replaced if it turns out broken or the exchange is given up.
@@ -95,6 +99,10 @@ impl Tier for RedisTier {
         Box::pin(async move { self.fill_many(&fills).await })
     }
 
+    fn renew(&self, lookup: Lookup, lease: Lease, time: Duration) -> TierFuture<'_, bool> {
+        Box::pin(async move { self.renew(&lookup, lease, time).await })
+    }
+
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
         Box::pin(async move { self.release(&lookup, lease).await })
     }
@@ -113,6 +121,10 @@ impl Tier for RedisTier {
 
     fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()> {
         Box::pin(async move { self.lift(&targets, writer).await })
+    }
+
+    fn backplane(&self) -> Option<&dyn Backplane> {
+        Some(self)
     }
 
     fn probe(&self) -> TierFuture<'_, ()> {

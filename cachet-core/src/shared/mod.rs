@@ -3,6 +3,7 @@
 //! Everything runs on the runtime's background thread. So a caller that goes away cancels no command, a blocking handler
 //! stalls nobody else's, and no tokio runtime is needed where the cached function runs.
 
+mod backplane;
 mod batch;
 mod lease;
 #[cfg(test)]
@@ -19,11 +20,17 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, time};
+use tokio::{
+    runtime::Handle,
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 
 pub(crate) use self::lease::{Grant, HeldLease};
 use crate::{
     breaker::Breaker,
+    coherence::Coherence,
+    flight::is_inside_a_load,
     recovery::Recovery,
     tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
 };
@@ -37,6 +44,16 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The first and the longest pause between two looks at a key that another node is loading.
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
+/// How far the shared tier is waited for, and believed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) staleness_bound: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) outage_loads: usize,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Arc<Inner>);
 
@@ -46,29 +63,37 @@ struct Inner {
     background: Handle,
     deadline: Duration,
     lease: Duration,
+    /// What other nodes change, where the tier tells of it.
+    coherence: Option<Arc<Coherence>>,
+    /// How long a tier that answers again is asked for no values.
+    grace: Duration,
+    /// The turns of loads without the tier.
+    turns: Arc<Semaphore>,
     breaker: Breaker,
     recovery: Recovery,
     recovering: AtomicBool,
+    /// Whether the tier answers again, and only is not believed yet.
+    settling: AtomicBool,
     /// When a fault that is no outage was logged last.
     logged: Mutex<Option<Instant>>,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        tier: Arc<dyn Tier>,
-        background: Handle,
-        deadline: Duration,
-        lease: Duration,
-        everything: Target,
-    ) -> Self {
+    pub(crate) fn new(tier: Arc<dyn Tier>, background: Handle, limits: Limits, everything: Target) -> Self {
+        let Limits { deadline, lease, staleness_bound, grace, outage_loads } = limits;
+        let coherence = tier.backplane().map(|_| Arc::new(Coherence::new(staleness_bound)));
         let shared = Self(Arc::new(Inner {
             tier,
             background,
             deadline,
             lease,
+            coherence,
+            grace,
+            turns: Arc::new(Semaphore::new(outage_loads.clamp(1, Semaphore::MAX_PERMITS))),
             breaker: Breaker::default(),
             recovery: Recovery::new(everything),
             recovering: AtomicBool::new(false),
+            settling: AtomicBool::new(false),
             logged: Mutex::default(),
         }));
         shared.0.background.spawn(shared.clone().look_at_start());
@@ -82,6 +107,25 @@ impl Shared {
 
     pub(crate) fn name(&self) -> &'static str {
         self.0.tier.name()
+    }
+
+    pub(crate) fn coherence(&self) -> Option<&Arc<Coherence>> {
+        self.0.coherence.as_ref()
+    }
+
+    /// Waits until one of the few loads may begin that run without the tier, so that its outage is not the source's as
+    /// well. A load inside another one goes on at once, because the outer one would hold its turn while it waits; and so
+    /// does one that has waited as long as for another node's load.
+    pub(crate) async fn turn_in_outage(&self) -> Option<OwnedSemaphorePermit> {
+        if is_inside_a_load() {
+            return None;
+        }
+        let turns = Arc::clone(&self.0.turns);
+        if let Ok(turn) = Arc::clone(&turns).try_acquire_owned() {
+            return Some(turn);
+        }
+        let waiting = time_bounded(self.0.lease, turns.acquire_owned());
+        self.0.background.spawn(waiting).await.ok()?
     }
 
     /// The longest that another node's load is waited for.
@@ -123,9 +167,13 @@ impl Shared {
     pub(crate) async fn wait(&self, lookup: Lookup, limit: Duration) -> Option<Read> {
         let shared = self.clone();
         let polling = async move {
+            let waiter = shared.coherence().map(|coherence| coherence.waiting().wait_for(&lookup.key));
             let mut pause = POLL_PAUSES.0;
             loop {
-                time::sleep(pause).await;
+                match &waiter {
+                    Some(waiter) => drop(time::timeout(pause, waiter.woken()).await),
+                    None => time::sleep(pause).await,
+                }
                 match shared.read(lookup.clone()).await? {
                     Read::Leased => pause = (pause * 2).min(POLL_PAUSES.1),
                     Read::Hit(stored) if stored.remaining.is_zero() => pause = (pause * 2).min(POLL_PAUSES.1),
@@ -251,6 +299,11 @@ impl Shared {
                 while !shared.caught_up().await {
                     time::sleep(RETRY_EVERY).await;
                 }
+                // Other nodes may not have sent yet what they kept: until then the tier may hold what was invalidated.
+                // This node's invalidations are sent as ever.
+                shared.0.settling.store(true, Ordering::Release);
+                time::sleep(shared.0.grace).await;
+                shared.0.settling.store(false, Ordering::Release);
                 shared.0.breaker.close();
                 shared.0.recovering.store(false, Ordering::Release);
                 tracing::warn!(tier = shared.name(), "the shared tier answers again");
@@ -280,4 +333,8 @@ impl Shared {
         }
         self.0.recovery.is_empty()
     }
+}
+
+async fn time_bounded<T, E>(limit: Duration, waiting: impl Future<Output = Result<T, E>>) -> Option<T> {
+    time::timeout(limit, waiting).await.ok()?.ok()
 }

@@ -1,6 +1,10 @@
 //! Invalidations and fences: what a writer tells the tier.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::Shared;
 use crate::{
@@ -80,7 +84,7 @@ impl Shared {
     where
         F: Future<Output = Result<(), TierError>> + Send + 'static,
     {
-        if self.0.breaker.is_open() {
+        if self.0.breaker.is_open() && !self.0.settling.load(Ordering::Acquire) {
             return false;
         }
         match self.bounded(operation, exchange).await {

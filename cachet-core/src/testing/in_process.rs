@@ -163,6 +163,13 @@ impl Tier for InProcessTier {
         })
     }
 
+    fn renew(&self, lookup: Lookup, lease: Lease, time: Duration) -> TierFuture<'_, bool> {
+        self.exchange(move |tables, now| {
+            let held = tables.entries.held_mut(&lookup.key, now).filter(|held| held.id == lease.token);
+            Ok(held.is_some_and(|held| held.renew(now + time)))
+        })
+    }
+
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
         self.exchange(move |tables, now| {
             let Some(held) = tables.entries.held_mut(&lookup.key, now).filter(|held| held.id == lease.token) else {
@@ -352,6 +359,18 @@ impl<T> Table<T> {
         let Some(Slot::Fenced(writers)) = self.0.get(key) else { return HashMap::new() };
         let others = writers.iter().filter(|(other, ends)| **other != writer && **ends > now);
         others.map(|(other, ends)| (*other, *ends)).collect()
+    }
+}
+
+impl Held {
+    /// Lets the lease, or the refresh, go on until then, if it is one.
+    fn renew(&mut self, until: Tick) -> bool {
+        match (&self.value, &mut self.refreshed_until) {
+            (None, _) => self.ends = until,
+            (Some(_), Some(ends)) => *ends = until,
+            (Some(_), None) => return false,
+        }
+        true
     }
 }
 
