@@ -217,3 +217,43 @@ async fn loads_without_the_shared_tier_take_turns() {
     assert_eq!(calls.join_all().await.len(), 100);
     assert_eq!(MOST.load(Ordering::SeqCst), 3);
 }
+
+#[derive(Clone, Debug, PartialEq)]
+struct Unavailable;
+
+impl From<cachet_core::Error> for Unavailable {
+    fn from(_: cachet_core::Error) -> Self {
+        Self
+    }
+}
+
+#[cached(ttl = 3600, tier = "memory,redis", on_outage = "fail")]
+async fn failing(id: u64) -> Result<u64, Unavailable> {
+    Ok(id)
+}
+
+#[cached(ttl = 3600, tier = "memory,redis", on_outage = "stale")]
+async fn holding(id: u64) -> (u64, u64) {
+    (id, LOADS.fetch_add(1, Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn in_an_outage_a_call_fails_or_takes_what_memory_has_as_its_function_says() {
+    let mut redis = Redis::start();
+    let node = node(&redis, "as-told").await;
+    let held = node.scope(holding(1)).await;
+    let untold = node.scope(numbered(1)).await;
+    assert_eq!(node.scope(failing(1)).await, Ok(1));
+    redis.kill();
+    until("the loss is noticed", async || node.scope(failing(2)).await == Err(Unavailable)).await;
+    until("memory is not trusted", async || node.scope(numbered(1)).await != untold).await;
+    let kept = node.scope(holding::fetch(1)).await;
+    assert_eq!((*kept, kept.origin()), (held, Origin::Memory));
+    // What this node invalidates itself is not served all the same.
+    node.scope(holding::invalidate(1)).await;
+    assert_ne!(node.scope(holding(1)).await, held);
+    redis.restart();
+    until("the tier is asked again", async || node.scope(failing(2)).await == Ok(2)).await;
+    let kept = node.scope(holding(1)).await;
+    assert_ne!(kept, held);
+}

@@ -8,7 +8,7 @@ use crate::{
     codec::Codec,
     entry::AnyValue,
     erased::{AnyCodec, ErrorCodec},
-    returns::{Probed, Share, Splits, Validate},
+    returns::{OutageError, Probed, Share, SharedError, Splits, Validate},
 };
 
 /// The default bound of a function's memory tier, in entries.
@@ -66,12 +66,14 @@ pub(crate) struct Settings {
 }
 
 /// What a call does that the shared tier should answer, and cannot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum OnOutage {
+#[derive(Clone, Copy)]
+pub(crate) enum OnOutage {
     /// It loads.
     Load,
     /// It takes what memory has, fresh or stale, though another node may have invalidated it unheard; else it loads.
     Stale,
+    /// It fails with an error that is made for it.
+    Fail(fn() -> SharedError),
 }
 
 impl<R, K: Splits<R>> Spec<R, K> {
@@ -251,10 +253,19 @@ impl<R, K: Splits<R>> Spec<R, K> {
         self.with(|settings| settings.timeout = Some(deadline))
     }
 
-    /// What a call does that the shared tier should answer, and cannot.
+    /// A call that the shared tier should answer, and cannot, takes what memory has.
     #[must_use]
-    pub fn on_outage(self, then: OnOutage) -> Self {
-        self.with(|settings| settings.on_outage = then)
+    pub fn stale_in_outage(self) -> Self {
+        self.with(|settings| settings.on_outage = OnOutage::Stale)
+    }
+
+    /// It fails.
+    #[must_use]
+    pub fn fail_in_outage(self) -> Self
+    where
+        K::Failure: OutageError,
+    {
+        self.with(|settings| settings.on_outage = OnOutage::Fail(|| SharedError::new(K::Failure::outage())))
     }
 
     /// Which values are stored. A `None` is none.

@@ -12,7 +12,9 @@ use crate::{
     erased::Erased,
     events::count,
     flight::Leader,
+    policy::OnOutage,
     private::Keyed,
+    returns::SharedError,
     shared::{Grant, Shared},
     tier::{EntryId, Lookup, Read, StoredEntry},
 };
@@ -28,6 +30,8 @@ pub(super) enum Answer {
     Load(Permit, Option<Arc<Entry>>),
     /// What memory has, for want of an answer.
     Kept(Arc<Entry>),
+    /// None; the call is to fail.
+    Fail(SharedError),
     /// Another node refreshes it.
     Busy,
 }
@@ -97,6 +101,9 @@ impl Cache {
     /// The shared tier cannot be asked.
     async fn bypass(&self, shared: &Shared, call: &Keyed) -> Answer {
         count(&self.counters.bypassed);
+        if let OnOutage::Fail(error) = self.settings.on_outage {
+            return Answer::Fail(error());
+        }
         if let Some(entry) = self.kept_for_outages(self.key(&call.key)) {
             return Answer::Kept(entry);
         }

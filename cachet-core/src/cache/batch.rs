@@ -165,7 +165,9 @@ impl Cache {
         match self.lead(leader, call, Purpose::Call).await {
             Begun::Lead(lead) => (index, Place::Lead(lead)),
             Begun::Found(found) => (index, Place::Found(found.entry)),
-            Begun::Failed(_) | Begun::Spared => unreachable!("a call's leader is told of no other's load"),
+            Begun::Failed(_) | Begun::Spared => {
+                unreachable!("a batch does not fail in an outage, and its leader is told of no other's load")
+            }
         }
     }
 }

@@ -231,6 +231,10 @@ impl Cache {
                 };
                 Begun::Lead(Lead::new(Arc::clone(self), leader, permit).over(stale))
             }
+            Answer::Fail(error) => {
+                leader.fail(Some(error.clone()));
+                Begun::Failed(error)
+            }
             Answer::Busy => Begun::Spared,
         }
     }

@@ -95,7 +95,7 @@ impl Cache {
     /// What memory holds, fresh or stale, and may be served while the shared tier cannot be asked: nothing is known to
     /// have invalidated it, but another node may have.
     pub(super) fn kept_for_outages(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
-        if self.settings.on_outage != OnOutage::Stale {
+        if !matches!(self.settings.on_outage, OnOutage::Stale) {
             return None;
         }
         let entry = self.memory.as_ref()?.peek(key)?;

@@ -19,7 +19,7 @@ pub use crate::{
     call::{Described, Site},
     controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
     key::{CacheKey, KeyBuf, KeyWriter},
-    policy::{OnOutage, Spec},
+    policy::Spec,
     returns::{
         IsOption, IsResult, IsResultOption, OPTION, Otherwise, PLAIN, Probe, ProbeOption, ProbePlain, ProbeResult,
         ProbeResultOption, ProbeShared, ProbeUnshared, ProbeUnvalidated, ProbeValidated, ProbeValidatedResult, Probed,

@@ -9,7 +9,7 @@ use syn::{
     token,
 };
 
-use super::{Given, KeySource, Lifetime, duration, example, known};
+use super::{Given, KeySource, Lifetime, OnOutage, duration, example, known};
 use crate::{
     errors::{Errors, did_you_mean},
     http::Directives,
@@ -191,6 +191,22 @@ pub(super) fn codec(value: &Expr, errors: &Errors) -> Option<Given<Codec>> {
             let hint = did_you_mean(unknown, KNOWN);
             let hint = if hint.is_empty() { "; the codecs are `bincode`, `json` and `postcard`" } else { &hint };
             Err(format!("unknown codec `{unknown}`{hint}"))
+        }
+    };
+    given(value, read, errors)
+}
+
+pub(super) fn on_outage(value: &Expr, errors: &Errors) -> Option<Given<OnOutage>> {
+    const KNOWN: [&str; 3] = ["load", "stale", "fail"];
+    let text = text("on_outage", value, errors)?.value();
+    let read = match text.as_str() {
+        "load" => Ok(OnOutage::Load),
+        "stale" => Ok(OnOutage::Stale),
+        "fail" => Ok(OnOutage::Fail),
+        unknown => {
+            let hint = did_you_mean(unknown, KNOWN);
+            let hint = if hint.is_empty() { "; write `load`, `stale` or `fail`" } else { &hint };
+            Err(format!("`on_outage` has no `{unknown}`{hint}"))
         }
     };
     given(value, read, errors)

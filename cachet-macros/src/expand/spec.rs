@@ -6,7 +6,7 @@ use syn::{Pat, Type};
 
 use super::{hidden, key};
 use crate::{
-    args::{Codec, ErrorTtl, Lifetime},
+    args::{Codec, ErrorTtl, Lifetime, OnOutage},
     model::Model,
     signature::type_arguments,
 };
@@ -64,7 +64,12 @@ fn shared(model: &Model) -> Option<TokenStream> {
     let place = model.function.blame_return().start();
     codec.set_span(place);
     let errors = settings.error_ttl.as_ref().map(|_| quote_spanned!(place=> .shared_errors()));
-    Some(quote_spanned!(place=> .#codec() #errors))
+    let on_outage = match settings.on_outage {
+        OnOutage::Load => None,
+        OnOutage::Stale => Some(quote!(.stale_in_outage())),
+        OnOutage::Fail => Some(quote_spanned!(place=> .fail_in_outage())),
+    };
+    Some(quote_spanned!(place=> .#codec() #errors #on_outage))
 }
 
 fn error_ttl(model: &Model) -> Option<TokenStream> {
