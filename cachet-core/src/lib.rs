@@ -30,6 +30,7 @@ mod codec;
 mod coherence;
 mod controls;
 mod entry;
+mod envelope;
 mod erased;
 mod error;
 mod events;
@@ -67,6 +68,7 @@ pub use cachet_macros::{CacheKey, cached, invalidates, updates};
 pub use crate::{
     controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
     entry::{Cached, Origin},
+    envelope::Seal,
     error::Error,
     events::Stats,
     invalidate::{Invalidation, invalidate_tag},

@@ -19,6 +19,7 @@ use crate::{
     backplane::{Inbox, News},
     cache::Cache,
     clock::Clock,
+    envelope::{Envelope, Seal},
     error::Error,
     events::Stats,
     invalidate::Invalidation,
@@ -85,6 +86,7 @@ pub(crate) struct Surroundings {
     pub(crate) shared: Option<Shared>,
     pub(crate) background: Background,
     pub(crate) throttle: Duration,
+    pub(crate) envelope: Arc<Envelope>,
 }
 
 impl Cachet {
@@ -212,6 +214,7 @@ impl Cachet {
             shared,
             background: Background::new(builder.refreshes),
             throttle: builder.throttle,
+            envelope: Arc::new(builder.envelope),
         };
         let (sweep, sweeper, drain) = (builder.sweep, OnceLock::new(), builder.drain);
         let inner = Arc::new(Inner { surroundings, caches: Mutex::default(), sweep, sweeper, background, drain });
@@ -327,6 +330,7 @@ pub struct Builder {
     throttle: Duration,
     drain: Duration,
     sweep: Duration,
+    envelope: Envelope,
     clock: Clock,
 }
 
@@ -354,6 +358,7 @@ impl Default for Builder {
             throttle: Duration::from_secs(5),
             drain: Duration::from_secs(5),
             sweep: Duration::from_mins(1),
+            envelope: Envelope::default(),
             clock: Clock::default(),
         }
     }
@@ -482,6 +487,24 @@ impl Builder {
     #[must_use]
     pub fn sweep(mut self, period: Duration) -> Self {
         self.sweep = period;
+        self
+    }
+
+    /// Compresses values in the shared tier that are longer than so many bytes, if that makes them shorter. Default: none.
+    ///
+    /// LZ4 is quick; it pays where values repeat themselves, as JSON does, and the network or the memory of
+    /// the server is what is scarce. Every node reads compressed values, whether it compresses itself or not.
+    #[must_use]
+    pub fn compress_over(mut self, bytes: usize) -> Self {
+        self.envelope.compress_over = Some(bytes);
+        self
+    }
+
+    /// Seals entries in the shared tier, and believes none that is not sealed. Default: none; whoever can write to the
+    /// tier can then make this service believe anything.
+    #[must_use]
+    pub fn seal(mut self, seal: Seal) -> Self {
+        self.envelope.seal = Some(seal);
         self
     }
 

@@ -6,6 +6,8 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+
 use super::{Cache, lead::Fate};
 use crate::{
     clock::{AtomicTick, RESOLUTION, Tick},
@@ -106,14 +108,14 @@ impl Cache {
     }
 
     /// A loaded value as the shared tier is given it.
-    pub(super) fn new_entry(&self, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
+    pub(super) fn new_entry(&self, key: &str, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
         let lifetime = fate.lifetime?;
-        let body = self.encode(value)?.into();
         // A refresh that began at the last moment still finds the value that it replaces.
         let shared = &self.shared.as_ref()?.0;
         let grace = if fate.grace.is_zero() { Duration::ZERO } else { fate.grace + shared.lease() };
         let (load_time, validator) = (fate.load_time, fate.validator);
-        Some(NewEntry { lifetime, grace, load_time, modified: fate.modified, validator, body })
+        let entry = NewEntry { lifetime, grace, load_time, modified: fate.modified, validator, body: Bytes::new() };
+        self.with_body(key, entry, value)
     }
 }
 

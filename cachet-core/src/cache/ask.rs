@@ -7,21 +7,15 @@ use std::{
 
 use super::{Cache, Permit, Purpose};
 use crate::{
-    codec::CodecError,
-    entry::{AnyValue, Entry},
-    erased::Erased,
+    entry::Entry,
     events::count,
     flight::Leader,
     policy::OnOutage,
     private::Keyed,
     returns::SharedError,
     shared::{Grant, Shared},
-    tier::{EntryId, Lookup, Read, StoredEntry},
+    tier::{EntryId, Lookup, Read},
 };
-
-/// The last byte of a shared body, where errors are kept beside values.
-const VALUE: u8 = 0;
-const ERROR: u8 = 1;
 
 /// What the shared tier answered.
 pub(super) enum Answer {
@@ -55,7 +49,7 @@ impl Cache {
         let mut answer = shared.read(lookup.clone()).await;
         loop {
             let standing = match answer {
-                Some(Read::Hit(stored)) => match self.decode(&stored) {
+                Some(Read::Hit(stored)) => match self.decode(&lookup.key, &stored) {
                     Some(value) => {
                         let entry = self.mirror(value, &stored, asked, leader.ticket());
                         if !stored.remaining.is_zero() || (purpose == Purpose::Call && self.serves_stale(&entry)) {
@@ -108,43 +102,6 @@ impl Cache {
             return Answer::Kept(entry);
         }
         Answer::Load(Permit::Outage(shared.turn_in_outage().await), None)
-    }
-
-    pub(super) fn encode(&self, value: &AnyValue) -> Option<Vec<u8>> {
-        let (_, codec) = self.shared.as_ref()?;
-        let (mark, encoded) = match (&self.settings.error_codec, codec.encode(value)) {
-            (None, Some(encoded)) => (None, encoded),
-            (Some(_), Some(encoded)) => (Some(VALUE), encoded),
-            (Some(errors), None) => (Some(ERROR), errors.encode(value)?),
-            (None, None) => return None,
-        };
-        match encoded {
-            Ok(mut body) => {
-                body.extend(mark);
-                Some(body)
-            }
-            Err(error) => {
-                tracing::error!(function = self.name(), %error, "the value stays out of the shared tier");
-                None
-            }
-        }
-    }
-
-    pub(super) fn decode(&self, stored: &StoredEntry) -> Option<Box<dyn Erased>> {
-        let (_, codec) = self.shared.as_ref()?;
-        let body = &stored.entry.body;
-        let decoded = match (&self.settings.error_codec, body.split_last()) {
-            (None, _) => codec.decode(body),
-            (Some(_), Some((&VALUE, value))) => codec.decode(value),
-            (Some(errors), Some((&ERROR, error))) => errors.decode(error),
-            (Some(_), _) => Err(CodecError::Mark),
-        };
-        decoded
-            .inspect_err(|error| {
-                count(&self.counters.undecodable);
-                tracing::debug!(function = self.name(), %error, "an entry is overwritten");
-            })
-            .ok()
     }
 
     pub(super) fn lookup(&self, call: &Keyed) -> Lookup {

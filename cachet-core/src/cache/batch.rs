@@ -115,7 +115,7 @@ impl Cache {
                     stale.push(self.wait_for_another_node(index, leader, &calls[index]));
                     continue;
                 }
-                Some(Read::Hit(stored)) => match self.decode(&stored) {
+                Some(Read::Hit(stored)) => match self.decode(&lookup(index).key, &stored) {
                     Some(value) => {
                         count(&self.counters.shared_hits);
                         let entry = self.mirror(value, &stored, asked, leader.ticket());

@@ -27,11 +27,12 @@ impl Cache {
         }
         let (shared, _) = self.shared.as_ref()?;
         let (asked, ticket) = (self.clock.now(), self.ticket(call));
-        let Some(Read::Hit(stored)) = shared.read(self.lookup(call)).await else { return None };
+        let lookup = self.lookup(call);
+        let Some(Read::Hit(stored)) = shared.read(lookup.clone()).await else { return None };
         if stored.remaining.is_zero() {
             return None;
         }
-        let entry = self.mirror(self.decode(&stored)?, &stored, asked, &ticket);
+        let entry = self.mirror(self.decode(&lookup.key, &stored)?, &stored, asked, &ticket);
         Some(Found { entry, origin: Origin::Shared })
     }
 

@@ -6,6 +6,7 @@
 mod age;
 mod ask;
 mod batch;
+mod body;
 mod change;
 mod lead;
 mod miss;
@@ -29,6 +30,7 @@ use crate::{
     clock::{Clock, Tick},
     coherence::{self, Coherence},
     entry::{Entry, Origin},
+    envelope::Envelope,
     erased::AnyCodec,
     events::{Counters, Stats, count},
     flight::{Boarding, Flights, Leader, Ticket},
@@ -69,6 +71,7 @@ pub(crate) struct Cache {
     shared: Option<(Shared, Arc<dyn AnyCodec>)>,
     /// What other nodes change, where the shared tier tells of it.
     coherence: Option<Arc<Coherence>>,
+    envelope: Arc<Envelope>,
     flights: Arc<Flights>,
     background: Background,
     /// How long a source that failed is left alone while a stale value is served.
@@ -132,6 +135,7 @@ impl Cache {
                 .then(|| Memory::new(surroundings.engine, &settings, Arc::clone(&counters.evictions))),
             coherence: shared.as_ref().and_then(|(shared, _)| shared.coherence()).cloned(),
             shared,
+            envelope: Arc::clone(&surroundings.envelope),
             flights: Arc::new(Flights::new()),
             background: surroundings.background.clone(),
             throttle: surroundings.throttle,

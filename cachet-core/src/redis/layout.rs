@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | 0 | `L` | `V` |
 //! | 1–32 | token | id of the fill: the token it was allowed by |
-//! | 33 | `W` once somebody waits for the load | version of this layout, 2 |
+//! | 33 | `W` once somebody waits for the load | version of this layout, 3 |
 //! | 34–46 | | until when a refresh is under way, in ms since 1970, as decimal digits; zeros for none |
 //! | 47–54 | | lifetime in ms |
 //! | 55–62 | | for how long it is kept after that, in ms |
@@ -34,7 +34,7 @@ use crate::{
     validator::Validator,
 };
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 3;
 const ID_END: usize = 33;
 const HEAD: usize = 111;
 

@@ -46,6 +46,11 @@ impl HeldLease {
         Self { shared, lookup, lease: Some(lease), keeping_up }
     }
 
+    /// The entry's key.
+    pub(crate) fn key(&self) -> &str {
+        &self.lookup.key
+    }
+
     /// Stores the value, and says whether the lease still stood.
     pub(crate) async fn fill(self, entry: NewEntry) -> Option<bool> {
         let shared = self.shared.clone();
