@@ -207,6 +207,12 @@ impl Leader {
         shard.get(&self.key).is_some_and(|flight| Arc::ptr_eq(&flight.state, &self.state))
     }
 
+    /// Whether anybody waits for this flight.
+    pub(crate) fn is_followed(&self) -> bool {
+        // The table has a receiver as well.
+        self.sender.receiver_count() > 1
+    }
+
     /// The key of the flight.
     pub(crate) fn key(&self) -> KeyRef<'_> {
         self.key.borrowed()

@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, task_local};
+use tokio::task_local;
 
 use crate::{
     background::{self, Background},
@@ -26,7 +26,7 @@ use crate::{
     memory::Engine,
     names::{self, Named},
     redis::RedisTier,
-    shared::{Limits, Shared},
+    shared::{Limits, Shared, Thread},
     sweep::Sweeper,
     tags::TagBoard,
     tier::{Target, Tier},
@@ -69,8 +69,6 @@ struct Inner {
     /// How often expired entries are given back, and the thread that does it from the first call on.
     sweep: Duration,
     sweeper: OnceLock<Option<Sweeper>>,
-    /// Keeps the thread alive that talks to the shared tier.
-    background: Option<Runtime>,
     drain: Duration,
 }
 
@@ -201,11 +199,11 @@ impl Cachet {
     fn from_environment() -> Self {
         Self::builder().build().unwrap_or_else(|error| {
             tracing::error!(%error, "the environment cannot be used; caching in memory only");
-            Self::assemble(Builder::default(), "cachet".into(), None, None)
+            Self::assemble(Builder::default(), "cachet".into(), None)
         })
     }
 
-    fn assemble(builder: Builder, namespace: Arc<str>, shared: Option<Shared>, background: Option<Runtime>) -> Self {
+    fn assemble(builder: Builder, namespace: Arc<str>, shared: Option<Shared>) -> Self {
         let surroundings = Surroundings {
             namespace,
             engine: builder.engine,
@@ -217,7 +215,7 @@ impl Cachet {
             envelope: Arc::new(builder.envelope),
         };
         let (sweep, sweeper, drain) = (builder.sweep, OnceLock::new(), builder.drain);
-        let inner = Arc::new(Inner { surroundings, caches: Mutex::default(), sweep, sweeper, background, drain });
+        let inner = Arc::new(Inner { surroundings, caches: Mutex::default(), sweep, sweeper, drain });
         if let Some(shared) = &inner.surroundings.shared {
             let runtime = Arc::downgrade(&inner);
             shared.listen(Inbox::new(move |news| {
@@ -307,10 +305,9 @@ impl fmt::Debug for Cachet {
 }
 
 impl Drop for Inner {
-    /// A runtime may be dropped inside another one, where waiting for its thread would be an error.
     fn drop(&mut self) {
-        if let Some(background) = self.background.take() {
-            background.shutdown_background();
+        if let Some(shared) = &self.surroundings.shared {
+            shared.end();
         }
     }
 }
@@ -524,14 +521,14 @@ impl Builder {
     /// [`Error::Configuration`] names the field that cannot be used.
     pub fn build(mut self) -> Result<Cachet, Error> {
         let namespace = self.checked_namespace()?;
-        let checked = [("deadline", self.deadline), ("lease", self.lease), ("sweep", self.sweep)];
-        for (field, duration) in checked {
-            if duration < Duration::from_millis(1) {
-                return Err(Error::Configuration { field, reason: "it is shorter than a millisecond".into() });
+        let shortest = [("deadline", self.deadline, 10), ("lease", self.lease, 1), ("sweep", self.sweep, 1)];
+        for (field, duration, millis) in shortest {
+            if duration < Duration::from_millis(millis) {
+                return Err(Error::Configuration { field, reason: format!("it is shorter than {millis} ms") });
             }
         }
         let Some(tier) = self.chosen_tier(&namespace)? else {
-            return Ok(Cachet::assemble(self, namespace, None, None));
+            return Ok(Cachet::assemble(self, namespace, None));
         };
         if self.staleness_bound < SHORTEST_BOUND {
             let reason = format!("it is shorter than {} ms", SHORTEST_BOUND.as_millis());
@@ -551,8 +548,8 @@ impl Builder {
             grace: self.recovery_grace,
             outage_loads: self.outage_loads,
         };
-        let shared = Shared::new(tier, background.handle().clone(), limits, everything);
-        Ok(Cachet::assemble(self, namespace, Some(shared), Some(background)))
+        let shared = Shared::new(tier, Thread::new(background), limits, everything);
+        Ok(Cachet::assemble(self, namespace, Some(shared)))
     }
 
     fn checked_namespace(&self) -> Result<Arc<str>, Error> {

@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::{sync::OwnedSemaphorePermit, task::yield_now};
 
 use crate::{
     background::Background,
@@ -166,13 +166,20 @@ impl Cache {
     async fn begin(self: Arc<Self>, call: Keyed) -> Begun {
         count(&self.counters.misses);
         let key = self.key(&call.key).to_key();
+        let mut is_crowded = false;
         loop {
             match self.flights.board(&key, self.generation(), || self.ticket(&call)) {
                 // Another flight may have landed between this call's look-up and its boarding.
-                Boarding::Lead(leader) => match self.find(key.borrowed()) {
-                    Some(entry) => return Begun::Found(Found { entry, origin: Origin::Memory }),
-                    None => return self.lead(leader, &call, Purpose::Call).await,
-                },
+                Boarding::Lead(leader) => {
+                    if let Some(entry) = self.find(key.borrowed()) {
+                        return Begun::Found(Found { entry, origin: Origin::Memory });
+                    }
+                    if is_crowded {
+                        // Those who start over with this call board before its command is sent, and share its answer.
+                        yield_now().await;
+                    }
+                    return self.lead(leader, &call, Purpose::Call).await;
+                }
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
                     match follower.outcome().await {
@@ -183,6 +190,7 @@ impl Cache {
                     if let Some(entry) = self.find(key.borrowed()) {
                         return Begun::Found(Found { entry, origin: Origin::Memory });
                     }
+                    is_crowded = true;
                 }
                 Boarding::Inside => self.refuse_recursion(),
             }
@@ -211,7 +219,13 @@ impl Cache {
         match self.ask_shared(&leader, call, purpose).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
+                let is_followed = leader.is_followed();
                 leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));
+                if is_followed {
+                    // Those who joined too late for this answer start over, and do so before this caller's next call:
+                    // a caller that calls again and again would be ahead of them for ever.
+                    yield_now().await;
+                }
                 Begun::Found(Found { entry, origin: Origin::Shared })
             }
             Answer::Kept(entry) => {

@@ -22,7 +22,7 @@ impl Shared {
     /// Keeps a subscription as long as the runtime lives. The inbox is told of everything that other nodes change.
     pub(crate) fn listen(&self, inbox: Inbox) {
         if let Some(coherence) = self.coherence() {
-            self.spawn(self.clone().keep_up(Arc::clone(coherence), inbox));
+            self.0.thread.stand(self.clone().keep_up(Arc::clone(coherence), inbox));
         }
     }
 
@@ -40,7 +40,7 @@ impl Shared {
             };
             time::timeout(patience, live).await.is_ok()
         };
-        self.0.background.spawn(ready).await.unwrap_or(false)
+        self.0.thread.spawn(ready).await.unwrap_or(false)
     }
 
     async fn keep_up(self, coherence: Arc<Coherence>, inbox: Inbox) {

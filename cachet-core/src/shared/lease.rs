@@ -42,7 +42,7 @@ impl Grant {
 
 impl HeldLease {
     fn new(shared: Shared, lookup: Lookup, lease: Lease) -> Self {
-        let keeping_up = shared.0.background.spawn(keep_up(shared.clone(), lookup.clone(), lease)).abort_handle();
+        let keeping_up = shared.0.thread.spawn(keep_up(shared.clone(), lookup.clone(), lease)).abort_handle();
         Self { shared, lookup, lease: Some(lease), keeping_up }
     }
 
@@ -76,7 +76,7 @@ impl Drop for HeldLease {
         self.keeping_up.abort();
         if let Some(lease) = self.lease.take() {
             let (shared, lookup) = (self.shared.clone(), self.lookup.clone());
-            self.shared.0.background.spawn(async move { shared.release(lookup, lease).await });
+            self.shared.0.thread.spawn(async move { shared.release(lookup, lease).await });
         }
     }
 }

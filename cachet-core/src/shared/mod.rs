@@ -1,17 +1,18 @@
 //! The shared tier as the flow sees it: bounded by a deadline, silent about faults, and never asked while it may lie.
 //!
-//! Everything runs on the runtime's background thread. So a caller that goes away cancels no command, a blocking handler
-//! stalls nobody else's, and no tokio runtime is needed where the cached function runs.
+//! What changes something runs on a thread of its own, so that a caller that goes away cancels no command; what only
+//! reads is waited for on the caller's, which is quicker. Connections and timers are always that thread's, so that no
+//! tokio runtime is needed where the cached function runs.
 
 mod backplane;
 mod batch;
 mod lease;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod write;
 
 use std::{
-    error::Error as StdError,
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
@@ -21,12 +22,14 @@ use std::{
 };
 
 use tokio::{
-    runtime::Handle,
     sync::{OwnedSemaphorePermit, Semaphore},
     time,
 };
 
-pub(crate) use self::lease::{Grant, HeldLease};
+pub(crate) use self::{
+    lease::{Grant, HeldLease},
+    thread::Thread,
+};
 use crate::{
     breaker::Breaker,
     coherence::Coherence,
@@ -60,7 +63,7 @@ pub(crate) struct Shared(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     tier: Arc<dyn Tier>,
-    background: Handle,
+    thread: Thread,
     deadline: Duration,
     lease: Duration,
     /// What other nodes change, where the tier tells of it.
@@ -79,12 +82,12 @@ struct Inner {
 }
 
 impl Shared {
-    pub(crate) fn new(tier: Arc<dyn Tier>, background: Handle, limits: Limits, everything: Target) -> Self {
+    pub(crate) fn new(tier: Arc<dyn Tier>, thread: Thread, limits: Limits, everything: Target) -> Self {
         let Limits { deadline, lease, staleness_bound, grace, outage_loads } = limits;
         let coherence = tier.backplane().map(|_| Arc::new(Coherence::new(staleness_bound)));
         let shared = Self(Arc::new(Inner {
             tier,
-            background,
+            thread,
             deadline,
             lease,
             coherence,
@@ -96,13 +99,18 @@ impl Shared {
             settling: AtomicBool::new(false),
             logged: Mutex::default(),
         }));
-        shared.0.background.spawn(shared.clone().look_at_start());
+        shared.0.thread.spawn(shared.clone().look_at_start());
         shared
     }
 
     /// Runs something on the background thread, whatever becomes of the caller.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.background.spawn(task);
+        self.0.thread.spawn(task);
+    }
+
+    /// Ends what this runtime does by itself.
+    pub(crate) fn end(&self) {
+        self.0.thread.end();
     }
 
     pub(crate) fn name(&self) -> &'static str {
@@ -125,7 +133,7 @@ impl Shared {
             return Some(turn);
         }
         let waiting = time_bounded(self.0.lease, turns.acquire_owned());
-        self.0.background.spawn(waiting).await.ok()?
+        self.0.thread.spawn(waiting).await.ok()?
     }
 
     /// The longest that another node's load is waited for.
@@ -134,7 +142,7 @@ impl Shared {
     }
 
     pub(crate) async fn read(&self, lookup: Lookup) -> Option<Read> {
-        self.ask("read", |tier| async move { tier.read(lookup).await }).await
+        self.ask_here("read", |tier| async move { tier.read(lookup).await }).await
     }
 
     /// Asks for a lease. The answer is a guard from the first moment on, so that a caller who goes away while the
@@ -182,7 +190,7 @@ impl Shared {
             }
         };
         let bounded = async move { time::timeout(limit, polling).await.unwrap_or(Some(Read::Leased)) };
-        self.0.background.spawn(bounded).await.ok().flatten()
+        self.0.thread.spawn(bounded).await.ok().flatten()
     }
 
     /// Whether the tier is not asked for values: it is out of reach, or may still hold what was invalidated. The queue
@@ -200,10 +208,27 @@ impl Shared {
         if self.is_suspended() {
             return None;
         }
-        match self.bounded(operation, exchange).await {
+        let answer = self.bounded(operation, exchange).await;
+        self.believed(answer)
+    }
+
+    /// The same on the caller's own thread, for what may be given up at any moment.
+    async fn ask_here<T, F>(&self, operation: &'static str, exchange: impl FnOnce(Arc<dyn Tier>) -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, TierError>>,
+    {
+        if self.is_suspended() {
+            return None;
+        }
+        let bounded = self.0.thread.here(self.0.deadline, exchange(Arc::clone(&self.0.tier)));
+        self.believed(bounded.await.unwrap_or_else(|_| Err(self.overran(operation))))
+    }
+
+    /// Takes the answer, unless it is from before an invalidation that is still to be sent.
+    fn believed<T>(&self, answer: Result<T, TierError>) -> Option<T> {
+        match answer {
             Ok(answer) => {
                 self.0.breaker.succeeded();
-                // An answer from before an invalidation that is still to be sent is no answer.
                 (!self.is_suspended()).then_some(answer)
             }
             Err(error) => {
@@ -211,6 +236,11 @@ impl Shared {
                 None
             }
         }
+    }
+
+    fn overran(&self, operation: &'static str) -> TierError {
+        let source = format!("no answer within {} ms", self.0.deadline.as_millis()).into();
+        TierError { tier: self.name(), operation, fault: Fault::Outage, source }
     }
 
     async fn bounded<T, F>(
@@ -222,15 +252,15 @@ impl Shared {
         T: Send + 'static,
         F: Future<Output = Result<T, TierError>> + Send + 'static,
     {
-        let failed =
-            |fault, source: Box<dyn StdError + Send + Sync>| TierError { tier: self.name(), operation, fault, source };
         let deadline = self.0.deadline;
         let exchange = exchange(Arc::clone(&self.0.tier));
-        let bounded = self.0.background.spawn(async move { time::timeout(deadline, exchange).await });
+        let bounded = self.0.thread.spawn(async move { time::timeout(deadline, exchange).await });
         match bounded.await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(failed(Fault::Outage, format!("no answer within {} ms", deadline.as_millis()).into())),
-            Err(stopped) => Err(failed(Fault::Reply, Box::new(stopped))),
+            Ok(Err(_)) => Err(self.overran(operation)),
+            Err(stopped) => {
+                Err(TierError { tier: self.name(), operation, fault: Fault::Reply, source: Box::new(stopped) })
+            }
         }
     }
 
@@ -294,7 +324,7 @@ impl Shared {
             return;
         }
         let shared = self.clone();
-        self.0.background.spawn(async move {
+        self.0.thread.stand(async move {
             loop {
                 while !shared.caught_up().await {
                     time::sleep(RETRY_EVERY).await;

@@ -97,7 +97,7 @@ impl Tier for Notes {
 
 fn shared(tier: &Notes) -> Shared {
     let limits = Limits { deadline: LONG, lease: LONG, staleness_bound: LONG, grace: Duration::ZERO, outage_loads: 1 };
-    Shared::new(Arc::new(tier.clone()), Handle::current(), limits, Target::Tag("everything".into()))
+    Shared::new(Arc::new(tier.clone()), Thread::current(), limits, Target::Tag("everything".into()))
 }
 
 fn targets() -> Vec<Target> {

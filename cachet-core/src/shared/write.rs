@@ -77,7 +77,7 @@ impl Shared {
             after();
             outcome
         };
-        self.0.background.spawn(sending).await.unwrap_or(Invalidation::Queued)
+        self.0.thread.spawn(sending).await.unwrap_or(Invalidation::Queued)
     }
 
     async fn sent<F>(&self, operation: &'static str, exchange: impl FnOnce(Arc<dyn Tier>) -> F) -> bool
