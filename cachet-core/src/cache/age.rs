@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::{Cache, lead::Fate};
 use crate::{
     clock::{AtomicTick, RESOLUTION, Tick},
+    coherence,
     entry::{AnyValue, Entry, Meta},
     erased::Erased,
     flight::Ticket,
@@ -23,7 +24,7 @@ use crate::{
 const MEMORY_TTL_BESIDE_SHARED: Duration = Duration::from_secs(10);
 
 /// The same for a value that was loaded while the shared tier could not be asked.
-pub(super) const MEMORY_TTL_IN_OUTAGE: Duration = Duration::from_secs(1);
+const MEMORY_TTL_IN_OUTAGE: Duration = Duration::from_secs(1);
 
 impl Cache {
     /// How long a loaded value is kept; `None` for one that is not.
@@ -89,6 +90,15 @@ impl Cache {
             validator: stored.entry.validator.map(Some).map(Into::into).unwrap_or_default(),
             tags: ticket.tags.clone(),
         })
+    }
+
+    /// For how long memory keeps what was loaded, from `asked` on, while the shared tier could not be asked: what another
+    /// node changed meanwhile is not served for longer than the bound.
+    pub(super) fn kept_in_outage(&self, asked: Tick) -> Duration {
+        match &self.coherence {
+            None => MEMORY_TTL_IN_OUTAGE,
+            Some(coherence) => coherence.bound().saturating_sub(coherence::now().since(asked)),
+        }
     }
 
     /// Until when memory may answer with what is fresh until then.

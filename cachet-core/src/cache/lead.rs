@@ -6,7 +6,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Boxed, Cache, Permit, age::MEMORY_TTL_IN_OUTAGE};
+use super::{Boxed, Cache, Permit};
 use crate::{
     clock::Tick,
     entry::Entry,
@@ -258,7 +258,7 @@ fn settle(cache: &Cache, leader: Leader, value: Box<dyn Erased>, fate: Fate, lan
             cache.remember(key, entry);
         }
     };
-    let keep = if matches!(landing, Landing::Outage) { MEMORY_TTL_IN_OUTAGE } else { Duration::MAX };
+    let keep = if matches!(landing, Landing::Outage) { cache.kept_in_outage(fate.asked) } else { Duration::MAX };
     let entry = cache.entry(value, fate, keep);
     match landing {
         Landing::Alone | Landing::Outage => leader.land_unconfirmed(Arc::clone(&entry), remember),
