@@ -40,6 +40,7 @@ mod key;
 mod loader;
 mod memory;
 mod names;
+pub mod operations;
 mod policy;
 mod private;
 mod recovery;
