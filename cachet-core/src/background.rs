@@ -128,6 +128,15 @@ impl Background {
         time::sleep(span)
     }
 
+    /// Keeps something for a while.
+    pub(crate) fn drop_later(&self, span: Duration, what: impl Send + 'static) {
+        let timer = self.timer(span);
+        self.handle().spawn(async move {
+            timer.await;
+            drop(what);
+        });
+    }
+
     /// Begins no refresh any more, waits at most that long for those that run or wait for their turn, and ends the rest.
     pub(crate) async fn shut_down(&self, patience: Duration) {
         self.0.state().is_closed = true;

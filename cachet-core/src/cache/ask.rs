@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Cache, Permit, Purpose};
+use super::{Cache, Permit};
 use crate::{
     codec::CodecError,
     entry::{AnyValue, Entry},
@@ -24,7 +24,7 @@ const ERROR: u8 = 1;
 /// What the shared tier answered.
 pub(super) enum Answer {
     Value(Arc<Entry>),
-    /// Load; the value that stands there is stale, and may serve if that fails.
+    /// Load; the value that stands there is to be replaced, and may serve if that fails.
     Load(Permit, Option<Arc<Entry>>),
     /// Another node refreshes it.
     Busy,
@@ -35,12 +35,14 @@ pub(super) enum Answer {
 enum Standing {
     Nothing,
     Dead(EntryId),
-    Stale(EntryId),
+    /// What is to be replaced, and read meanwhile.
+    Value(EntryId),
 }
 
 impl Cache {
-    /// Asks the shared tier for the value, or for a lease to load it.
-    pub(super) async fn ask_shared(&self, leader: &Leader, call: &Keyed, purpose: Purpose) -> Answer {
+    /// Asks the shared tier for the value, or for a lease to load it. A refresh names what is `served` meanwhile: a value
+    /// that is fresh there is no answer to it, if it is just that one.
+    pub(super) async fn ask_shared(&self, leader: &Leader, call: &Keyed, served: Option<&Arc<Entry>>) -> Answer {
         let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone, None) };
         let lookup = self.lookup(call);
         let give_up = Instant::now() + shared.lease();
@@ -52,11 +54,16 @@ impl Cache {
                 Some(Read::Hit(stored)) => match self.decode(&stored) {
                     Some(value) => {
                         let entry = self.mirror(value, &stored, asked, leader.ticket());
-                        if !stored.remaining.is_zero() || (purpose == Purpose::Call && self.serves_stale(&entry)) {
+                        let is_fresh = !stored.remaining.is_zero();
+                        let answers = match served {
+                            Some(served) => is_fresh && entry.meta.fill != served.meta.fill,
+                            None => is_fresh || self.serves_stale(&entry),
+                        };
+                        if answers {
                             return Answer::Value(entry);
                         }
                         stale = Some(entry);
-                        Standing::Stale(stored.id)
+                        Standing::Value(stored.id)
                     }
                     None => Standing::Dead(stored.id),
                 },
@@ -68,11 +75,11 @@ impl Cache {
             let grant = match standing {
                 Standing::Nothing => shared.acquire(lookup.clone(), None).await,
                 Standing::Dead(id) => shared.acquire(lookup.clone(), Some(id)).await,
-                Standing::Stale(id) => shared.refresh(lookup.clone(), id).await,
+                Standing::Value(id) => shared.refresh(lookup.clone(), id).await,
             };
             let patience = match grant {
                 Some(Grant::Lease(lease)) => return Answer::Load(Permit::Leased(lease), stale),
-                Some(Grant::Held(_)) if purpose == Purpose::Refresh => return Answer::Busy,
+                Some(Grant::Held(_)) if served.is_some() => return Answer::Busy,
                 Some(Grant::Held(remaining)) => remaining,
                 Some(Grant::Filled) => Duration::ZERO,
                 Some(Grant::Fenced) => return Answer::Load(Permit::Unleased, None),

@@ -160,7 +160,7 @@ impl Cache {
                 // Another flight may have landed between this call's look-up and its boarding.
                 Boarding::Lead(leader) => match self.find(key.borrowed()) {
                     Some(entry) => return Begun::Found(Found { entry, origin: Origin::Memory }),
-                    None => return self.lead(leader, &call, Purpose::Call).await,
+                    None => return self.lead(leader, &call, None).await,
                 },
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
@@ -190,14 +190,14 @@ impl Cache {
         let is_done = || self.find(key.borrowed()).is_some_and(|entry| !Arc::ptr_eq(&entry, &served));
         match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
             Boarding::Lead(_) if is_done() => Begun::Spared,
-            Boarding::Lead(leader) => self.lead(leader, &call, Purpose::Refresh).await,
+            Boarding::Lead(leader) => self.lead(leader, &call, Some(&served)).await,
             Boarding::Follow(_) | Boarding::Inside => Begun::Spared,
         }
     }
 
-    /// The leader's way to its load: the shared tier may have the value.
-    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, purpose: Purpose) -> Begun {
-        match self.ask_shared(&leader, call, purpose).await {
+    /// The leader's way to its load: the shared tier may have the value, or a newer one than is `served` meanwhile.
+    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, served: Option<&Arc<Entry>>) -> Begun {
+        match self.ask_shared(&leader, call, served).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
                 leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));

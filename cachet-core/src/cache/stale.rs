@@ -26,7 +26,7 @@ use crate::{
     returns::SharedError,
 };
 
-/// How long this node leaves a value alone that another one refreshes.
+/// How long this node leaves a value alone that somebody else refreshes.
 const BUSY: Duration = Duration::from_millis(100);
 
 /// Why a call that may outlive its caller has no value.
@@ -225,7 +225,12 @@ impl Cache {
                 count(&cache.counters.refreshes);
                 let miss = Miss::refresh(&cache, call, &refreshing.entry);
                 if let Err(Failed::Spared) = (Whole { body, miss }).await {
-                    cache.leave_alone(&refreshing.entry, BUSY);
+                    if is_fresh {
+                        // Memory answers anyway; what matters is that no call's turn comes meanwhile.
+                        cache.background.drop_later(BUSY, refreshing);
+                    } else {
+                        cache.leave_alone(&refreshing.entry, BUSY);
+                    }
                 }
             });
         }
