@@ -114,7 +114,7 @@ impl Background {
             state.running.insert(id, None);
             id
         };
-        Inner::start(&self.0, id, Job { work: scoped(work), is_blocking: false, handle: self.handle() });
+        Inner::start(&self.0, Running { inner: Arc::clone(&self.0), id }, Job { work: scoped(work), is_blocking: false, handle: self.handle() });
     }
 
     /// The caller's tokio runtime, or one of our own.
@@ -185,26 +185,32 @@ impl Inner {
     /// Starts jobs while there is room, in one place at a time: a job that is given to a tokio runtime that was shut down
     /// ends inside this, and so asks for the next one.
     fn start_waiting(self: &Arc<Self>) {
+        self.start_each(Self::start);
+    }
+
+    fn start_each(self: &Arc<Self>, start: impl Fn(&Arc<Self>, Running, Job)) {
         if std::mem::replace(&mut self.state().is_starting, true) {
             return;
         }
+        let _starting = Starting(self);
         loop {
             let (id, job) = {
                 let mut state = self.state();
                 let has_room = state.running.len() < self.concurrent;
                 let Some(((_, id), job)) = has_room.then(|| state.waiting.pop_first()).flatten() else {
+                    // Under the same lock, so that a job which comes now finds nobody who starts it.
                     state.is_starting = false;
                     return;
                 };
                 state.running.insert(id, None);
                 (id, job)
             };
-            Self::start(self, id, job);
+            start(self, Running { inner: Arc::clone(self), id }, job);
         }
     }
 
-    fn start(self: &Arc<Self>, id: u64, job: Job) {
-        let running = Running { inner: Arc::clone(self), id };
+    fn start(self: &Arc<Self>, running: Running, job: Job) {
+        let id = running.id;
         let work = async move {
             let _running = running;
             job.work.await;

@@ -55,14 +55,13 @@ impl Cache {
                     Some(value) => {
                         let entry = self.mirror(value, &stored, asked, leader.ticket());
                         let is_fresh = !stored.remaining.is_zero();
-                        let answers = match served {
-                            Some(served) => is_fresh && entry.meta.fill != served.meta.fill,
-                            None => is_fresh || self.serves_stale(&entry),
+                        stale = match served.filter(|served| is_fresh && served.meta.fill == entry.meta.fill) {
+                            Some(served) => Some(Arc::clone(served)),
+                            None if is_fresh || (served.is_none() && self.serves_stale(&entry)) => {
+                                return Answer::Value(entry);
+                            }
+                            None => Some(entry),
                         };
-                        if answers {
-                            return Answer::Value(entry);
-                        }
-                        stale = Some(entry);
                         Standing::Value(stored.id)
                     }
                     None => Standing::Dead(stored.id),

@@ -4,7 +4,7 @@
 //! |---|---|---|
 //! | fresh | it | with `early`, perhaps one refresh behind it |
 //! | stale for less than `stale` | it, at once | one refresh behind it |
-//! | stale for less than `stale_if_error` | what a load gives; it, where that fails or overruns `timeout` | the source is then left alone for a while |
+//! | stale for less than `stale_if_error` | what a load gives; it, where that fails or overruns `timeout` and the shared tier still has it | the source is then left alone for a while |
 //! | older, or invalidated | what a load gives, be that an error | |
 
 use std::{
@@ -24,6 +24,7 @@ use crate::{
     loader::RunAlone,
     private::Keyed,
     returns::SharedError,
+    tier::Read,
 };
 
 /// How long this node leaves a value alone that somebody else refreshes.
@@ -51,6 +52,27 @@ impl Future for Whole {
         let Self { miss, body } = self.get_mut();
         miss.poll(cx, body.as_run())
     }
+}
+
+impl Whole {
+    /// Goes on with it until something else is ready, which is the error.
+    async fn before<T>(&mut self, other: impl Future<Output = T>) -> Result<Result<Found, Failed>, T> {
+        let mut other = pin!(other);
+        poll_fn(|cx| match Pin::new(&mut *self).poll(cx) {
+            Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+            Poll::Pending => other.as_mut().poll(cx).map(Err),
+        })
+        .await
+    }
+}
+
+/// What the shared tier holds at the deadline of a load.
+enum Seen {
+    /// There is none, or it cannot be asked.
+    Unknown,
+    /// Nothing of use.
+    Gone,
+    Value(Arc<Entry>),
 }
 
 /// Marks an entry as being refreshed, until the refresh is over or was dropped.
@@ -110,9 +132,11 @@ impl Cache {
 
     /// Whether a call is answered with the entry when its load fails.
     pub(super) fn serves_after_error(&self, entry: &Entry) -> bool {
-        let staleness = entry.staleness(self.clock.now()).unwrap_or_default();
-        // Within `stale` it was served already, so that an error there is no reason to serve it no longer.
-        staleness < self.settings.longest_stale() && entry.is_current(self.generation())
+        // Within `stale` it was served already, so that an error there is no reason to serve it no longer; a fresh one,
+        // whose early refresh failed, all the more.
+        let longest = self.settings.longest_stale();
+        let serves = entry.staleness(self.clock.now()).is_none_or(|staleness| staleness < longest);
+        serves && entry.is_current(self.generation())
     }
 
     /// Lets memory answer with an entry for a while, so that not every call asks a source that has just failed. `false`
@@ -122,7 +146,8 @@ impl Cache {
             return false;
         }
         // Beside a shared tier no longer than memory may keep anything, since another node may have invalidated it.
-        entry.meta.kept_until.set((self.clock.now() + pause).min(entry.meta.usable_until));
+        let until = (self.clock.now() + pause).min(entry.meta.usable_until);
+        entry.meta.kept_until.set(until.max(entry.meta.kept_until.get()));
         true
     }
 
@@ -156,18 +181,15 @@ impl Cache {
         let mut whole = Whole { miss: Miss::new(&self, call.clone(), described), body };
         let outcome = match self.settings.timeout {
             None => poll_fn(|cx| Pin::new(&mut whole).poll(cx)).await,
-            Some(deadline) => {
-                if let Some(outcome) = self.within(deadline, &mut whole).await {
-                    outcome
-                } else if let Some(entry) = self.overrun(&whole.miss, &call) {
+            Some(deadline) => match self.within(deadline, &call, &mut whole).await {
+                Ok(outcome) => outcome,
+                Err(found) => {
                     if whole.miss.leads() {
                         self.background.finish(async move { drop(whole.await) });
                     }
-                    return Ok(Found { entry, origin: Origin::Memory });
-                } else {
-                    poll_fn(|cx| Pin::new(&mut whole).poll(cx)).await
+                    return Ok(found);
                 }
-            }
+            },
         };
         match outcome {
             // The shared tier's, within `stale`: the body has not run.
@@ -181,23 +203,59 @@ impl Cache {
         }
     }
 
-    /// What serves in place of a load that overran its deadline, if anything does.
-    fn overrun(&self, miss: &Miss, call: &Keyed) -> Option<Arc<Entry>> {
+    /// Waits for a call until its deadline, and past it where nothing serves in its place. What does is the error.
+    async fn within(
+        &self,
+        deadline: Duration,
+        call: &Keyed,
+        whole: &mut Whole,
+    ) -> Result<Result<Found, Failed>, Found> {
+        if let Ok(outcome) = whole.before(self.background.timer(deadline)).await {
+            return Ok(outcome);
+        }
         count(&self.counters.overruns);
-        let stale = miss.stale().cloned().or_else(|| self.usable(self.key(&call.key)));
-        let entry = stale.filter(|entry| self.leave_alone(entry, self.throttle))?;
-        count(&self.counters.stale);
-        Some(entry)
+        let seen = match whole.before(self.look(call)).await {
+            Ok(outcome) => return Ok(outcome),
+            Err(seen) => seen,
+        };
+        match self.overrun(&whole.miss, call, seen) {
+            Some(found) => Err(found),
+            None => Ok(poll_fn(|cx| Pin::new(&mut *whole).poll(cx)).await),
+        }
     }
 
-    /// Waits for a call until its deadline.
-    async fn within(&self, deadline: Duration, whole: &mut Whole) -> Option<Result<Found, Failed>> {
-        let mut timer = pin!(self.background.timer(deadline));
-        poll_fn(|cx| match Pin::new(&mut *whole).poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
-        })
-        .await
+    /// Looks whether the shared tier still has a value: another node may have invalidated it during the load.
+    async fn look(&self, call: &Keyed) -> Seen {
+        let Some((shared, _)) = &self.shared else { return Seen::Unknown };
+        let (asked, ticket) = (self.clock.now(), self.ticket(&call.tags));
+        match shared.read(self.lookup(call)).await {
+            None => Seen::Unknown,
+            Some(Read::Hit(stored)) => {
+                let value = self.decode(&stored);
+                value.map_or(Seen::Gone, |value| Seen::Value(self.mirror(value, &stored, asked, &ticket)))
+            }
+            Some(_) => Seen::Gone,
+        }
+    }
+
+    /// What serves in place of a load that overran its deadline, if anything does.
+    fn overrun(&self, miss: &Miss, call: &Keyed, seen: Seen) -> Option<Found> {
+        let key = self.key(&call.key);
+        let replaced = miss.stale().cloned().or_else(|| self.usable(key));
+        let entry = match seen {
+            Seen::Unknown => replaced?,
+            Seen::Gone => {
+                self.forget_stale(key);
+                return None;
+            }
+            Seen::Value(seen) => replaced.filter(|entry| entry.meta.fill == seen.meta.fill).unwrap_or(seen),
+        };
+        if !self.leave_alone(&entry, self.throttle) {
+            return None;
+        }
+        let is_fresh = entry.staleness(self.clock.now()).is_none();
+        count(if is_fresh { &self.counters.shared_hits } else { &self.counters.stale });
+        Some(Found { entry, origin: if is_fresh { Origin::Shared } else { Origin::Memory } })
     }
 
     fn serve_and_refresh(
@@ -224,13 +282,15 @@ impl Cache {
                 refreshing.begun = true;
                 count(&cache.counters.refreshes);
                 let miss = Miss::refresh(&cache, call, &refreshing.entry);
-                if let Err(Failed::Spared) = (Whole { body, miss }).await {
-                    if is_fresh {
-                        // Memory answers anyway; what matters is that no call's turn comes meanwhile.
-                        cache.background.drop_later(BUSY, refreshing);
-                    } else {
-                        cache.leave_alone(&refreshing.entry, BUSY);
-                    }
+                let outcome = (Whole { body, miss }).await;
+                let is_spared = matches!(outcome, Err(Failed::Spared));
+                // What a failed load falls back on was in memory already.
+                let is_replaced = matches!(outcome, Ok(found) if found.origin != Origin::Memory);
+                if is_fresh && !is_replaced {
+                    // Memory answers anyway; what matters is that no call's turn comes meanwhile.
+                    cache.background.drop_later(if is_spared { BUSY } else { cache.throttle }, refreshing);
+                } else if is_spared {
+                    cache.leave_alone(&refreshing.entry, BUSY);
                 }
             });
         }
