@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
@@ -69,6 +70,15 @@ impl Drop for Running {
         self.inner.state().running.remove(&self.id);
         self.inner.ended.notify_waiters();
         Inner::start_waiting(&self.inner);
+    }
+}
+
+/// Lets others start jobs again when a start panics, as it does where no thread can be had.
+struct Starting<'a>(&'a Inner);
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.state().is_starting = false;
     }
 }
 
@@ -161,7 +171,7 @@ impl Background {
             let (waiting, running) = {
                 let mut state = self.0.state();
                 state.is_over = true;
-                (std::mem::take(&mut state.waiting), state.running.values().flatten().cloned().collect::<Vec<_>>())
+                (mem::take(&mut state.waiting), state.running.values().flatten().cloned().collect::<Vec<_>>())
             };
             drop(waiting);
             for job in running {
@@ -189,10 +199,10 @@ impl Inner {
     }
 
     fn start_each(self: &Arc<Self>, start: impl Fn(&Arc<Self>, Running, Job)) {
-        if std::mem::replace(&mut self.state().is_starting, true) {
+        if mem::replace(&mut self.state().is_starting, true) {
             return;
         }
-        let _starting = Starting(self);
+        let starting = Starting(self);
         loop {
             let (id, job) = {
                 let mut state = self.state();
@@ -200,6 +210,7 @@ impl Inner {
                 let Some(((_, id), job)) = has_room.then(|| state.waiting.pop_first()).flatten() else {
                     // Under the same lock, so that a job which comes now finds nobody who starts it.
                     state.is_starting = false;
+                    mem::forget(starting);
                     return;
                 };
                 state.running.insert(id, None);
@@ -254,5 +265,24 @@ fn scoped(work: impl Future<Output = ()> + Send + 'static) -> Work {
     match Cachet::scoped() {
         Some(runtime) => Box::pin(async move { runtime.scope(work).await }),
         None => Box::pin(work),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_start_that_panics_stops_no_later_refresh() {
+        let background = Background::new(1);
+        let job = || Job { work: Box::pin(async {}), is_blocking: false, handle: background.handle() };
+        background.0.state().waiting.insert((Tick::default(), 0), job());
+        let start = |_: &Arc<Inner>, _: Running, _: Job| panic!("no thread can be started");
+        assert!(catch_unwind(AssertUnwindSafe(|| background.0.start_each(start))).is_err());
+        let (sender, ran) = std::sync::mpsc::channel();
+        background.refresh(Tick::default(), false, async move { sender.send(()).expect("the test waits") });
+        ran.recv_timeout(Duration::from_secs(10)).expect("the next one runs");
     }
 }
