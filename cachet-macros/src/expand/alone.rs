@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Ident, Type};
+use syn::{Ident, Type, parse_quote};
 
 use super::{
     hidden,
@@ -42,7 +42,8 @@ impl<'t> Passing<'t> {
     /// The statement that copies what is borrowed. What cannot be copied is blamed at its type.
     fn copied(&self, ident: &Ident, receiver: Option<Span>) -> Option<TokenStream> {
         let copy = |ty: &Type, ident: &Ident| {
-            if let Some(place) = receiver {
+            // `&self` has no type of its own to be blamed.
+            if let Some(place) = receiver.filter(|_| *ty == parse_quote!(Self)) {
                 quote_spanned!(place=> <Self as ::std::borrow::ToOwned>::to_owned(#ident))
             } else {
                 let place = Blame::on(ty).start();
