@@ -124,7 +124,11 @@ impl Background {
             state.running.insert(id, None);
             id
         };
-        Inner::start(&self.0, Running { inner: Arc::clone(&self.0), id }, Job { work: scoped(work), is_blocking: false, handle: self.handle() });
+        Inner::start(
+            &self.0,
+            Running { inner: Arc::clone(&self.0), id },
+            Job { work: scoped(work), is_blocking: false, handle: self.handle() },
+        );
     }
 
     /// The caller's tokio runtime, or one of our own.

@@ -8,7 +8,7 @@ use crate::{
     codec::Codec,
     entry::AnyValue,
     erased::{AnyCodec, ErrorCodec},
-    returns::{Probed, Share, Splits, Validate},
+    returns::{Fails, Probed, Share, Splits, Validate},
 };
 
 /// The default bound of a function's memory tier, in entries.
@@ -100,6 +100,15 @@ impl<R, K: Splits<R>> Spec<R, K> {
 
     fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {
         set(&mut self.settings);
+        self
+    }
+
+    /// Takes it that a load may end in an error.
+    #[must_use]
+    pub fn fails(self) -> Self
+    where
+        K: Fails,
+    {
         self
     }
 

@@ -146,8 +146,7 @@ async fn what_another_node_invalidated_during_the_load_is_not_served_at_the_dead
         one.faults().answered(Operation::Read, 4).await;
         HELD.open();
     };
-    let (leader, follower, ()) =
-        tokio::join!(one.scope(taken_back("held")), one.scope(taken_back("held")), elsewhere);
+    let (leader, follower, ()) = tokio::join!(one.scope(taken_back("held")), one.scope(taken_back("held")), elsewhere);
     assert_eq!(leader, 2, "its own load's value");
     assert!(follower >= 2, "nor is its follower served");
     assert_eq!(one.scope(async { taken_back::stats() }).await.stale, 0);

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Span, TokenStream};
 use quote::{ToTokens as _, quote, quote_spanned};
-use syn::{Ident, Type, parse_quote};
+use syn::{Ident, Type};
 
 use super::{
     hidden,
@@ -43,7 +43,7 @@ impl<'t> Passing<'t> {
     fn copied(&self, ident: &Ident, receiver: Option<Span>) -> Option<TokenStream> {
         let copy = |ty: &Type, ident: &Ident| {
             // `&self` has no type of its own to be blamed.
-            if let Some(place) = receiver.filter(|_| *ty == parse_quote!(Self)) {
+            if let Some(place) = receiver.filter(|_| matches!(ty, Type::Path(path) if path.path.is_ident("Self"))) {
                 quote_spanned!(place=> <Self as ::std::borrow::ToOwned>::to_owned(#ident))
             } else {
                 let place = Blame::on(ty).start();
