@@ -31,13 +31,7 @@ async fn what_another_node_invalidated_is_stale_no_longer_than_it_takes_to_learn
     one.scope(shared::invalidate("always")).await;
     // The other node's memory knows nothing of it, until its refresh asks the shared tier; that the load fails then is no
     // reason to go back to what was invalidated.
-    for _ in 0..1_000 {
-        if other.scope(shared("always")).await.is_err() {
-            return;
-        }
-        tokio::task::yield_now().await;
-    }
-    panic!("what was invalidated is still served");
+    eventually("what was invalidated is not served", async || other.scope(shared("always")).await.is_err()).await;
 }
 
 #[cached(ttl = 60, early = 100.0, tier = "memory,redis", memory_ttl = 60, skip(loads))]
@@ -108,4 +102,42 @@ async fn a_node_leaves_a_fresh_value_alone_while_another_one_refreshes_it() {
     assert_eq!((refreshes(), ALONE.count()), (1, 2), "once for a while, and not at each call");
     HELD.open();
     eventually("its value is kept", async || one.scope(held()).await == 2).await;
+}
+
+static PAST: LoadCounter = LoadCounter::new();
+static AT_LOAD: Gate = Gate::closed();
+
+#[cached(ttl = 60, stale_if_error = 600, tier = "memory,redis")]
+async fn past(name: &str) -> Result<usize, String> {
+    let _load = PAST.load();
+    if PAST.count() == 1 {
+        return Ok(1);
+    }
+    AT_LOAD.pass().await;
+    Err(name.to_owned())
+}
+
+/// The shared tier keeps a stale value a lease longer than it is of use, for a load that begins at the last moment.
+#[tokio::test]
+async fn a_value_that_the_shared_tier_still_has_is_not_served_past_its_window() {
+    let nodes = Nodes::new();
+    let node = nodes.start_with(|builder| builder.lease(Duration::from_secs(5)).throttle(Duration::ZERO));
+    assert_eq!(node.scope(past("down")).await, Ok(1));
+    let ends = |arrivals: usize, after: u64| {
+        let clock = nodes.clock();
+        async move {
+            AT_LOAD.arrived(arrivals).await;
+            clock.advance(Duration::from_millis(after));
+            AT_LOAD.admit(1);
+        }
+    };
+    nodes.clock().advance(Duration::from_secs(658));
+    let (served, ()) = tokio::join!(node.scope(past("down")), ends(1, 1_900));
+    assert_eq!(served, Ok(1), "the last moments of the window");
+    let (failed, ()) = tokio::join!(node.scope(past("down")), ends(2, 200));
+    assert_eq!(failed, Err("down".into()), "it ended during the load");
+    let reads = node.faults().calls(Operation::Refresh);
+    let (failed, ()) = tokio::join!(node.scope(past("down")), ends(3, 0));
+    assert_eq!(failed, Err("down".into()), "it ended before the load");
+    assert_eq!(node.faults().calls(Operation::Refresh) - reads, 1, "the tier still had the value");
 }
