@@ -7,6 +7,7 @@ mod age;
 mod ask;
 mod batch;
 mod change;
+mod deadline;
 mod lead;
 mod miss;
 mod stale;
