@@ -8,7 +8,7 @@ use crate::{
     codec::Codec,
     entry::AnyValue,
     erased::{AnyCodec, ErrorCodec},
-    returns::{OutageError, Probed, Share, SharedError, Splits, Validate},
+    returns::{Fails, OutageError, Probed, Share, SharedError, Splits, Validate},
 };
 
 /// The default bound of a function's memory tier, in entries.
@@ -113,6 +113,15 @@ impl<R, K: Splits<R>> Spec<R, K> {
 
     fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {
         set(&mut self.settings);
+        self
+    }
+
+    /// Takes it that a load may end in an error.
+    #[must_use]
+    pub fn fails(self) -> Self
+    where
+        K: Fails,
+    {
         self
     }
 

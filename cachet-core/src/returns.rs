@@ -73,6 +73,19 @@ pub trait Splits<R> {
     fn value(stored: &Self::Stored) -> Option<&Self::Value>;
 }
 
+/// The shapes that have an error.
+#[diagnostic::on_unimplemented(
+    message = "`stale_if_error` serves a value when the load fails, and this function returns no error; write `timeout` \
+               beside it, or `stale`",
+    label = "no error"
+)]
+pub trait Fails {}
+
+#[diagnostic::do_not_recommend]
+impl Fails for Shape<RESULT> {}
+#[diagnostic::do_not_recommend]
+impl Fails for Shape<RESULT_OPTION> {}
+
 #[diagnostic::do_not_recommend]
 impl<T: Value> Splits<T> for Shape<PLAIN> {
     type Stored = T;

@@ -23,6 +23,7 @@ use std::{
     error::Error as StdError,
     fmt,
     future::Future,
+    hash::BuildHasher as _,
     pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -56,15 +57,18 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// The lease notes the versions of the tags, before the load begins.
     fn acquire(&self, lookup: Lookup, lease: Duration, dead: Option<EntryId>) -> TierFuture<'_, Acquired>;
 
-    /// Takes the right to replace a value that is no longer fresh, for that long, while readers still get it.
+    /// Takes the right to replace the value that the caller saw, fresh or stale, for that long, while readers still get
+    /// it.
     ///
-    /// The value becomes one of the new lease, so that an earlier refresher's fill is refused. Anything else that stands
-    /// there by now, a refreshed value first of all, is [`Acquired::Filled`]. A release leaves the value where it is.
-    fn refresh(&self, lookup: Lookup, lease: Duration, stale: EntryId) -> TierFuture<'_, Acquired>;
+    /// The value keeps its id until it is replaced, and the new one has another: so whoever saw the old one, before this
+    /// or meanwhile, is not granted a refresh of the new one. Anything but that value is [`Acquired::Filled`]. A later
+    /// refresher's lease takes the place of one whose time is over, whose fill is refused from then on. A release leaves
+    /// the value where it is.
+    fn refresh(&self, lookup: Lookup, lease: Duration, seen: EntryId) -> TierFuture<'_, Acquired>;
 
     /// Stores a value if the lease still stands, and says whether it did.
     ///
-    /// A repeated fill of the same lease is answered like the first one.
+    /// A repeated fill of the same lease is answered like the first one, and changes nothing.
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool>;
 
     /// Lets a lease go on for that long from now, and says whether it still stood.
@@ -189,6 +193,14 @@ impl WriterId {
 /// Names one fill of one entry, for ever: made by the tier, never by a node, so that no late command can match it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryId(pub [u8; 32]);
+
+impl EntryId {
+    /// A short mark, by which memory knows the fill that an entry mirrors; another one has the same once in 65 536 times.
+    pub(crate) fn mark(self) -> u16 {
+        let hash = foldhash::fast::FixedState::default().hash_one(self.0);
+        u16::try_from(hash >> 48).unwrap_or_default().max(1)
+    }
+}
 
 /// The right to load and store one entry.
 #[derive(Clone, Copy, Debug)]

@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use super::{Cache, Permit, Purpose};
+use super::{Cache, Permit};
 use crate::{
     entry::Entry,
     events::count,
@@ -20,7 +20,7 @@ use crate::{
 /// What the shared tier answered.
 pub(super) enum Answer {
     Value(Arc<Entry>),
-    /// Load; the value that stands there is stale, and may serve if that fails.
+    /// Load; the value that stands there is to be replaced, and may serve if that fails.
     Load(Permit, Option<Arc<Entry>>),
     /// What memory has, for want of an answer.
     Kept(Arc<Entry>),
@@ -35,12 +35,14 @@ pub(super) enum Answer {
 enum Standing {
     Nothing,
     Dead(EntryId),
-    Stale(EntryId),
+    /// What is to be replaced, and read meanwhile.
+    Value(EntryId),
 }
 
 impl Cache {
-    /// Asks the shared tier for the value, or for a lease to load it.
-    pub(super) async fn ask_shared(&self, leader: &Leader, call: &Keyed, purpose: Purpose) -> Answer {
+    /// Asks the shared tier for the value, or for a lease to load it. A refresh names what is `served` meanwhile: a value
+    /// that is fresh there is no answer to it, if it is just that one.
+    pub(super) async fn ask_shared(&self, leader: &Leader, call: &Keyed, served: Option<&Arc<Entry>>) -> Answer {
         let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone, None) };
         let lookup = self.lookup(call);
         let give_up = Instant::now() + shared.lease();
@@ -52,11 +54,15 @@ impl Cache {
                 Some(Read::Hit(stored)) => match self.decode(&lookup.key, &stored) {
                     Some(value) => {
                         let entry = self.mirror(value, &stored, asked, leader.ticket());
-                        if !stored.remaining.is_zero() || (purpose == Purpose::Call && self.serves_stale(&entry)) {
-                            return Answer::Value(entry);
-                        }
-                        stale = Some(entry);
-                        Standing::Stale(stored.id)
+                        let is_fresh = !stored.remaining.is_zero();
+                        stale = match served.filter(|served| is_fresh && served.meta.fill == entry.meta.fill) {
+                            Some(served) => Some(Arc::clone(served)),
+                            None if is_fresh || (served.is_none() && self.serves_stale(&entry)) => {
+                                return Answer::Value(entry);
+                            }
+                            None => Some(entry),
+                        };
+                        Standing::Value(stored.id)
                     }
                     None => Standing::Dead(stored.id),
                 },
@@ -68,11 +74,11 @@ impl Cache {
             let grant = match standing {
                 Standing::Nothing => shared.acquire(lookup.clone(), None).await,
                 Standing::Dead(id) => shared.acquire(lookup.clone(), Some(id)).await,
-                Standing::Stale(id) => shared.refresh(lookup.clone(), id).await,
+                Standing::Value(id) => shared.refresh(lookup.clone(), id).await,
             };
             let patience = match grant {
                 Some(Grant::Lease(lease)) => return Answer::Load(Permit::Leased(lease), stale),
-                Some(Grant::Held(_)) if purpose == Purpose::Refresh => return Answer::Busy,
+                Some(Grant::Held(_)) if served.is_some() => return Answer::Busy,
                 Some(Grant::Held(remaining)) => remaining,
                 Some(Grant::Filled) => Duration::ZERO,
                 Some(Grant::Fenced) => return Answer::Load(Permit::Unleased, None),

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Begun, Boxed, Cache, Lead, Permit, Purpose, lead::fill_many};
+use super::{Begun, Boxed, Cache, Lead, Permit, lead::fill_many};
 use crate::{
     entry::Entry,
     erased::Erased,
@@ -162,7 +162,7 @@ impl Cache {
 
     /// Goes the way of a single call, which waits for a node that loads or has just loaded the key.
     async fn wait_for_another_node(self: &Arc<Self>, index: usize, leader: Leader, call: &Keyed) -> (usize, Place) {
-        match self.lead(leader, call, Purpose::Call).await {
+        match self.lead(leader, call, None).await {
             Begun::Lead(lead) => (index, Place::Lead(lead)),
             Begun::Found(found) => (index, Place::Found(found.entry)),
             Begun::Failed(_) | Begun::Spared => {

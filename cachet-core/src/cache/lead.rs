@@ -67,6 +67,8 @@ pub(super) struct Fate {
     pub(super) generation: u64,
     pub(super) tags: Option<Arc<[TagSeen]>>,
     pub(super) validator: Option<Validator>,
+    /// The mark of the lease by which the shared tier is given it; zero for none.
+    pub(super) fill: u16,
 }
 
 /// What the shared tier made of a value, and so what memory and the followers may.
@@ -202,6 +204,7 @@ impl Lead {
             generation: ticket.generation,
             tags,
             validator,
+            fill: if let Permit::Leased(lease) = &self.permit { lease.mark() } else { 0 },
         }
     }
 

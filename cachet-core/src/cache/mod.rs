@@ -8,6 +8,7 @@ mod ask;
 mod batch;
 mod body;
 mod change;
+mod deadline;
 mod lead;
 mod miss;
 mod stale;
@@ -178,7 +179,7 @@ impl Cache {
                         // Those who start over with this call board before its command is sent, and share its answer.
                         yield_now().await;
                     }
-                    return self.lead(leader, &call, Purpose::Call).await;
+                    return self.lead(leader, &call, None).await;
                 }
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
@@ -209,14 +210,14 @@ impl Cache {
         let is_done = || self.find(key.borrowed()).is_some_and(|entry| !Arc::ptr_eq(&entry, &served));
         match self.flights.board(&key, self.generation(), || self.ticket(&call)) {
             Boarding::Lead(_) if is_done() => Begun::Spared,
-            Boarding::Lead(leader) => self.lead(leader, &call, Purpose::Refresh).await,
+            Boarding::Lead(leader) => self.lead(leader, &call, Some(&served)).await,
             Boarding::Follow(_) | Boarding::Inside => Begun::Spared,
         }
     }
 
-    /// The leader's way to its load: the shared tier may have the value.
-    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, purpose: Purpose) -> Begun {
-        match self.ask_shared(&leader, call, purpose).await {
+    /// The leader's way to its load: the shared tier may have the value, or a newer one than is `served` meanwhile.
+    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, served: Option<&Arc<Entry>>) -> Begun {
+        match self.ask_shared(&leader, call, served).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
                 let is_followed = leader.is_followed();

@@ -34,7 +34,7 @@ redis.call('SET', KEYS[1], 'L' .. token .. '0', 'PX', ARGV[2])
 return {1, token}
 ";
 
-/// KEYS: entry. ARGV: nonce, lease in ms, id of the stale entry. The answers are those of *acquire*.
+/// KEYS: entry. ARGV: nonce, lease in ms, id of the entry that the caller saw. The answers are those of *acquire*.
 const REFRESH: &str = "
 local head = redis.call('GETRANGE', KEYS[1], 0, 46)
 local kind, id = string.sub(head, 1, 1), string.sub(head, 2, 33)
@@ -44,43 +44,58 @@ if kind ~= 'V' or string.sub(id, 1, 8) ~= incarnation or id ~= ARGV[3] then retu
 local busy = (tonumber(string.sub(head, 35, 47)) or 0) - clock()
 if busy > 0 then return {2, busy} end
 local token = made(ARGV[1])
-redis.call('SETRANGE', KEYS[1], 1, token)
-redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]))
+redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]) .. token)
 return {1, token}
+";
+
+/// Gives how an entry's key holds a token: as the lease, as a refresh of the value, or as the value's id.
+const HELD: &str = "
+local function held(key, token)
+  local head = redis.call('GETRANGE', key, 0, 78)
+  local kind, id = string.sub(head, 1, 1), string.sub(head, 2, 33)
+  if kind == 'L' and id == token then return 'lease' end
+  if kind == 'V' and string.sub(head, 48, 79) == token then return 'refresh' end
+  if kind == 'V' and id == token then return 'id' end
+end
+";
+
+/// Tells whether somebody waits for the load under a lease.
+const WAITED: &str = "
+local function waited(key)
+  return redis.call('GETRANGE', key, 33, 33) == 'W'
+end
 ";
 
 /// KEYS: entry. ARGV: token, value, ms until it is removed, channel, node. Told only to those who wait.
 const FILL: &str = "
-local head = redis.call('GETRANGE', KEYS[1], 0, 33)
-local lease, waited = string.sub(head, 1, 33), string.sub(head, 34) == 'W'
-if lease ~= 'L' .. ARGV[1] and lease ~= 'V' .. ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+local held = held(KEYS[1], ARGV[1])
+if not held then return 0 end
+local waited = held == 'lease' and waited(KEYS[1])
+if held ~= 'id' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
 if waited then tell('F') end
 return 1
 ";
 
 /// KEYS: entry. ARGV: token, ms.
 const RENEW: &str = "
-local head = redis.call('GETRANGE', KEYS[1], 0, 46)
-local lease, refreshed = string.sub(head, 1, 33), string.sub(head, 35, 47)
-if lease == 'L' .. ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
-if lease ~= 'V' .. ARGV[1] or refreshed == '0000000000000' then return 0 end
+local held = held(KEYS[1], ARGV[1])
+if held == 'lease' then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if held ~= 'refresh' then return 0 end
 redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]))
 return 1
 ";
 
 /// KEYS: entry. ARGV: token, channel, node. Told only to those who wait.
 const RELEASE: &str = "
-local head = redis.call('GETRANGE', KEYS[1], 0, 33)
-local waited = string.sub(head, 34) == 'W'
-head = string.sub(head, 1, 33)
-if head == 'L' .. ARGV[1] then
+local held = held(KEYS[1], ARGV[1])
+if held == 'lease' then
+  local waited = waited(KEYS[1])
   redis.call('DEL', KEYS[1])
   if waited then tell('F') end
   return 1
 end
-if head ~= 'V' .. ARGV[1] then return 0 end
-redis.call('SETRANGE', KEYS[1], 34, '0000000000000')
+if held ~= 'refresh' then return 0 end
+redis.call('SETRANGE', KEYS[1], 34, string.rep('0', 45))
 return 1
 ";
 
@@ -112,9 +127,9 @@ impl Leases {
         Self {
             acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
             refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
-            fill: Program::new(&[TELL, FILL]),
-            renew: Program::new(&[CLOCK, RENEW]),
-            release: Program::new(&[TELL, RELEASE]),
+            fill: Program::new(&[TELL, HELD, WAITED, FILL]),
+            renew: Program::new(&[CLOCK, HELD, RENEW]),
+            release: Program::new(&[TELL, HELD, WAITED, RELEASE]),
         }
     }
 }
@@ -131,14 +146,9 @@ impl RedisTier {
         self.take("acquire", acquire, lookup).await
     }
 
-    pub(super) async fn refresh(
-        &self,
-        lookup: &Lookup,
-        lease: Duration,
-        stale: EntryId,
-    ) -> Result<Acquired, TierError> {
+    pub(super) async fn refresh(&self, lookup: &Lookup, lease: Duration, seen: EntryId) -> Result<Acquired, TierError> {
         let mut refresh = self.leases.refresh.call();
-        refresh.arg(nonce()).arg(millis(lease)).arg(&stale.0[..]);
+        refresh.arg(nonce()).arg(millis(lease)).arg(&seen.0[..]);
         self.take("refresh", refresh, lookup).await
     }
 

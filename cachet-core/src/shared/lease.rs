@@ -51,6 +51,11 @@ impl HeldLease {
         &self.lookup.key
     }
 
+    /// The mark of the fill that it allows; zero once that was sent.
+    pub(crate) fn mark(&self) -> u16 {
+        self.lease.map_or(0, |lease| lease.token.mark())
+    }
+
     /// Stores the value, and says whether the lease still stood.
     pub(crate) async fn fill(self, entry: NewEntry) -> Option<bool> {
         let shared = self.shared.clone();

@@ -156,11 +156,11 @@ impl Shared {
         self.ask("acquire", exchange).await
     }
 
-    /// Asks for the right to refresh a stale value, a guard like that of [`Shared::acquire`].
-    pub(crate) async fn refresh(&self, lookup: Lookup, stale: EntryId) -> Option<Grant> {
+    /// Asks for the right to refresh the value that was seen, a guard like that of [`Shared::acquire`].
+    pub(crate) async fn refresh(&self, lookup: Lookup, seen: EntryId) -> Option<Grant> {
         let shared = self.clone();
         let exchange = move |tier: Arc<dyn Tier>| async move {
-            let acquired = tier.refresh(lookup.clone(), shared.0.lease, stale).await?;
+            let acquired = tier.refresh(lookup.clone(), shared.0.lease, seen).await?;
             Ok(Grant::of(acquired, shared, lookup))
         };
         self.ask("refresh", exchange).await

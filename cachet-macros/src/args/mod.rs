@@ -222,7 +222,7 @@ impl Args {
             "stale" => self.stale = values::lifetime(name, value, errors),
             "stale_if_error" => self.stale_if_error = values::lifetime(name, value, errors),
             "early" => self.early = values::early(value, errors),
-            "timeout" => self.timeout = values::lifetime(name, value, errors),
+            "timeout" => self.timeout = values::deadline(name, value, errors),
             "when" => self.when = values::closure(name, value, errors),
             "ttl_of" => self.ttl_of = values::closure(name, value, errors),
             "weight" => self.weight = values::closure(name, value, errors),

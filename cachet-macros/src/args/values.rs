@@ -232,7 +232,25 @@ fn needs_value(option: &Ident) -> syn::Error {
 
 /// A duration: seconds, text, or an expression of type `Duration`.
 pub(super) fn lifetime(option: &str, value: &Expr, errors: &Errors) -> Option<Given<Lifetime>> {
-    let read = match value {
+    given(value, read_lifetime(option, value), errors)
+}
+
+/// How long a load may keep its callers waiting.
+pub(super) fn deadline(option: &str, value: &Expr, errors: &Errors) -> Option<Given<Lifetime>> {
+    let read = read_lifetime(option, value).map_err(|message| {
+        if message.ends_with(duration::ZERO) {
+            "a `timeout` of zero waits for no load; write how long one may take, such as \"500ms\", or `stale` in its \
+             place to serve what is stale at once"
+                .into()
+        } else {
+            message
+        }
+    });
+    given(value, read, errors)
+}
+
+fn read_lifetime(option: &str, value: &Expr) -> Result<Lifetime, String> {
+    match value {
         Expr::Lit(ExprLit { lit: Lit::Int(seconds), .. }) => whole_seconds(option, seconds),
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => known(option, duration::from_text(&text.value())),
         Expr::Lit(_) => Err(format!("`{option}` takes seconds, text, or a `Duration`; write `{option} = \"5m\"`")),
@@ -240,8 +258,7 @@ pub(super) fn lifetime(option: &str, value: &Expr, errors: &Errors) -> Option<Gi
             Err(format!("`{option}` cannot be negative; write `{option} = \"5m\"`"))
         }
         computed => Ok(Lifetime::Computed(computed.clone())),
-    };
-    given(value, read, errors)
+    }
 }
 
 fn whole_seconds(option: &str, literal: &LitInt) -> Result<Lifetime, String> {
