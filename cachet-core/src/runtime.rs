@@ -576,7 +576,7 @@ impl Builder {
                 _ => return Ok(None),
             },
         };
-        let tier = RedisTier::new(&url, namespace).map_err(|reason| Error::Configuration { field, reason })?;
+        let tier = RedisTier::new(&url, namespace, true).map_err(|reason| Error::Configuration { field, reason })?;
         Ok(Some(Arc::new(tier)))
     }
 }

@@ -7,7 +7,7 @@ use cachet_core::{
     testing::{Gate, LoadCounter, Nodes, Operation},
 };
 
-use crate::eventually;
+use crate::{eventually, support::DEADLINE};
 
 static LOADS: LoadCounter = LoadCounter::new();
 
@@ -51,6 +51,8 @@ pub(crate) async fn one_early_refresh_for_both(nodes: &Nodes) {
     let loads = Arc::new(LoadCounter::new());
     let [one, other] = nodes.start();
     for node in [&one, &other] {
+        // What was read before the first news could have come is read once more.
+        assert!(node.cachet().is_ready(DEADLINE).await);
         assert_eq!(node.scope(early(Arc::clone(&loads))).await, 1);
     }
     nodes.clock().advance(Duration::from_millis(59_900));

@@ -32,15 +32,18 @@ const NODE: usize = 32;
 pub(super) struct Voice {
     channel: String,
     node: String,
+    /// Whether one runtime alone uses this tier, to which its own changes are no news.
+    is_alone: bool,
     /// What no key of the namespace begins with.
     no_key: String,
 }
 
 impl Voice {
-    pub(super) fn new(namespace: &str) -> Self {
+    pub(super) fn new(namespace: &str, is_alone: bool) -> Self {
         Self {
             channel: format!("{namespace}:@changes"),
             node: format!("{:032x}", unique()),
+            is_alone,
             no_key: format!("{namespace}:@nothing"),
         }
     }
@@ -59,11 +62,11 @@ impl RedisTier {
 
     async fn open(&self, inbox: Inbox) -> Result<Listening, RedisError> {
         let (lost, is_lost) = watch::channel(false);
-        let node = self.voice.node.clone();
+        let own = self.voice.is_alone.then(|| self.voice.node.clone());
         let take = move |push: PushInfo| {
             match push.kind {
                 PushKind::Disconnection => drop(lost.send_replace(true)),
-                PushKind::Message => read(&push, &node).into_iter().for_each(|news| inbox.take(news)),
+                PushKind::Message => read(&push, own.as_deref()).into_iter().for_each(|news| inbox.take(news)),
                 // Of single keys, none is tracked.
                 PushKind::Invalidate => inbox.take(News::AllChanged),
                 _ => {}
@@ -104,12 +107,12 @@ fn speaking_resp3(client: &Client) -> Result<Client, RedisError> {
 }
 
 /// What a message says, unless it is this node's own.
-fn read<'a>(push: &'a PushInfo, own: &str) -> Option<News<'a>> {
+fn read<'a>(push: &'a PushInfo, own: Option<&str>) -> Option<News<'a>> {
     let [_, Value::BulkString(message)] = &push.data[..] else { return None };
     let (kind, rest) = std::str::from_utf8(message).ok()?.split_at_checked(1)?;
     let (node, key) = rest.split_at_checked(NODE)?;
     match kind {
-        _ if node == own => None,
+        _ if own == Some(node) => None,
         "C" => Some(News::Changed(key)),
         "F" => Some(News::Filled(key)),
         _ => None,
@@ -149,7 +152,7 @@ mod tests {
     #[test]
     fn a_message_is_read_unless_it_is_this_nodes_own_or_no_message() {
         let (own, other) = ("0".repeat(NODE), "1".repeat(NODE));
-        let read = |text: &str| read(&message(text), &own).map(|news| format!("{news:?}"));
+        let read = |text: &str| read(&message(text), Some(&own)).map(|news| format!("{news:?}"));
         assert_eq!(read(&format!("C{other}shop:k")), Some(r#"Changed("shop:k")"#.to_owned()));
         assert_eq!(read(&format!("F{other}shop:k")), Some(r#"Filled("shop:k")"#.to_owned()));
         for none in

@@ -38,8 +38,9 @@ pub(crate) struct RedisTier {
 
 impl RedisTier {
     /// Checks the URL; connects when first asked. The nodes of a namespace tell each other what they change.
-    pub(crate) fn new(url: &str, namespace: &str) -> Result<Self, String> {
-        let voice = Voice::new(namespace);
+    /// One that several runtimes of a process share hands on what any of them changes.
+    pub(crate) fn new(url: &str, namespace: &str, is_alone: bool) -> Result<Self, String> {
+        let voice = Voice::new(namespace, is_alone);
         Ok(Self { lanes: Lanes::new(url)?, voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
     }
 
