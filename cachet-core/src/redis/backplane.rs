@@ -119,6 +119,13 @@ fn read<'a>(push: &'a PushInfo, own: Option<&str>) -> Option<News<'a>> {
     }
 }
 
+/// Reads bytes as a message.
+#[cfg(feature = "testing")]
+pub(super) fn read_untrusted(bytes: &[u8]) {
+    let data = vec![Value::Nil, Value::BulkString(bytes.to_vec())];
+    let _ = read(&PushInfo { kind: PushKind::Message, data }, None);
+}
+
 /// One subscribed connection.
 struct Listening {
     connection: MultiplexedConnection,

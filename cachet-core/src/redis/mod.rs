@@ -138,6 +138,13 @@ impl Tier for RedisTier {
     }
 }
 
+/// Reads bytes as what a key holds, and as a message of the backplane.
+#[cfg(feature = "testing")]
+pub(crate) fn read_untrusted(bytes: &[u8]) {
+    let _ = layout::Stored::parse(bytes::Bytes::copy_from_slice(bytes));
+    backplane::read_untrusted(bytes);
+}
+
 /// Whether the connection that gave this error should be replaced.
 fn is_broken(error: &RedisError) -> bool {
     error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error()
