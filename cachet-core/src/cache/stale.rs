@@ -161,6 +161,7 @@ impl Cache {
                     outcome
                 } else if let Some(entry) = self.overrun(&whole.miss, &call) {
                     if whole.miss.leads() {
+                        whole.miss.go_alone();
                         self.background.finish(async move { drop(whole.await) });
                     }
                     return Ok(Found { entry, origin: Origin::Memory });
