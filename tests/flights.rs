@@ -8,9 +8,11 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Barrier,
         atomic::{AtomicUsize, Ordering},
+        mpsc,
     },
+    thread,
     time::{Duration, Instant},
 };
 
@@ -488,4 +490,192 @@ fn a_plain_function_that_calls_itself_panics() {
         let again = catch_unwind(AssertUnwindSafe(|| plain(14))).expect_err("its load calls the one that panics");
         assert!(message(&*again).contains("plain"), "{}", message(&*again));
     });
+}
+
+/// Whether one of the calls, and only one, panics; the others' values are 1.
+async fn one_panics<const N: usize>(calls: [JoinHandle<u64>; N]) -> bool {
+    let mut panics = 0;
+    for call in calls {
+        match within(call).await {
+            Ok(value) => assert_eq!(value, 1),
+            Err(error) => {
+                let text = message(&*error.into_panic());
+                assert!(text.contains("by its own load"), "{text}");
+                panics += 1;
+            }
+        }
+    }
+    panics == 1
+}
+
+/// The body's first run, and no other.
+fn is_first(loads: &LoadCounter) -> bool {
+    loads.count() == 1
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_loads_that_come_to_need_each_other_at_once_one_panics_and_the_other_goes_on() {
+    static GATES: [Gate; 2] = [const { Gate::closed() }; 2];
+    static LOADS: [LoadCounter; 2] = [const { LoadCounter::new() }; 2];
+    #[cached(ttl = 60)]
+    async fn lock(n: u64) -> u64 {
+        let _load = LOADS[0].load();
+        if !is_first(&LOADS[0]) {
+            return n;
+        }
+        GATES[0].pass().await;
+        other(n).await
+    }
+    #[cached(ttl = 60)]
+    async fn stock(n: u64) -> u64 {
+        let _load = LOADS[1].load();
+        if !is_first(&LOADS[1]) {
+            return n;
+        }
+        GATES[1].pass().await;
+        lock(n).await
+    }
+    fn other(n: u64) -> Boxed<u64> {
+        Box::pin(stock(n))
+    }
+
+    let runtime = runtime();
+    let calls = [spawn(&runtime, lock(1)), spawn(&runtime, stock(1))];
+    for gate in &GATES {
+        gate.arrived(1).await;
+    }
+    GATES.iter().for_each(Gate::open);
+    assert!(one_panics(calls).await);
+}
+
+#[test]
+fn of_two_plain_functions_that_come_to_need_each_other_at_once_one_panics() {
+    static BOTH: Barrier = Barrier::new(2);
+    static LOADS: [LoadCounter; 2] = [const { LoadCounter::new() }; 2];
+    #[cached(ttl = 60)]
+    fn left(n: u64) -> u64 {
+        let _load = LOADS[0].load();
+        if !is_first(&LOADS[0]) {
+            return n;
+        }
+        BOTH.wait();
+        right(n)
+    }
+    #[cached(ttl = 60)]
+    fn right(n: u64) -> u64 {
+        let _load = LOADS[1].load();
+        if !is_first(&LOADS[1]) {
+            return n;
+        }
+        BOTH.wait();
+        left(n)
+    }
+
+    let (runtime, (sender, ended)) = (runtime(), mpsc::channel());
+    for call in [left, right] {
+        let (runtime, sender) = (runtime.clone(), sender.clone());
+        thread::spawn(move || {
+            let outcome = catch_unwind(AssertUnwindSafe(|| runtime.scope_blocking(|| call(1))));
+            sender.send(outcome.is_err()).expect("the test waits");
+        });
+    }
+    let mut panicked = [(); 2].map(|()| ended.recv_timeout(PATIENCE).expect("nobody waits for ever"));
+    panicked.sort_unstable();
+    assert_eq!(panicked, [false, true]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_may_wait_for_many_and_is_missed_by_the_one_that_needs_it() {
+    static GATES: [Gate; 3] = [const { Gate::closed() }; 3];
+    static LOADS: LoadCounter = LoadCounter::new();
+    #[cached(ttl = 60)]
+    async fn both(n: u64) -> u64 {
+        GATES[0].pass().await;
+        let (one, other) = tokio::join!(harmless(n), boxed(n));
+        one.min(other)
+    }
+    #[cached(ttl = 60)]
+    async fn harmless(n: u64) -> u64 {
+        GATES[1].pass().await;
+        n
+    }
+    #[cached(ttl = 60)]
+    async fn needy(n: u64) -> u64 {
+        let _load = LOADS.load();
+        if !is_first(&LOADS) {
+            return n;
+        }
+        GATES[2].pass().await;
+        both(n).await
+    }
+    fn boxed(n: u64) -> Boxed<u64> {
+        Box::pin(needy(n))
+    }
+
+    let runtime = runtime();
+    let calls = [spawn(&runtime, both(1)), spawn(&runtime, harmless(1)), spawn(&runtime, needy(1))];
+    for gate in &GATES {
+        gate.arrived(1).await;
+    }
+    GATES[0].open();
+    until("it follows both", || {
+        runtime.scope_blocking(|| harmless::stats().followers == 1 && needy::stats().followers == 1)
+    })
+    .await;
+    GATES[2].open();
+    let [both, harmless, needy] = calls;
+    let panic = panic_of(needy).await;
+    assert!(panic.contains("both"), "{panic}");
+    GATES[1].open();
+    assert_eq!((value(both).await, value(harmless).await), (1, 1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_load_that_waits_no_longer_may_be_waited_for() {
+    static GATES: [Gate; 2] = [const { Gate::closed() }; 2];
+    #[cached(ttl = 60)]
+    async fn fickle(n: u64) -> u64 {
+        tokio::select! {
+            biased;
+            value = boxed(n) => value,
+            () = GATES[0].pass() => n,
+        }
+    }
+    #[cached(ttl = 60)]
+    async fn faithful(n: u64) -> u64 {
+        GATES[1].pass().await;
+        fickle(n).await
+    }
+    fn boxed(n: u64) -> Boxed<u64> {
+        Box::pin(faithful(n))
+    }
+
+    let runtime = runtime();
+    let faithful_call = spawn(&runtime, faithful(1));
+    GATES[1].arrived(1).await;
+    let fickle_call = spawn(&runtime, fickle(1));
+    GATES[0].arrived(1).await;
+    GATES[0].open();
+    assert_eq!(value(fickle_call).await, 1);
+    runtime.scope(fickle::invalidate(1)).await;
+    GATES[1].open();
+    assert_eq!(value(faithful_call).await, 1);
+}
+
+#[tokio::test]
+async fn a_load_that_invalidates_its_key_and_calls_itself_panics() {
+    #[cached(ttl = 60)]
+    async fn phoenix(n: u64) -> u64 {
+        burn(n).await;
+        boxed(n).await
+    }
+    async fn burn(n: u64) {
+        assert!(phoenix::invalidate(n).await.is_done());
+    }
+    fn boxed(n: u64) -> Boxed<u64> {
+        Box::pin(phoenix(n))
+    }
+
+    let panic = panic_of(spawn(&runtime(), phoenix(1))).await;
+    assert!(panic.contains("phoenix"), "{panic}");
 }

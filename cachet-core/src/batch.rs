@@ -94,7 +94,8 @@ where
         if !leads.is_empty() {
             let missing = leads.iter().map(|(key, _)| key.clone()).collect();
             let returned = {
-                let (running, mut body) = (cache.running(leads.iter().map(|(_, lead)| lead), None), pin!(loader(missing)));
+                let (running, mut body) =
+                    (cache.running(leads.iter().map(|(_, lead)| lead), None), pin!(loader(missing)));
                 let returned = poll_fn(|cx| {
                     let _inside = running.enter();
                     body.as_mut().poll(cx)

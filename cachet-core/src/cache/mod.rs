@@ -272,11 +272,7 @@ impl Cache {
     }
 
     /// A load that begins now, and what it replaces.
-    pub(crate) fn running<'a>(
-        &self,
-        leads: impl IntoIterator<Item = &'a Lead>,
-        stale: Option<&Arc<Entry>>,
-    ) -> Running {
+    pub(crate) fn running<'a>(&self, leads: impl IntoIterator<Item = &'a Lead>, stale: Option<&Arc<Entry>>) -> Running {
         let replaced = stale.map(|entry| Replaced::new(Arc::clone(entry), self.settings.validate));
         Running::new(&self.name, replaced, leads.into_iter().map(Lead::leader))
     }
