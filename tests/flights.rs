@@ -632,18 +632,20 @@ async fn a_load_may_wait_for_many_and_is_missed_by_the_one_that_needs_it() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_load_that_waits_no_longer_may_be_waited_for() {
-    static GATES: [Gate; 2] = [const { Gate::closed() }; 2];
+    static GATES: [Gate; 3] = [const { Gate::closed() }; 3];
     #[cached(ttl = 60)]
     async fn fickle(n: u64) -> u64 {
         tokio::select! {
             biased;
-            value = boxed(n) => value,
-            () = GATES[0].pass() => n,
+            _ = boxed(n) => unreachable!("it is not loaded before this one has given up"),
+            () = GATES[0].pass() => {}
         }
+        GATES[1].pass().await;
+        n
     }
     #[cached(ttl = 60)]
     async fn faithful(n: u64) -> u64 {
-        GATES[1].pass().await;
+        GATES[2].pass().await;
         fickle(n).await
     }
     fn boxed(n: u64) -> Boxed<u64> {
@@ -651,15 +653,17 @@ async fn a_load_that_waits_no_longer_may_be_waited_for() {
     }
 
     let runtime = runtime();
-    let faithful_call = spawn(&runtime, faithful(1));
-    GATES[1].arrived(1).await;
-    let fickle_call = spawn(&runtime, fickle(1));
+    let later = spawn(&runtime, faithful(1));
+    GATES[2].arrived(1).await;
+    let first = spawn(&runtime, fickle(1));
     GATES[0].arrived(1).await;
+    assert_eq!(runtime.scope_blocking(faithful::stats).followers, 1);
     GATES[0].open();
-    assert_eq!(value(fickle_call).await, 1);
-    runtime.scope(fickle::invalidate(1)).await;
+    GATES[1].arrived(1).await;
+    GATES[2].open();
+    until("it follows", || runtime.scope_blocking(fickle::stats).followers == 1).await;
     GATES[1].open();
-    assert_eq!(value(faithful_call).await, 1);
+    assert_eq!((value(first).await, value(later).await), (1, 1));
 }
 
 #[tokio::test]

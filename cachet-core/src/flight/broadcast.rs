@@ -114,3 +114,26 @@ impl<T> Drop for Listening<'_, T> {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_slot_that_was_given_back_is_the_next_ones() {
+        let once = || {
+            let broadcast = Broadcast::<u32>::new();
+            let mut staying = broadcast.listen();
+            assert_eq!((&mut staying).now_or_never(), None);
+            for _ in 0..100 {
+                assert_eq!(broadcast.listen().now_or_never(), None);
+            }
+            assert_eq!(broadcast.close(Some(1)).len(), 2, "so many listened at a time");
+            assert_eq!(staying.now_or_never(), Some(Some(1)));
+            assert_eq!(broadcast.listen().now_or_never(), Some(Some(1)), "who comes later hears it too");
+        };
+        shuttle::check_random(once, 1);
+    }
+}
