@@ -683,3 +683,22 @@ async fn a_load_that_invalidates_its_key_and_calls_itself_panics() {
     let panic = panic_of(spawn(&runtime(), phoenix(1))).await;
     assert!(panic.contains("phoenix"), "{panic}");
 }
+
+#[tokio::test]
+async fn a_load_may_put_its_own_value() {
+    #[cached(ttl = 60)]
+    async fn baron(n: u64) -> u64 {
+        pull(n).await;
+        boxed(n).await
+    }
+    async fn pull(n: u64) {
+        assert!(baron::put(n, n + 1).await.is_done());
+    }
+    fn boxed(n: u64) -> Boxed<u64> {
+        Box::pin(baron(n))
+    }
+
+    let runtime = runtime();
+    assert_eq!(value(spawn(&runtime, baron(1))).await, 2, "its call is answered by memory");
+    assert_eq!(runtime.scope_blocking(baron::stats).loads, 1);
+}

@@ -126,7 +126,9 @@ impl World {
         leader.land_unconfirmed(entry(version), |_, entry| {
             if self.stores_late { late = Some(entry) } else { self.remember(entry) }
         });
-        late.into_iter().for_each(|entry| self.remember(entry));
+        if let Some(entry) = late {
+            self.remember(entry);
+        }
         version
     }
 
@@ -413,7 +415,7 @@ fn a_load_is_waited_for_no_longer_when_its_caller_went_on() {
             inner.go_alone();
             assert!(calls_outer().is_none(), "the outer load does not wait for it any more");
             drop(waits);
-            assert!(matches!(calls_outer(), None), "and nor does the inner one");
+            assert!(calls_outer().is_none(), "and nor does the inner one");
         },
         1,
     );
