@@ -11,6 +11,7 @@ use crate::{
     cache::Place,
     entry::Entry,
     erased::erase,
+    flight::Followed,
     private::{Function, Keyed, cache},
     returns::{PLAIN, Shape, Splits, Value},
 };
@@ -93,9 +94,10 @@ where
         if !leads.is_empty() {
             let missing = leads.iter().map(|(key, _)| key.clone()).collect();
             let returned = {
-                let (running, mut body) = (cache.running(None), pin!(loader(missing)));
+                let (running, mut body) =
+                    (cache.running(leads.iter().map(|(_, lead)| lead), None), pin!(loader(missing)));
                 let returned = poll_fn(|cx| {
-                    let _inside = running.enter(leads.iter().map(|(_, lead)| lead.leader()));
+                    let _inside = running.enter();
                     body.as_mut().poll(cx)
                 });
                 let returned = S::split(returned.await);
@@ -125,9 +127,10 @@ where
         }
         for (key, follower) in follows {
             match follower.outcome().await {
-                Some(Ok(entry)) => answer.push((key, value(&entry))),
+                Followed::Value(entry) => answer.push((key, value(&entry))),
                 // Its load failed, or was of no use to others: this call loads it itself.
-                Some(Err(_)) | None => left.push(key),
+                Followed::Error(_) | Followed::StartOver => left.push(key),
+                Followed::Inside => cache.refuse_recursion(),
             }
         }
     }

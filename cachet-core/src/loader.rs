@@ -13,7 +13,7 @@ use tracing::{Span, span::Entered};
 use crate::{
     entry::Entry,
     erased::Erased,
-    flight::{self, Leader, Leading},
+    flight::{Leader, Load, Polling},
     refresh::Replaced,
 };
 
@@ -42,21 +42,23 @@ pub(crate) struct Running {
     began: Instant,
     span: Span,
     replaced: Option<Arc<Replaced>>,
+    load: Load,
 }
 
 impl Running {
-    pub(crate) fn new(function: &str, replaced: Option<Replaced>) -> Self {
+    pub(crate) fn new<'a>(
+        function: &str,
+        replaced: Option<Replaced>,
+        leaders: impl IntoIterator<Item = &'a Leader>,
+    ) -> Self {
         let span = tracing::debug_span!("load", function);
-        Self { began: Instant::now(), span, replaced: replaced.map(Arc::new) }
+        Self { began: Instant::now(), span, replaced: replaced.map(Arc::new), load: Load::of(leaders) }
     }
 
     /// To be held while the body is polled.
-    pub(crate) fn enter<'a>(
-        &'a self,
-        leaders: impl IntoIterator<Item = &'a Leader>,
-    ) -> (Entered<'a>, Leading, Replacing) {
+    pub(crate) fn enter(&self) -> (Entered<'_>, Polling, Replacing) {
         REPLACED.with_borrow_mut(|loads| loads.push(self.replaced.clone()));
-        (self.span.enter(), flight::leading(leaders), Replacing)
+        (self.span.enter(), self.load.enter(), Replacing)
     }
 
     /// How long the body has run.

@@ -142,6 +142,13 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// and its arguments are its own: those by reference are copied by `ToOwned`, `&self` by `Clone`. None of the four is for
 /// handlers, or stands beside `batch`.
 ///
+/// A call that would wait for itself panics with the function's name: one that a load makes for its own key, be it after
+/// an invalidation, or through other cached functions, in whichever tasks their loads run. Where several loads need each
+/// other, the call that would close the circle panics and the others go on; also when it stands in a `select!` or under a
+/// timer. It is seen by who polls whom, and in one process. So it is not seen where a body spawns a task that makes the
+/// call, and awaits that task: this waits until somebody drops it, since `timeout` ends it only where a stale value can
+/// be served. Put such an `await` under `tokio::time::timeout`.
+///
 /// A function with `batch` is async and free, and returns a `HashMap` or a `BTreeMap` from each key to its value, or a
 /// `Result` of one. Each key has an entry of its own: the body is given those that are missing, each once, and its answer
 /// is put together with the others'. Calls for the same key wait for one load, whichever keys they ask for beside it; the

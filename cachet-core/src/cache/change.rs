@@ -7,7 +7,6 @@ use crate::{
     entry::Origin,
     erased::Erased,
     events::count,
-    flight::Boarding,
     invalidate::Invalidation,
     key::{KeyBuf, KeyRef},
     private::Keyed,
@@ -50,7 +49,7 @@ impl Cache {
         let invalidated = self.invalidate(&call.key).await;
         let key = self.key(&call.key).to_key();
         // Someone else may lead by now: that load began after the invalidation, and its value is as new as this one.
-        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(call)) {
+        if let Some(leader) = self.flights.begin(&key, self.generation(), || self.ticket(call)) {
             let permit = match &self.shared {
                 None => Permit::Alone,
                 Some((shared, _)) => match shared.acquire(self.lookup(call), None).await {

@@ -61,6 +61,13 @@ impl Miss {
         matches!(self.stage, Stage::Load(..) | Stage::Fill(_) | Stage::Fail(_))
     }
 
+    /// To be called when its load goes on without the caller.
+    pub(super) fn go_alone(&self) {
+        if let Stage::Load(begun) = &self.stage {
+            begun.0.leader().go_alone();
+        }
+    }
+
     /// The value that its load replaces, if it is still of use.
     pub(crate) fn stale(&self) -> Option<&Arc<Entry>> {
         if let Stage::Load(begun) = &self.stage { begun.0.stale() } else { None }
@@ -74,14 +81,14 @@ impl Miss {
                     Begun::Failed(error) => return Poll::Ready(Err(Failed::Shared(error))),
                     Begun::Spared => return Poll::Ready(Err(Failed::Spared)),
                     Begun::Lead(lead) => {
-                        let running = self.cache.running(lead.stale());
+                        let running = self.cache.running([&lead], lead.stale());
                         self.stage = Stage::Load(Box::new((lead, running)));
                     }
                 },
                 Stage::Load(begun) => {
-                    let (lead, running) = &**begun;
+                    let running = &begun.1;
                     let value = {
-                        let _inside = running.enter([lead.leader()]);
+                        let _inside = running.enter();
                         ready!(body.poll(cx))
                     };
                     let time = running.time();

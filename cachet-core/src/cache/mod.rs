@@ -34,7 +34,7 @@ use crate::{
     envelope::Envelope,
     erased::AnyCodec,
     events::{Counters, Stats, count},
-    flight::{Boarding, Flights, Leader, Ticket},
+    flight::{Boarding, Flights, Followed, Leader, Ticket},
     key::{Key, KeyBuf, KeyRef},
     loader::Running,
     memory::{Memory, OVERHEAD},
@@ -184,9 +184,10 @@ impl Cache {
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
                     match follower.outcome().await {
-                        Some(Ok(entry)) => return Begun::Found(Found { entry, origin: Origin::Flight }),
-                        Some(Err(error)) => return Begun::Failed(error),
-                        None => {}
+                        Followed::Value(entry) => return Begun::Found(Found { entry, origin: Origin::Flight }),
+                        Followed::Error(error) => return Begun::Failed(error),
+                        Followed::StartOver => {}
+                        Followed::Inside => self.refuse_recursion(),
                     }
                     if let Some(entry) = self.find(key.borrowed()) {
                         return Begun::Found(Found { entry, origin: Origin::Memory });
@@ -199,7 +200,7 @@ impl Cache {
     }
 
     /// A load that needs its own value would wait for itself for ever.
-    fn refuse_recursion(&self) -> ! {
+    pub(crate) fn refuse_recursion(&self) -> ! {
         panic!("`{}` was called by its own load, for the key that is being loaded", self.name)
     }
 
@@ -327,9 +328,9 @@ impl Cache {
     }
 
     /// A load that begins now, and what it replaces.
-    pub(crate) fn running(&self, stale: Option<&Arc<Entry>>) -> Running {
+    pub(crate) fn running<'a>(&self, leads: impl IntoIterator<Item = &'a Lead>, stale: Option<&Arc<Entry>>) -> Running {
         let replaced = stale.map(|entry| Replaced::new(Arc::clone(entry), self.settings.validate));
-        Running::new(&self.name, replaced)
+        Running::new(&self.name, replaced, leads.into_iter().map(Lead::leader))
     }
 
     /// Counts a loader's run.

@@ -175,6 +175,7 @@ impl Cache {
                 Ok(outcome) => outcome,
                 Err(found) => {
                     if whole.miss.leads() {
+                        whole.miss.go_alone();
                         self.background.finish(async move { drop(whole.await) });
                     }
                     return Ok(found);

@@ -33,7 +33,7 @@ pub(crate) use self::{
 use crate::{
     breaker::Breaker,
     coherence::Coherence,
-    flight::is_inside_a_load,
+    flight::Load,
     recovery::Recovery,
     tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
 };
@@ -125,7 +125,7 @@ impl Shared {
     /// well. A load inside another one goes on at once, because the outer one would hold its turn while it waits; and so
     /// does one that has waited as long as for another node's load.
     pub(crate) async fn turn_in_outage(&self) -> Option<OwnedSemaphorePermit> {
-        if is_inside_a_load() {
+        if Load::is_current() {
             return None;
         }
         let turns = Arc::clone(&self.0.turns);

@@ -23,6 +23,10 @@ enum Sample {
 /// Reads bytes in every way in which bytes from a shared tier are read: as what a key holds, as a message of the
 /// backplane, as an envelope sealed or not, and as a value by each codec. Whatever they are, it returns, and has not
 /// allocated far more than they take.
+///
+/// # Panics
+///
+/// When it finds a defect.
 pub fn read_untrusted(bytes: &[u8]) {
     redis::read_untrusted(bytes);
     if let Ok(text) = std::str::from_utf8(bytes) {

@@ -1,12 +1,11 @@
 //! Flights end to end: who loads, who waits, and what happens when the one that loads does not come through.
 #![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
 
+mod recursion;
+
 use std::{
     any::Any,
-    collections::HashMap,
     future::{Future, pending},
-    panic::{AssertUnwindSafe, catch_unwind},
-    pin::Pin,
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -62,9 +61,6 @@ fn message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<String>().cloned();
     text.or_else(|| panic.downcast_ref::<&str>().map(ToString::to_string)).expect("a panic has a message")
 }
-
-/// A future that may be awaited by the function that it is of.
-type Boxed<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_callers_of_a_cold_key_make_one_load() {
@@ -359,133 +355,4 @@ async fn who_came_before_an_invalidation_gets_the_old_value_and_nobody_else_does
         invalidated_in_flight("clear", clear_all(), opened).await;
         invalidated_in_flight("tag", outdate_its_tag(), opened).await;
     }
-}
-
-#[tokio::test]
-async fn a_load_that_calls_itself_panics_and_one_of_another_key_does_not() {
-    #[cached(ttl = 60, skip(again))]
-    async fn narcissus(n: u64, again: bool) -> u64 {
-        if again { boxed(n, true).await } else { n }
-    }
-    fn boxed(n: u64, again: bool) -> Boxed<u64> {
-        Box::pin(narcissus(n, again))
-    }
-    #[cached(ttl = 60)]
-    async fn countdown(n: u64) -> u64 {
-        if n == 0 { 0 } else { below(n - 1).await + 1 }
-    }
-    fn below(n: u64) -> Boxed<u64> {
-        Box::pin(countdown(n))
-    }
-
-    let runtime = runtime();
-    let panic = panic_of(spawn(&runtime, narcissus(1, true))).await;
-    assert!(panic.contains("narcissus"), "{panic}");
-    assert_eq!(value(spawn(&runtime, narcissus(1, false))).await, 1, "the key is free again");
-    assert_eq!(value(spawn(&runtime, countdown(9))).await, 9, "other keys are other loads");
-    assert_eq!(runtime.scope_blocking(countdown::stats).loads, 10);
-}
-
-#[tokio::test]
-async fn two_loads_that_need_each_other_panic() {
-    #[cached(ttl = 60)]
-    async fn chicken(n: u64) -> u64 {
-        laid(n).await
-    }
-    #[cached(ttl = 60)]
-    async fn egg(n: u64) -> u64 {
-        hatched(n).await
-    }
-    fn hatched(n: u64) -> Boxed<u64> {
-        Box::pin(chicken(n))
-    }
-    fn laid(n: u64) -> Boxed<u64> {
-        Box::pin(egg(n))
-    }
-
-    let runtime = runtime();
-    let panic = panic_of(spawn(&runtime, chicken(1))).await;
-    assert!(panic.contains("chicken"), "{panic}");
-    let panic = panic_of(spawn(&runtime, egg(1))).await;
-    assert!(panic.contains("egg"), "{panic}");
-}
-
-#[tokio::test]
-async fn a_load_that_calls_itself_beside_others_panics() {
-    #[cached(ttl = 60)]
-    async fn echo(n: u64) -> u64 {
-        let (one, other, ()) = tokio::join!(boxed(n + 1), boxed(n), tokio::task::yield_now());
-        one + other
-    }
-    fn boxed(n: u64) -> Boxed<u64> {
-        if n == 1 { Box::pin(echo(n)) } else { Box::pin(async move { n }) }
-    }
-
-    let panic = panic_of(spawn(&runtime(), echo(1))).await;
-    assert!(panic.contains("echo"), "{panic}");
-}
-
-#[tokio::test]
-async fn a_load_that_calls_itself_through_a_batch_panics() {
-    /// One key of a batch asks for another one of the same batch.
-    #[cached(ttl = 60, batch = ids)]
-    async fn litter(ids: Vec<u64>) -> HashMap<u64, u64> {
-        let mut all = HashMap::new();
-        for id in ids {
-            let known = if id < 10 { boxed(vec![id + 1]).await.len() } else { 0 };
-            all.insert(id, known as u64);
-        }
-        all
-    }
-    fn boxed(ids: Vec<u64>) -> Boxed<HashMap<u64, u64>> {
-        Box::pin(litter(ids))
-    }
-    /// A single load asks for a batch that asks for it.
-    #[cached(ttl = 60)]
-    async fn member(id: u64) -> u64 {
-        members(vec![id]).await.len() as u64
-    }
-    fn members(ids: Vec<u64>) -> Boxed<HashMap<u64, u64>> {
-        Box::pin(group(ids))
-    }
-    #[cached(ttl = 60, batch = ids)]
-    async fn group(ids: Vec<u64>) -> HashMap<u64, u64> {
-        let mut all = HashMap::new();
-        for id in ids {
-            all.insert(id, single(id).await);
-        }
-        all
-    }
-    fn single(id: u64) -> Boxed<u64> {
-        Box::pin(member(id))
-    }
-
-    let runtime = runtime();
-    let panic = panic_of(spawn(&runtime, litter(vec![1, 2]))).await;
-    assert!(panic.contains("litter"), "{panic}");
-    assert_eq!(value(spawn(&runtime, litter(vec![9]))).await, HashMap::from([(9, 1)]), "other keys are other loads");
-    let panic = panic_of(spawn(&runtime, member(1))).await;
-    assert!(panic.contains("member"), "{panic}");
-    let panic = panic_of(spawn(&runtime, group(vec![1, 2]))).await;
-    assert!(panic.contains("group"), "{panic}");
-}
-
-#[test]
-fn a_plain_function_that_calls_itself_panics() {
-    #[cached(ttl = 60)]
-    fn plain(n: u64) -> u64 {
-        match n {
-            0 => 0,
-            13 => plain(13),
-            _ => plain(n - 1) + 1,
-        }
-    }
-
-    runtime().scope_blocking(|| {
-        let panic = catch_unwind(AssertUnwindSafe(|| plain(13))).expect_err("it panics");
-        assert!(message(&*panic).contains("plain"), "{}", message(&*panic));
-        assert_eq!(plain(9), 9, "other keys are other loads");
-        let again = catch_unwind(AssertUnwindSafe(|| plain(14))).expect_err("its load calls the one that panics");
-        assert!(message(&*again).contains("plain"), "{}", message(&*again));
-    });
 }
