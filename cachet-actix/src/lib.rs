@@ -84,6 +84,7 @@ mod error;
 mod handler;
 mod preconditions;
 mod private;
+mod range;
 mod respond;
 mod stored;
 mod validators;
