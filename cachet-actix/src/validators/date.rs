@@ -47,7 +47,7 @@ fn read(text: &str, now: SystemTime) -> Option<SystemTime> {
 fn imf_fixdate(text: &str) -> Option<i64> {
     let (weekday, rest) = text.split_once(", ")?;
     let [day, month, year, time, "GMT"] = parts(rest, ' ')? else { return None };
-    let day = Day { year: number(year, 4)?, month: position(&MONTHS, month)?, day: number(day, 2)? };
+    let day = Day { year: number(year, 4)?, month: position(&MONTHS, month)?, of_month: number(day, 2)? };
     day.at(WEEKDAYS.iter().position(|name| name[..3] == *weekday)?, time)
 }
 
@@ -56,7 +56,7 @@ fn rfc850_date(text: &str, now: SystemTime) -> Option<i64> {
     let (weekday, rest) = text.split_once(", ")?;
     let [day, time, "GMT"] = parts(rest, ' ')? else { return None };
     let [day, month, year] = parts(day, '-')?;
-    let mut day = Day { year: number(year, 2)?, month: position(&MONTHS, month)?, day: number(day, 2)? };
+    let mut day = Day { year: number(year, 2)?, month: position(&MONTHS, month)?, of_month: number(day, 2)? };
     // A date that appears to be more than 50 years in the future is the latest in the past that ends so.
     let now = i64::try_from(whole_seconds(now)?).ok()?;
     let next_century = (now / (SECONDS_A_DAY * 365) + 1970) / 100 + 1;
@@ -76,7 +76,7 @@ fn asctime_date(text: &str) -> Option<i64> {
     let spaces = [0, 4, 7, 16].iter().all(|&at| rest.as_bytes()[at] == b' ');
     let digit = day.strip_prefix(' ');
     let day = digit.map_or_else(|| number(day, 2), |digit| number(digit, 1))?;
-    let day = Day { year: number(year, 4)?, month: position(&MONTHS, month)?, day };
+    let day = Day { year: number(year, 4)?, month: position(&MONTHS, month)?, of_month: day };
     spaces.then(|| day.at(WEEKDAYS.iter().position(|name| name[..3] == *weekday)?, time))?
 }
 
@@ -85,13 +85,13 @@ fn asctime_date(text: &str) -> Option<i64> {
 struct Day {
     year: i64,
     month: usize,
-    day: i64,
+    of_month: i64,
 }
 
 impl Day {
     /// The second of a time on this day, if it exists and is the weekday that the text says.
     fn at(self, weekday: usize, time: &str) -> Option<i64> {
-        let exists = (1..=self.days_in_month()).contains(&self.day);
+        let exists = (1..=self.days_in_month()).contains(&self.of_month);
         // The first day of 1970 was a Thursday.
         let is_weekday = usize::try_from((self.seconds() / SECONDS_A_DAY + 4).rem_euclid(7)) == Ok(weekday);
         let time = time_of_day(time)?;
@@ -117,7 +117,7 @@ impl Day {
         let leap_days_before = |year: i64| (year - 1) / 4 - (year - 1) / 100 + (year - 1) / 400;
         let leap_day = i64::from(self.month > 1 && self.is_leap_year());
         let years = (self.year - 1970) * 365 + leap_days_before(self.year) - leap_days_before(1970);
-        (years + BEFORE_MONTH[self.month] + leap_day + self.day - 1) * SECONDS_A_DAY
+        (years + BEFORE_MONTH[self.month] + leap_day + self.of_month - 1) * SECONDS_A_DAY
     }
 }
 

@@ -6,7 +6,7 @@ mod evaluate;
 
 use std::time::SystemTime;
 
-use actix_web::http::header::{ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use actix_web::http::header::{ETAG, HeaderMap, LAST_MODIFIED};
 use cachet_core::{Cached, Validator};
 
 pub(crate) use self::date::{date, second};
@@ -127,6 +127,8 @@ impl<T> From<&Cached<T>> for Validators {
 #[cfg(test)]
 mod tests {
     use std::time::{Duration, UNIX_EPOCH};
+
+    use actix_web::http::header::HeaderValue;
 
     use super::{date::YEAR_10000, *};
 
