@@ -119,10 +119,10 @@ impl Case {
                 return 412;
             }
         // Step 2.
-        } else if let ([Some(date)], Some(modified)) = (&self.if_unmodified_since[..], modified) {
-            if modified > *date {
-                return 412;
-            }
+        } else if let ([Some(date)], Some(modified)) = (&self.if_unmodified_since[..], modified)
+            && modified > *date
+        {
+            return 412;
         }
         // Step 3.
         if let Some(list) = &self.if_none_match {
@@ -130,10 +130,10 @@ impl Case {
                 return if reads { 304 } else { 412 };
             }
         // Step 4.
-        } else if let ([Some(date)], Some(modified), true) = (&self.if_modified_since[..], modified, reads) {
-            if modified <= *date {
-                return 304;
-            }
+        } else if let ([Some(date)], Some(modified), true) = (&self.if_modified_since[..], modified, reads)
+            && modified <= *date
+        {
+            return 304;
         }
         200
     }
