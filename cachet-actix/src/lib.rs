@@ -78,12 +78,18 @@
 //! }
 //! # let _ = replace;
 //! ```
+//!
+//! # Parts
+//!
+//! A 200 to a GET whose body is in memory and whose tag is strong has parts: `Range` and `If-Range` are answered with a
+//! 206, a 416 or the whole (RFC 9110 §14). [`Validated`](Validated#ranges) says when it is the whole.
 
 mod cache_control;
 mod error;
 mod handler;
 mod preconditions;
 mod private;
+mod range;
 mod respond;
 mod stored;
 mod validators;

@@ -17,6 +17,7 @@ use actix_web::{
 
 use crate::{
     error::PreconditionError,
+    range::RangeRequest,
     respond::Head,
     validators::{Conditions, Validators, Verdict, date, evaluate, reads},
 };
@@ -42,6 +43,7 @@ use crate::{
 pub struct Preconditions {
     method: Method,
     conditions: Conditions,
+    range: Option<RangeRequest>,
 }
 
 impl Preconditions {
@@ -85,7 +87,17 @@ impl Preconditions {
             if_modified_since: single_date(headers, IF_MODIFIED_SINCE),
             if_unmodified_since: single_date(headers, IF_UNMODIFIED_SINCE),
         };
-        Self { method: method.clone(), conditions }
+        Self { method: method.clone(), conditions, range: RangeRequest::read(method, headers) }
+    }
+
+    /// Whether the method only reads.
+    pub(crate) fn reads(&self) -> bool {
+        reads(&self.method)
+    }
+
+    /// The part that is asked for. It comes last, when every precondition holds (RFC 9110 §13.2.2).
+    pub(crate) fn range(&self) -> Option<&RangeRequest> {
+        self.range.as_ref()
     }
 
     pub(crate) fn verdict(&self, current: &Validators, now: SystemTime) -> Verdict {
@@ -94,7 +106,7 @@ impl Preconditions {
 
     /// The verdict on an answer that is already there: it comes too late for a method that does more than read.
     pub(crate) fn verdict_on_answer(&self, current: &Validators, now: SystemTime) -> Verdict {
-        if reads(&self.method) { self.verdict(current, now) } else { Verdict::Perform }
+        if self.reads() { self.verdict(current, now) } else { Verdict::Perform }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Answers with validators and freshness, and their short forms: 304 and 412.
+//! Answers with validators and freshness, and their short forms: 304, 412 and 206.
 
 use std::time::{Duration, SystemTime};
 
@@ -21,11 +21,12 @@ use crate::{
     cache_control::CacheControl,
     error::PreconditionError,
     preconditions::Preconditions,
+    range,
     validators::{Validators, Verdict},
 };
 
 /// What describes a representation and not only the state of the resource: a 304 has none of it (RFC 9110 §15.4.5).
-const OF_REPRESENTATION: [HeaderName; 8] = [
+const OF_REPRESENTATION: [HeaderName; 12] = [
     ACCEPT_RANGES,
     CONTENT_DISPOSITION,
     CONTENT_ENCODING,
@@ -34,6 +35,11 @@ const OF_REPRESENTATION: [HeaderName; 8] = [
     CONTENT_RANGE,
     CONTENT_TYPE,
     TRANSFER_ENCODING,
+    // RFC 9530 and its forerunners.
+    HeaderName::from_static("content-digest"),
+    HeaderName::from_static("repr-digest"),
+    HeaderName::from_static("digest"),
+    HeaderName::from_static("content-md5"),
 ];
 
 /// What an answer says to caches.
@@ -81,7 +87,7 @@ impl Head {
         }
         self.validators.write(response.headers_mut(), now);
         match preconditions.verdict_on_answer(&self.validators, now) {
-            Verdict::Perform => response,
+            Verdict::Perform => range::apply(preconditions, &self.validators, response, now),
             Verdict::NotModified => shorten(response),
             Verdict::Failed => PreconditionError::Failed.error_response(),
         }
@@ -135,6 +141,13 @@ fn shorten(response: HttpResponse) -> HttpResponse {
 /// a client that has the representation gets a 304. The inner answer is made even then; a handler that wants to skip
 /// that work asks [`Preconditions::check`] before it.
 ///
+/// # Ranges
+///
+/// A GET of a part gets it (RFC 9110 §14.2) where the answer is a 200 with a body in memory and a strong tag: as a 206,
+/// or as a 416 where there is no such part. `If-Range` is heeded. Several ranges that do not join to one get the whole,
+/// and so does a client that accepts content codings unless the answer names its own: a `Compress` middleware may stand
+/// between, and parts of what it encodes are other octets than parts of the body.
+///
 /// ```
 /// use actix_web::{Responder, http::header, web::Json};
 /// use cachet_actix::{CacheControl, Validated, Validators};
@@ -187,6 +200,8 @@ impl<R: Responder> Responder for Validated<R> {
 /// A client that has the representation gets a 304, for which nothing is serialised. Without a `max-age` of its own the
 /// policy gets the entry's lifetime, and `Age` says how much of that has passed, so what the client has left is what
 /// the entry has left.
+///
+/// Parts of it are answered as [those of `Validated`](Validated#ranges).
 ///
 /// The tag is the entry's content hash, a strong one; a value that was changed by [`Cached::map`] has the hash of what
 /// it was made of, so a change of the mapping alone does not show in it.

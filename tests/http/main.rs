@@ -3,12 +3,15 @@
 
 mod cached_json;
 mod handlers;
+mod properties;
+mod ranges;
 mod server;
 mod shared;
 #[path = "../support/mod.rs"]
 mod support;
 mod unkept;
 mod validated;
+mod vectors;
 mod writes;
 
 /// The fields that every test compares with what it expects.

@@ -66,8 +66,21 @@ async fn questioned(pre: Preconditions) -> Result<impl Responder, actix_web::Err
     Ok("good day")
 }
 
+/// An answer with every field that a 304 keeps, and with some that it does not.
+#[get("/described")]
+async fn described() -> impl Responder {
+    let full = HttpResponse::Ok()
+        .insert_header(("content-location", "/described.txt"))
+        .insert_header(("expires", "Sun, 06 Nov 2044 08:49:37 GMT"))
+        .insert_header(("content-language", "en"))
+        .insert_header(("repr-digest", "sha-256=:AAAA:"))
+        .insert_header(("last-modified", "Sun, 06 Nov 2044 08:49:37 GMT"))
+        .body("good day");
+    Validated::new(full, Validators::etag("v7")).cache(policy()).vary(ACCEPT_LANGUAGE)
+}
+
 fn routes(config: &mut ServiceConfig) {
-    config.service(checked).service(unchecked).service(questioned);
+    config.service(checked).service(unchecked).service(questioned).service(described);
 }
 
 #[test]
@@ -106,6 +119,21 @@ fn a_304_without_a_tag_carries_the_date() {
     let date = "Sun, 06 Nov 1994 08:49:37 GMT";
     let short = server.get_with("/questioned", "if-modified-since", date);
     assert_eq!((short.status, short.header("last-modified")), (304, Some(date)));
+}
+
+#[test]
+fn a_304_has_the_fields_of_section_15_4_5_and_nothing_else_of_the_representation() {
+    let server = Server::start(routes);
+    let full = server.get("/described");
+    assert_eq!(full.header("last-modified"), None, "it would be later than the answer's own date");
+    let short = server.get_with("/described", "if-none-match", "\"v7\"");
+    assert_eq!(short.status, 304);
+    let mut names: Vec<_> = short.headers.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    let kept = ["cache-control", "connection", "content-location", "date", "etag", "expires", "vary"];
+    assert_eq!(names, kept);
+    let same = ["cache-control", "content-location", "etag", "expires", "vary"];
+    assert_eq!(fields(&short, &same), fields(&full, &same));
 }
 
 #[test]

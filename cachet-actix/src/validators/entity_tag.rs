@@ -134,6 +134,27 @@ impl<'a> Tag<'a> {
         let both_strong = !self.weak && !other.weak;
         self.opaque == other.opaque && (both_strong || comparison == Comparison::Weak)
     }
+
+    /// Whether a client's tag names the state that ours does: by our very tag, or by that of the same content in
+    /// another coding (RFC 9110 §8.8.3.3).
+    pub(crate) fn names(self, ours: Tag<'_>, comparison: Comparison) -> bool {
+        let same_content = is_coded(self.opaque, ours.opaque) || is_coded(ours.opaque, self.opaque);
+        let opaque = if same_content { ours.opaque } else { self.opaque };
+        Tag { opaque, ..self }.equals(ours, comparison)
+    }
+}
+
+/// How tags of one content in different codings end: ours, and those that proxies make of ours when they encode it.
+const CODINGS: [&[u8]; 6] = [b"-gz", b"-gzip", b"-br", b"-zst", b"-zstd", b"-deflate"];
+
+/// So long is the text of a content hash.
+const HASH_LENGTH: usize = 22;
+
+/// Whether one tag is another with a coding. Only content hashes are asked: of the version `home-pt` the version
+/// `home-pt-br` is no coding.
+fn is_coded(tag: &[u8], plain: &[u8]) -> bool {
+    let coding = tag.strip_prefix(plain).filter(|_| plain.len() == HASH_LENGTH);
+    coding.is_some_and(|coding| CODINGS.contains(&coding))
 }
 
 /// The comparisons of RFC 9110 §8.8.3.2.
@@ -242,6 +263,27 @@ mod tests {
             assert_eq!(first.tag().equals(second.tag(), Comparison::Strong), strongly, "{first} {second}");
             assert_eq!(first.tag().equals(second.tag(), Comparison::Weak), weakly, "{first} {second}");
         }
+    }
+
+    #[test]
+    fn the_tag_of_another_coding_names_the_same_content() {
+        let hash = "0123456789abcdefghij-_";
+        for (listed, current, strongly, weakly) in [
+            (EntityTag::strong(&format!("{hash}-gz")), EntityTag::strong(hash), true, true),
+            (EntityTag::strong(hash), EntityTag::strong(&format!("{hash}-br")), true, true),
+            (EntityTag::weak(&format!("{hash}-gzip")), EntityTag::strong(hash), false, true),
+            // Each of these is another representation, and neither is the content's own.
+            (EntityTag::strong(&format!("{hash}-gz")), EntityTag::strong(&format!("{hash}-br")), false, false),
+            (EntityTag::strong(&format!("{hash}-x")), EntityTag::strong(hash), false, false),
+            // Versions, and no hashes.
+            (EntityTag::strong("home-pt-br"), EntityTag::strong("home-pt"), false, false),
+        ] {
+            let names = |comparison| listed.tag().names(current.tag(), comparison);
+            assert_eq!(names(Comparison::Strong), strongly, "{listed} {current}");
+            assert_eq!(names(Comparison::Weak), weakly, "{listed} {current}");
+        }
+        let made = EntityTag::from(Validator::of_bytes(b"content"));
+        assert_eq!(made.tag().opaque.len(), HASH_LENGTH);
     }
 
     #[test]

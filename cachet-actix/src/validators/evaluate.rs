@@ -7,7 +7,7 @@ use actix_web::http::{Method, header::HeaderValue};
 use super::{
     Validators,
     entity_tag::{Comparison, Member, Members},
-    whole_seconds,
+    second,
 };
 
 /// The conditional fields of a request. A field that is not there is empty; so is a date that is to be ignored.
@@ -83,8 +83,8 @@ fn if_none_match(lines: &[HeaderValue], current: &Validators) -> bool {
 
 /// RFC 9110 §13.1.3. Without a date on either side the field is ignored.
 fn if_modified_since(date: Option<SystemTime>, current: &Validators, now: SystemTime) -> bool {
-    match (current.last_modified(now), date.and_then(whole_seconds)) {
-        (Some(modified), Some(date)) => modified > date,
+    match (current.last_modified(now), date) {
+        (Some(modified), Some(date)) => second(modified) > date,
         _ => true,
     }
 }
@@ -92,8 +92,8 @@ fn if_modified_since(date: Option<SystemTime>, current: &Validators, now: System
 /// RFC 9110 §13.1.4. Without a date on either side the field is ignored; of a state that came about in this very second
 /// no client holds a date that tells it from its predecessor, so the client means an older one.
 fn if_unmodified_since(date: Option<SystemTime>, current: &Validators, now: SystemTime) -> bool {
-    match (current.last_modified(now), date.and_then(whole_seconds)) {
-        (Some(modified), Some(date)) => modified <= date,
+    match (current.last_modified(now), date) {
+        (Some(modified), Some(date)) => second(modified) <= date,
         (None, Some(_)) => !current.is_unsettled(now),
         (_, None) => true,
     }
@@ -108,7 +108,7 @@ fn lists(lines: &[HeaderValue], current: &Validators, comparison: Comparison) ->
         return true;
     }
     let Some(tag) = current.tag() else { return false };
-    members(lines).any(|member| matches!(member, Member::Tag(listed) if listed.equals(tag.tag(), comparison)))
+    members(lines).any(|member| matches!(member, Member::Tag(listed) if listed.names(tag.tag(), comparison)))
 }
 
 /// Whether the field is `*`, which means something only where it stands alone.

@@ -1,13 +1,17 @@
 //! Validators (RFC 9110 §8.8): what tells one state of a resource from another.
 
+mod date;
 mod entity_tag;
 mod evaluate;
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
-use actix_web::http::header::{ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
+use actix_web::http::header::{ETAG, HeaderMap, LAST_MODIFIED};
 use cachet_core::{Cached, Validator};
 
+pub(crate) use self::date::{date, second};
+use self::date::{http_date, whole_seconds};
+pub(crate) use self::entity_tag::Comparison;
 pub use self::entity_tag::EntityTag;
 pub(crate) use self::evaluate::{Conditions, Verdict, evaluate, reads};
 
@@ -75,13 +79,16 @@ impl Validators {
         self.modified.is_some() && self.last_modified(now).is_none()
     }
 
-    /// Writes `ETag` and `Last-Modified`.
+    /// Writes `ETag` and `Last-Modified`. A date of the handler's own that is later than `Date` is left out (RFC 9110
+    /// §8.8.2.1): no client could hold it against anything.
     pub(crate) fn write(&self, headers: &mut HeaderMap, now: SystemTime) {
         if let Some(tag) = &self.etag {
             headers.insert(ETAG, tag.as_header_value().clone());
         }
         if let Some(date) = self.last_modified(now).and_then(http_date) {
             headers.insert(LAST_MODIFIED, date);
+        } else if headers.get(LAST_MODIFIED).and_then(date).is_some_and(|own| own > now) {
+            headers.remove(LAST_MODIFIED);
         }
     }
 
@@ -117,27 +124,13 @@ impl<T> From<&Cached<T>> for Validators {
     }
 }
 
-/// The first second that HTTP has no date for.
-const YEAR_10000: u64 = 253_402_300_800;
-
-/// The whole second of a time that HTTP has a date for: from 1970 to the year 9999.
-fn whole_seconds(time: SystemTime) -> Option<u64> {
-    let seconds = time.duration_since(UNIX_EPOCH).ok()?.as_secs();
-    (seconds < YEAR_10000).then_some(seconds)
-}
-
-fn http_date(seconds: u64) -> Option<HeaderValue> {
-    HeaderValue::try_from(httpdate::fmt_http_date(UNIX_EPOCH + Duration::from_secs(seconds))).ok()
-}
-
-/// A date in any of the three forms of RFC 9110 §5.6.7.
-pub(crate) fn date(value: &HeaderValue) -> Option<SystemTime> {
-    httpdate::parse_http_date(value.to_str().ok()?.trim()).ok()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use actix_web::http::header::HeaderValue;
+
+    use super::{date::YEAR_10000, *};
 
     /// So many milliseconds after some second.
     fn after(millis: u64) -> SystemTime {
@@ -159,6 +152,16 @@ mod tests {
             let mut headers = HeaderMap::new();
             Validators::new().modified(time).write(&mut headers, year_10000 - Duration::from_secs(1));
             assert!(headers.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_date_of_the_handlers_own_is_not_later_than_that_of_the_message() {
+        for (now, is_there) in [(after(0), true), (after(0) - Duration::from_secs(1), false)] {
+            let mut headers = HeaderMap::new();
+            headers.insert(LAST_MODIFIED, http_date(3_600_000).expect("a date"));
+            Validators::new().write(&mut headers, now);
+            assert_eq!(headers.contains_key(LAST_MODIFIED), is_there);
         }
     }
 
