@@ -29,7 +29,8 @@ impl World {
                     if !self.is_loading(protocol) {
                         steps.push(Step::Go(id));
                     }
-                    if self.left.expiries > 0 || !self.holder_lives() {
+                    let is_orphaned = self.is_loading(protocol) && !self.holder_lives();
+                    if self.left.expiries > 0 || is_orphaned {
                         steps.push(Step::GiveUp(id));
                     }
                 }
@@ -123,6 +124,18 @@ impl World {
                 return self.end(protocol, id, Some(version), Some(false), who);
             }
         };
+    }
+
+    /// All replies that are on their way arrive.
+    pub(crate) fn hand_over_replies(&mut self, protocol: &Protocol) {
+        for id in 0..protocol.bounds.callers.len() {
+            if matches!(self.calls[id].at, Stage::Answer(_) | Stage::Filled { .. } | Stage::AloneLoaded { .. }) {
+                self.go(protocol, id);
+            }
+        }
+        for &node in protocol.bounds.writers {
+            self.told_reply(protocol, node);
+        }
     }
 
     fn arrive(&mut self, protocol: &Protocol, id: usize) {

@@ -41,11 +41,17 @@ impl World {
             steps.push(Step::Restart);
         }
         if self.left.crashes > 0 {
-            steps.extend((0..NODES).map(Step::Crash));
+            steps.extend((0..NODES).filter(|node| self.is_busy(protocol, *node)).map(Step::Crash));
         }
         if self.now < protocol.bounds.budget.ticks {
             steps.push(Step::Tick);
         }
+    }
+
+    /// Whether a node has anything to lose.
+    fn is_busy(&self, protocol: &Protocol, node: usize) -> bool {
+        let mut calls = self.calls.iter().zip(protocol.bounds.callers);
+        self.nodes[node].is_writing() || calls.any(|(call, home)| *home == node && call.at != Stage::Idle)
     }
 
     fn fenced_by(&self) -> impl Iterator<Item = u8> {

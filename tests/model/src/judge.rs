@@ -8,7 +8,7 @@ use crate::{
 };
 
 /// What is promised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Promise {
     /// Redis shows nothing from before an invalidation that it has carried out.
     Visible,
@@ -31,8 +31,7 @@ pub enum Promise {
 
 impl Promise {
     /// Those that hold whatever happens.
-    pub const ALWAYS: &'static [Self] =
-        &[Self::Visible, Self::Answer, Self::OwnNode, Self::Delta, Self::CaughtUp, Self::OneLoad];
+    pub const ALWAYS: &'static [Self] = &[Self::Visible, Self::Answer, Self::OwnNode, Self::Delta, Self::CaughtUp];
 
     /// Its name in the checker's answers.
     pub const fn name(self) -> &'static str {

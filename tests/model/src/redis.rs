@@ -46,7 +46,8 @@ impl World {
                 if matches!(cell, Cell::Value(value) if self.is_ours(protocol, value.life)
                     && Self::is_current(protocol, &value, tag)) =>
             {
-                Answer::Hit { version, stale, id }
+                // Nobody asks for the id of a fresh one.
+                Answer::Hit { version, stale, id: if stale { id } else { 0 } }
             }
             Cell::Fence(_) => Answer::Fenced,
             _ if matches!(tag, Tag::Fence(_)) => Answer::Fenced,

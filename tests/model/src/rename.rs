@@ -1,9 +1,13 @@
-//! Tokens and nonces are compared for equality only. So those that still occur are renamed to 1, 2, … in the order in
-//! which they stand in a state: states that differ in names only become one.
+//! Making one state of those that differ in nothing that matters.
+//!
+//! Tokens and nonces are compared for equality only, so those that still occur are renamed to 1, 2, … in the order in
+//! which they stand in a state. Moments that are long past are as good as one. Where both nodes do the same, a state and
+//! its mirror image are one.
 
 use crate::{
+    judge::Promise,
     rules::{Protocol, Rule},
-    world::{Answer, CALLS, Cell, Late, Stage, Standing, Tag, World},
+    world::{Answer, CALLS, Cell, Late, Stage, Standing, Tag, World, Writer},
 };
 
 /// More names than ever occur in one state.
@@ -26,7 +30,19 @@ impl Names {
 }
 
 impl World {
-    pub(crate) fn rename(&mut self, protocol: &Protocol) {
+    /// The state that stands for this one and all that are as good.
+    pub(crate) fn representative(mut self, protocol: &Protocol) -> Self {
+        if protocol.is_symmetric() {
+            let mut mirrored = self.mirrored();
+            mirrored.rename(protocol);
+            self.rename(protocol);
+            return self.min(mirrored);
+        }
+        self.rename(protocol);
+        self
+    }
+
+    fn rename(&mut self, protocol: &Protocol) {
         let mut tokens = Names([0; NAMES], 0);
         self.each_token(&mut |token| tokens.rename(token));
         self.tokens = tokens.1;
@@ -35,6 +51,40 @@ impl World {
             self.each_nonce(&mut |nonce| nonces.rename(nonce));
             self.nonces = nonces.1;
         }
+        if !protocol.promises.contains(&Promise::OneLoad) {
+            self.calls.iter_mut().for_each(|call| call.over = false);
+        }
+        self.forget_when(protocol.bounds.delta);
+    }
+
+    /// What happened before Δ ago, happened then; a deadline that is over, was over a moment ago.
+    fn forget_when(&mut self, delta: u8) {
+        let (long_ago, over) = (self.now.saturating_sub(delta), self.now.saturating_sub(1));
+        for moment in &mut self.told_at {
+            *moment = long_ago.max(*moment);
+        }
+        for node in &mut self.nodes {
+            node.trusted_until = over.max(node.trusted_until);
+            for sent in [&mut node.ping, &mut node.inbox.pong].into_iter().flatten() {
+                *sent = over.saturating_sub(delta).max(*sent);
+            }
+        }
+    }
+
+    /// The nodes and their callers change places.
+    fn mirrored(mut self) -> Self {
+        self.nodes.swap(0, 1);
+        self.calls.swap(0, 1);
+        for node in &mut self.nodes {
+            node.flight = node.flight.map(|call| 1 - call);
+            if let Writer::Telling(telling) = &mut node.writer {
+                telling.origin = telling.origin.map(|node| 1 - node);
+            }
+        }
+        if let Some(Late::Invalidate(telling) | Late::Lift(telling)) = &mut self.redis.late {
+            telling.origin = telling.origin.map(|node| 1 - node);
+        }
+        self
     }
 
     fn each_cell(&mut self, f: &mut impl FnMut(&mut Cell)) {

@@ -73,7 +73,7 @@ pub enum Target {
 }
 
 /// How often a thing may happen in one history.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Budget {
     /// Calls of the cached function, for each place that calls.
     pub calls: u8,
@@ -128,6 +128,16 @@ pub struct Protocol {
 impl Protocol {
     pub(crate) fn has(&self, rule: Rule) -> bool {
         self.rules.has(rule)
+    }
+
+    /// Whether both nodes do the same, so that nothing depends on which is which.
+    pub(crate) fn is_symmetric(&self) -> bool {
+        self.bounds.callers == [0, 1] && self.bounds.writers == [0, 1]
+    }
+
+    /// Whether it makes no difference when a reply arrives: nothing is kept in memory, and nobody follows.
+    pub(crate) fn replies_at_once(&self) -> bool {
+        !self.bounds.memory && self.bounds.callers.len() <= 2 && !self.bounds.callers.ends_with(&[0, 0])
     }
 
     pub(crate) fn tags(&self) -> bool {

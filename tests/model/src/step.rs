@@ -131,8 +131,10 @@ impl Model for Protocol {
 
     fn next_state(&self, world: &World, step: Step) -> Option<World> {
         let mut next = world.after(self, step);
-        next.rename(self);
-        Some(next)
+        if self.replies_at_once() {
+            next.hand_over_replies(self);
+        }
+        Some(next.representative(self))
     }
 
     fn properties(&self) -> Vec<Property<Self>> {

@@ -12,7 +12,7 @@ pub(crate) const VERSIONS: usize = 5;
 pub(crate) const NEVER: u8 = u8::MAX;
 
 /// Everything at one moment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct World {
     pub(crate) now: u8,
     /// The version of the row in the source.
@@ -35,7 +35,7 @@ pub struct World {
 }
 
 /// What the key of the entry holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Cell {
     Nothing,
     Lease {
@@ -47,7 +47,7 @@ pub(crate) enum Cell {
     Fence(u8),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Value {
     pub(crate) version: u8,
     pub(crate) id: u8,
@@ -61,14 +61,14 @@ pub(crate) struct Value {
 }
 
 /// What the key of the tag holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Tag {
     Nothing,
     Version(u8),
     Fence(u8),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Redis {
     pub(crate) cell: Cell,
     pub(crate) tag: Tag,
@@ -81,7 +81,7 @@ pub(crate) struct Redis {
 }
 
 /// A command on its way that nobody waits for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Late {
     Acquire { token: u8, dead: u8 },
     Refresh { id: u8 },
@@ -92,7 +92,7 @@ pub(crate) enum Late {
 }
 
 /// An invalidation, as an own command or at the end of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Telling {
     pub(crate) writer: u8,
     pub(crate) version: u8,
@@ -100,7 +100,7 @@ pub(crate) struct Telling {
     pub(crate) origin: Option<usize>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Node {
     pub(crate) memory: Option<Kept>,
     /// The call that leads the flight in the table: it noted the present stamp.
@@ -117,7 +117,7 @@ pub(crate) struct Node {
     pub(crate) writer: Writer,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Kept {
     pub(crate) version: u8,
     /// Whether Redis confirmed it. What was loaded in an outage is kept for a moment only.
@@ -125,7 +125,7 @@ pub(crate) struct Kept {
 }
 
 /// The backplane connection.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Link {
     Up,
     /// Nothing comes any more, which the node has not noticed.
@@ -138,14 +138,14 @@ pub(crate) enum Link {
 
 /// Messages on their way to a node: invalidations before the `PONG`, the `PONG`, and invalidations after it. Several
 /// invalidations in a row are as good as one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Inbox {
     pub(crate) first: bool,
     pub(crate) pong: Option<u8>,
     pub(crate) last: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Writer {
     Idle,
     /// The fence stands, or could not be set.
@@ -157,7 +157,7 @@ pub(crate) enum Writer {
 }
 
 /// A place that calls the function.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Call {
     pub(crate) at: Stage,
     /// Calls still to make.
@@ -171,7 +171,7 @@ pub(crate) struct Call {
 }
 
 /// How far a call is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
     Idle,
     /// Waits for a leader; `joined` in time for what was confirmed last.
@@ -218,7 +218,7 @@ pub(crate) enum Stage {
 }
 
 /// What *read* answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Answer {
     Hit { version: u8, stale: bool, id: u8 },
     Leased,
@@ -227,7 +227,7 @@ pub(crate) enum Answer {
 }
 
 /// What stands in the way of a lease; tokens are numbered from one, zero is none.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Standing {
     /// Nothing, or a dead entry. `token` is of those who make their own.
     Dead {
