@@ -87,13 +87,14 @@ impl World {
                 Acquired::Filled => Stage::Read,
                 Acquired::Fenced => Stage::Alone { outage: false },
             },
-            Stage::Versions { token } => match self.versions(protocol) {
-                Some(tag) => Stage::Granted { token, tag },
-                None => {
+            Stage::Versions { token } => {
+                if let Some(tag) = self.versions(protocol) {
+                    Stage::Granted { token, tag }
+                } else {
                     self.release(token);
                     Stage::Alone { outage: false }
                 }
-            },
+            }
             Stage::Wait => Stage::Read,
             Stage::Granted { token, tag } => Stage::Fill { token, tag, version: self.source },
             Stage::Fill { token, tag, version } => {
@@ -152,13 +153,12 @@ impl World {
             self.finish(id);
             return;
         }
-        self.calls[id].at = match self.nodes[home].flight {
-            Some(leader) => Stage::Follow { leader, joined: false },
-            None => {
-                self.nodes[home].flight = Some(id);
-                let is_suspended = self.nodes[home].queued > 0 && protocol.has(Rule::QueueFirst);
-                if is_suspended { Stage::Alone { outage: true } } else { Stage::Read }
-            }
+        self.calls[id].at = if let Some(leader) = self.nodes[home].flight {
+            Stage::Follow { leader, joined: false }
+        } else {
+            self.nodes[home].flight = Some(id);
+            let is_suspended = self.nodes[home].queued > 0 && protocol.has(Rule::QueueFirst);
+            if is_suspended { Stage::Alone { outage: true } } else { Stage::Read }
         };
     }
 

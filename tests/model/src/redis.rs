@@ -18,7 +18,7 @@ impl World {
         life == self.redis.life || !protocol.has(Rule::Incarnation)
     }
 
-    fn is_current(protocol: &Protocol, value: &Value, tag: Tag) -> bool {
+    fn is_current(protocol: &Protocol, value: Value, tag: Tag) -> bool {
         match tag {
             _ if !protocol.tags() => true,
             Tag::Version(version) => version == value.tag,
@@ -31,7 +31,7 @@ impl World {
     pub(crate) fn visible(&self, protocol: &Protocol) -> Option<u8> {
         match self.redis.cell {
             Cell::Value(value)
-                if self.is_ours(protocol, value.life) && Self::is_current(protocol, &value, self.redis.tag) =>
+                if self.is_ours(protocol, value.life) && Self::is_current(protocol, value, self.redis.tag) =>
             {
                 Some(value.version)
             }
@@ -42,12 +42,9 @@ impl World {
     /// The answer of *read* for what was found under the two keys.
     pub(crate) fn judge(&self, protocol: &Protocol, cell: Cell, tag: Tag) -> Answer {
         match cell {
-            Cell::Value(Value { version, stale, id, .. })
-                if matches!(cell, Cell::Value(value) if self.is_ours(protocol, value.life)
-                    && Self::is_current(protocol, &value, tag)) =>
-            {
+            Cell::Value(value) if self.is_ours(protocol, value.life) && Self::is_current(protocol, value, tag) => {
                 // Nobody asks for the id of a fresh one.
-                Answer::Hit { version, stale, id: if stale { id } else { 0 } }
+                Answer::Hit { version: value.version, stale: value.stale, id: if value.stale { value.id } else { 0 } }
             }
             Cell::Fence(_) => Answer::Fenced,
             _ if matches!(tag, Tag::Fence(_)) => Answer::Fenced,
