@@ -92,7 +92,7 @@ impl Case {
     }
 
     fn holds(name: &'static str, rules: Rules, bounds: Bounds) -> Self {
-        Self { name, protocol: Protocol { rules, bounds, promises: Promise::ALWAYS }, fails: false }
+        Self { name, protocol: Protocol { rules, bounds, mirrored: true, promises: Promise::ALWAYS }, fails: false }
     }
 
     fn promising(mut self, promises: &'static [Promise]) -> Self {
@@ -101,7 +101,7 @@ impl Case {
     }
 
     fn breaks(name: &'static str, rules: Rules, promise: &'static [Promise], bounds: Bounds) -> Self {
-        Self { name, protocol: Protocol { rules, bounds, promises: promise }, fails: true }
+        Self { name, protocol: Protocol { rules, bounds, mirrored: false, promises: promise }, fails: true }
     }
 }
 

@@ -13,15 +13,13 @@ The cases:";
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let cases = match arguments.split_first() {
-        None => Case::all(),
-        Some((name, bounds)) => match Case::named(name).and_then(|case| within(case, bounds)) {
-            Some(case) => vec![case],
-            None => {
-                let names: Vec<_> = Case::all().iter().map(|case| case.name).collect();
-                eprintln!("{USAGE} {}", names.join(", "));
-                return ExitCode::FAILURE;
-            }
-        },
+        None => Some(Case::all()),
+        Some((name, bounds)) => Case::named(name).and_then(|case| within(case, bounds)).map(|case| vec![case]),
+    };
+    let Some(cases) = cases else {
+        let names: Vec<_> = Case::all().iter().map(|case| case.name).collect();
+        eprintln!("{USAGE} {}", names.join(", "));
+        return ExitCode::FAILURE;
     };
     let mut all_as_expected = true;
     for case in cases {

@@ -121,6 +121,9 @@ pub struct Protocol {
     pub rules: Rules,
     /// The size of the world.
     pub bounds: Bounds,
+    /// Whether a state and its mirror image are one where both nodes do the same. The numbers of the nodes mean nothing
+    /// then, so it is not for histories that are to be read.
+    pub mirrored: bool,
     /// The promises that are judged.
     pub promises: &'static [crate::Promise],
 }
@@ -130,9 +133,9 @@ impl Protocol {
         self.rules.has(rule)
     }
 
-    /// Whether both nodes do the same, so that nothing depends on which is which.
+    /// Whether nothing depends on which node is which.
     pub(crate) fn is_symmetric(&self) -> bool {
-        self.bounds.callers == [0, 1] && self.bounds.writers == [0, 1]
+        self.mirrored && self.bounds.callers == [0, 1] && self.bounds.writers == [0, 1]
     }
 
     /// Whether it makes no difference when a reply arrives: nothing is kept in memory, and nobody follows.
