@@ -186,7 +186,7 @@ fn flights() -> Vec<Case> {
         Case::holds("restart", ONE_PHASE, TWO_NODES.with(restart)),
         Case::holds("restart-tag", ONE_PHASE, TAG.with(restart)),
         Case::holds("stale", ONE_PHASE, stale(TWO_NODES.with(one_late))).promising(AND_ONE_LOAD),
-        Case::holds("tag", ONE_PHASE, TAG.with(Budget { evictions: 1, ..one_late })),
+        Case::holds("tag", ONE_PHASE, TAG.with(Budget { timeouts: 1, evictions: 1, ..PLAIN })),
         Case::holds("tag-stale", ONE_PHASE, stale(TAG.with(Budget { evictions: 1, ..PLAIN }))),
     ]
 }
@@ -196,7 +196,7 @@ fn memory() -> Vec<Case> {
     let one_write = Budget { writes: 1, ..PLAIN };
     let cut = Budget { breaks: 1, ..one_write };
     vec![
-        Case::holds("memory", ONE_PHASE, MEMORY.with(Budget { timeouts: 1, expiries: 1, ..cut })),
+        Case::holds("memory", ONE_PHASE, MEMORY.with(Budget { timeouts: 1, ..cut })),
         Case::holds("memory-two-writes", ONE_PHASE, MEMORY.with(Budget { writes: 2, ..cut })),
         Case::holds("memory-crash", ONE_PHASE, MEMORY.with(Budget { crashes: 1, ..cut })),
         Case::holds("memory-restart", ONE_PHASE, MEMORY.with(Budget { restarts: 1, ..one_write })),
