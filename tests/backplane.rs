@@ -257,3 +257,43 @@ async fn in_an_outage_a_call_fails_or_takes_what_memory_has_as_its_function_says
     let kept = node.scope(holding(1)).await;
     assert_ne!(kept, held);
 }
+
+/// Who: a load without the shared tier, an invalidation on another node, and a caller that comes after it. When: no news
+/// come in. What stops the old value: nothing confirms such a load, so that only those share it who came before it began.
+#[tokio::test]
+async fn a_caller_that_comes_after_an_invalidation_does_not_join_a_load_in_an_outage() {
+    use cachet_core::{
+        testing::{Faults, FaultyTier, Injection, Operation, redis_tier},
+        tier::Fault,
+    };
+
+    static ROW: AtomicU64 = AtomicU64::new(1);
+
+    #[cached(ttl = 3600, tier = "redis", skip(gate))]
+    async fn row(gate: &Gate) -> u64 {
+        let read = ROW.load(Ordering::SeqCst);
+        gate.pass().await;
+        read
+    }
+
+    let redis = Redis::start();
+    let faults = Faults::new();
+    faults.always(Operation::Subscribe, Injection::LostRequest);
+    let tier = FaultyTier::over(redis_tier(&redis.url()).expect("the URL is valid"), &faults);
+    let deaf = Cachet::builder().namespace("cachet").shared_tier(tier).build().expect("the configuration is valid");
+    let other = node(&redis, "cachet").await;
+    until("the first probe is over", async || faults.answers(Operation::Probe) > 0).await;
+    faults.next(Operation::Read, Injection::Error(Fault::Reply));
+    let gate = Gate::closed();
+    let later = async {
+        gate.arrived(1).await;
+        ROW.store(2, Ordering::SeqCst);
+        assert!(other.scope(row::invalidate()).await.is_done());
+        let open = Gate::closed();
+        open.open();
+        let (after, ()) = tokio::join!(deaf.scope(row(&open)), async { gate.open() });
+        after
+    };
+    let (before, after) = tokio::join!(deaf.scope(row(&gate)), later);
+    assert_eq!((before, after), (1, 2), "the first one's value is its own");
+}

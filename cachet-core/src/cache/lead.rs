@@ -80,6 +80,8 @@ enum Landing {
     Confirmed,
     /// It could not be asked; memory keeps the value for a moment.
     Outage,
+    /// It was asked, and did not answer; memory keeps the value for a moment.
+    Unanswered,
     /// It was not asked, for want of a lease; nothing keeps the value.
     Unleased,
     /// The key was invalidated meanwhile; the value is its own caller's.
@@ -92,14 +94,14 @@ impl Landing {
         match stood {
             Some(true) => Self::Confirmed,
             Some(false) => Self::Refused,
-            None => Self::Outage,
+            None => Self::Unanswered,
         }
     }
 }
 
 impl Lead {
     pub(super) fn new(cache: Arc<Cache>, leader: Leader, permit: Permit) -> Self {
-        if matches!(permit, Permit::Unleased) {
+        if matches!(permit, Permit::Unleased | Permit::Outage(_)) {
             // Nothing will confirm this load's value, so only those who came before it began may share it.
             leader.confirming();
         }
@@ -162,7 +164,9 @@ impl Lead {
                 // What was invalidated meanwhile, here or on another node, is not served.
                 let stood = match self.permit {
                     Permit::Leased(lease) => lease.release().await,
-                    Permit::Alone | Permit::Outage(_) => Some(true),
+                    Permit::Alone => Some(true),
+                    // Nobody can be asked; it must be young, or news must have come in all the while.
+                    Permit::Outage(_) => Some(stale.as_ref().is_none_or(|stale| self.cache.is_vouched_for(stale))),
                     Permit::Unleased => Some(false),
                 };
                 if stood == Some(false) {
@@ -261,11 +265,16 @@ fn settle(cache: &Cache, leader: Leader, value: Box<dyn Erased>, fate: Fate, lan
             cache.remember(key, entry);
         }
     };
-    let keep = if matches!(landing, Landing::Outage) { cache.kept_in_outage(fate.asked) } else { Duration::MAX };
+    let keep = if matches!(landing, Landing::Outage | Landing::Unanswered) {
+        cache.kept_in_outage(fate.asked)
+    } else {
+        Duration::MAX
+    };
     let entry = cache.entry(value, fate, keep);
     match landing {
-        Landing::Alone | Landing::Outage => leader.land_unconfirmed(Arc::clone(&entry), remember),
-        Landing::Confirmed => leader.land(Arc::clone(&entry), remember),
+        Landing::Alone => leader.land_unconfirmed(Arc::clone(&entry), remember),
+        Landing::Unanswered => leader.land_unanswered(Arc::clone(&entry), remember),
+        Landing::Confirmed | Landing::Outage => leader.land(Arc::clone(&entry), remember),
         Landing::Unleased => leader.land(Arc::clone(&entry), |_, _| {}),
         Landing::Refused => {
             count(&cache.counters.refused_fills);

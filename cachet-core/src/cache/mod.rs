@@ -280,6 +280,11 @@ impl Cache {
         }
     }
 
+    /// The same, asked now.
+    fn is_vouched_for(&self, entry: &Entry) -> bool {
+        self.vouches_for(entry, self.clock.now())
+    }
+
     fn remember(&self, key: Key, entry: Arc<Entry>) {
         if let Some(memory) = &self.memory {
             if let Some(weight) = &self.settings.weight {

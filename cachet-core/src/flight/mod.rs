@@ -240,6 +240,14 @@ impl Leader {
         self.end(Some(Outcome::Value(Arc::clone(&entry), Audience::All)), |key| store(key, entry));
     }
 
+    /// Ends the flight with a value whose last confirming command was not answered: it is for those whom the one before
+    /// would have confirmed it for.
+    pub(crate) fn land_unanswered(self, entry: Arc<Entry>, store: impl FnOnce(Key, Arc<Entry>)) {
+        let sent = self.flight.confirmations.load(Ordering::Relaxed);
+        let audience = Audience::JoinedBefore(sent.saturating_sub(1));
+        self.end(Some(Outcome::Value(Arc::clone(&entry), audience)), |key| store(key, entry));
+    }
+
     /// Whether nothing has invalidated the key since the flight began.
     pub(crate) fn stands(&self) -> bool {
         self.shard().get(&self.flight.key).is_some_and(|flight| Arc::ptr_eq(flight, &self.flight))
