@@ -143,6 +143,8 @@ fn spawn(port: u16, directory: &TempDir, options: &[String]) -> Option<Child> {
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .arg("--dir")
         .arg(directory.path())
+        // A replica need not wait for others that might come.
+        .args(["--repl-diskless-sync-delay", "0"])
         .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())

@@ -4,6 +4,7 @@
 mod acl;
 mod cluster;
 mod sentinel;
+mod standalone;
 mod tls;
 mod unix;
 

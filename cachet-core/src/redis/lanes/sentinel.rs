@@ -1,7 +1,7 @@
 //! The master that Sentinels name.
 //!
-//! They say so when it changes, on `+switch-master`, to which one connection is subscribed; and they are asked when the
-//! master fails, refuses writes, or says that it is a replica.
+//! They tell of what they do on channels, to which one connection is subscribed; and they are asked when the master fails,
+//! refuses writes, or says that it is a replica.
 
 use std::{
     fmt, io,
@@ -29,6 +29,10 @@ const STEP: Duration = Duration::from_secs(1);
 
 /// Without a word in that time, the Sentinel that is listened to is asked: the connection may be half open.
 const SILENCE: Duration = Duration::from_secs(5);
+
+/// What is said when another master is named: by the Sentinel that brings it about, which finishes with the other replicas
+/// before it says so on the second one, and by those that hear of it.
+const CHANNELS: [&str; 2] = ["+failover-state-reconf-slaves", "+switch-master"];
 
 pub(super) struct Sentinel {
     group: Arc<Group>,
@@ -135,18 +139,6 @@ impl Group {
             io::Error::new(io::ErrorKind::NotFound, "the Sentinels know no master of the name in the URL").into()
         })
     }
-
-    /// `+switch-master` says name, old host and port, new host and port.
-    fn heard(&self, message: &str) {
-        let words: Vec<&str> = message.split(' ').collect();
-        if let [name, _, _, host, port] = words[..]
-            && name == self.name
-            && let Ok(port) = port.parse()
-        {
-            // Whatever is wrong with it will be found by those who use it.
-            let _ = self.adopt((host.to_owned(), port));
-        }
-    }
 }
 
 /// Listens to one Sentinel after the other, as long as there is somebody to listen for.
@@ -163,16 +155,15 @@ async fn listen(group: Weak<Group>) {
 /// Ends when the Sentinel cannot be listened to, or is not heard of.
 async fn listen_to(group: &Weak<Group>, sentinel: &Client) -> Option<()> {
     let mut subscription = timeout(STEP, sentinel.get_async_pubsub()).await.ok()?.ok()?;
-    timeout(STEP, subscription.subscribe("+switch-master")).await.ok()?.ok()?;
+    timeout(STEP, subscription.subscribe(&CHANNELS[..])).await.ok()?.ok()?;
     let mut messages = subscription.into_on_message();
     loop {
-        // A switch before the subscription, or one that was not heard.
         let strong = group.upgrade()?;
         let address = timeout(STEP, strong.ask(sentinel)).await.ok()?.ok()?;
         strong.adopt(address).ok()?;
         drop(strong);
-        while let Ok(message) = timeout(SILENCE, messages.next()).await {
-            group.upgrade()?.heard(&message?.get_payload::<String>().ok()?);
+        if let Ok(message) = timeout(SILENCE, messages.next()).await {
+            message?;
         }
     }
 }
