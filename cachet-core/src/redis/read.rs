@@ -23,12 +23,10 @@ struct Found {
     versions: Vec<Option<Bytes>>,
 }
 
-/// Versions that count, by tag.
-type Versions<'t> = HashMap<&'t str, Option<Bytes>>;
-
 impl RedisTier {
     pub(super) async fn read(&self, lookup: &Lookup) -> Result<Read, TierError> {
-        let groups = self.lanes.groups(&distinct_tags([lookup].into_iter()));
+        let tags: Vec<&str> = lookup.tags.iter().map(String::as_str).collect();
+        let groups = self.lanes.groups(&tags);
         let mut calls = Calls::default();
         calls.command("GET").arg(&*lookup.key);
         calls.command("PTTL").arg(&*lookup.key);
@@ -37,8 +35,11 @@ impl RedisTier {
             let mut replies = replies.into_iter();
             let (value, incarnation) = next_of(&mut replies)?;
             let (ttl, _) = next_of(&mut replies)?;
-            let versions = versions_in(&groups, replies)?;
-            Ok(Found::new(lookup, value, ttl, &versions).judge(lookup, incarnation))
+            let found = versions_in(&groups, replies)?;
+            // They are few.
+            let version_of = |tag: &String| found.iter().find(|(found, _)| found == tag)?.1.clone();
+            let versions = lookup.tags.iter().map(version_of).collect();
+            Ok(Found { value, ttl, versions }.judge(lookup, incarnation))
         })
         .await
     }
@@ -60,10 +61,11 @@ impl RedisTier {
                 values.extend(group.iter().copied().zip(found.into_iter().map(|value| (value, incarnation))));
             }
             let ttls: Vec<(i64, _)> = lookups.iter().map(|_| next_of(&mut replies)).collect::<Result<_, _>>()?;
-            let versions = versions_in(&tags, replies)?;
+            let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.into_iter().collect();
             let read = lookups.iter().zip(ttls).map(|(lookup, (ttl, _))| {
                 let (value, incarnation) = values.get(&*lookup.key).cloned().unwrap_or_default();
-                Found::new(lookup, value, ttl, &versions).judge(lookup, incarnation)
+                let versions = lookup.tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect();
+                Found { value, ttl, versions }.judge(lookup, incarnation)
             });
             Ok(read.collect())
         })
@@ -87,8 +89,8 @@ fn next_of<T: FromRedisValue>(replies: &mut impl Iterator<Item = Reply>) -> Resu
 fn versions_in<'t>(
     groups: &[Vec<&'t str>],
     mut replies: impl Iterator<Item = Reply>,
-) -> Result<Versions<'t>, RedisError> {
-    let mut versions = Versions::new();
+) -> Result<Vec<(&'t str, Option<Bytes>)>, RedisError> {
+    let mut versions = Vec::new();
     for group in groups {
         let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
         let counts = |version: &Bytes| is_fence(version) || version.starts_with(&incarnation);
@@ -98,11 +100,6 @@ fn versions_in<'t>(
 }
 
 impl Found {
-    fn new(lookup: &Lookup, value: Option<Bytes>, ttl: i64, versions: &Versions<'_>) -> Self {
-        let versions = lookup.tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect();
-        Self { value, ttl, versions }
-    }
-
     fn judge(self, lookup: &Lookup, incarnation: Incarnation) -> Read {
         let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         match self.value.map(Stored::parse) {

@@ -29,7 +29,7 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// Who has which slot is asked no more often because of a master that fails.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
 
-/// So many nodes are asked at a time.
+/// So many masters are asked at a time, beside the nodes that the URL names.
 const ASKED: usize = 6;
 
 pub(super) type Address = (String, u16);
@@ -168,8 +168,8 @@ impl Cluster {
         *asked = Some(Instant::now());
         let mut known = map.masters();
         known.sort_by_key(|node| node.server.is_suspect());
-        let nodes = known.iter().map(|node| node.server.client().get_connection_info()).chain(&self.seeds);
-        let asking = nodes.take(ASKED.max(self.seeds.len())).map(|node| Box::pin(slots_by(node)));
+        let masters = known.iter().take(ASKED).map(|node| node.server.client().get_connection_info());
+        let asking = masters.chain(&self.seeds).map(|node| Box::pin(slots_by(node)));
         match select_ok(asking).await {
             Ok((ranges, _)) => {
                 let learned = self.map_of(ranges)?;

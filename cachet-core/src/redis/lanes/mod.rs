@@ -76,7 +76,7 @@ impl Lanes {
     /// Which keys one command may name together: in a Cluster those of a slot, else any, as many as a batch has.
     pub(super) fn groups<'k>(&self, keys: &[&'k str]) -> Vec<Vec<&'k str>> {
         if !self.is_cluster() {
-            return keys.chunks(MAX_BATCH).map(<[_]>::to_vec).collect();
+            return keys.chunks(MAX_BATCH).map(Vec::from).collect();
         }
         let mut sorted: Vec<(u16, &str)> = keys.iter().map(|key| (slot_of(key.as_bytes()), *key)).collect();
         sorted.sort_unstable();
