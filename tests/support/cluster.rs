@@ -74,7 +74,8 @@ impl RedisCluster {
 
     /// The master that has a key's slot.
     pub(crate) fn owner(&self, key: &str) -> usize {
-        let owns = |at: &usize| self.servers[*at].answer(&["GET", key]).is_ok_and(|reply| !reply.starts_with("(error) MOVED"));
+        let owns =
+            |at: &usize| self.servers[*at].answer(&["GET", key]).is_ok_and(|reply| !reply.starts_with("(error) MOVED"));
         self.masters().into_iter().find(owns).expect("a master has the slot")
     }
 

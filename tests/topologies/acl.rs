@@ -10,15 +10,31 @@ use crate::{joins_two_nodes, keeps_the_promises, support};
 
 /// What the tier needs, and nothing more.
 const RIGHTS: [&str; 20] = [
-    "on", ">pass/word", "resetkeys", "~acl:*", "~shop:*", "resetchannels", "&acl:*", "&shop:*", "&cachet:*", "-@all",
-    "+eval", "+evalsha", "+@read", "+@write", "+info", "+time", "+ping", "+publish", "+subscribe",
+    "on",
+    ">pass/word",
+    "resetkeys",
+    "~acl:*",
+    "~shop:*",
+    "resetchannels",
+    "&acl:*",
+    "&shop:*",
+    "&cachet:*",
+    "-@all",
+    "+eval",
+    "+evalsha",
+    "+@read",
+    "+@write",
+    "+info",
+    "+time",
+    "+ping",
+    "+publish",
+    "+subscribe",
     "+client|tracking",
 ];
 
 fn server() -> support::Redis {
     let server = support::Redis::start();
-    let user: Vec<&str> =
-        ["ACL", "SETUSER", "ann"].into_iter().chain(RIGHTS).collect();
+    let user: Vec<&str> = ["ACL", "SETUSER", "ann"].into_iter().chain(RIGHTS).collect();
     server.command(&user);
     server
 }

@@ -88,9 +88,8 @@ async fn a_failover_brings_no_value_and_no_version_back(cluster: &mut RedisClust
         values.push(read(&one, id).await);
     }
     let owner_of = |pattern: String| cluster.owner(&key_like(cluster, &pattern));
-    let owners: Vec<(usize, usize)> = (0..40)
-        .map(|id| (owner_of(format!("dies:numbered:*:{id}")), owner_of(format!("dies:*@*:id:{id}"))))
-        .collect();
+    let owners: Vec<(usize, usize)> =
+        (0..40).map(|id| (owner_of(format!("dies:numbered:*:{id}")), owner_of(format!("dies:*@*:id:{id}")))).collect();
     let dying = owners[0].0;
     // One whose entry, and one whose tag alone is on the master that dies.
     let by_tag = owners.iter().position(|(entry, tag)| *entry != dying && *tag == dying).expect("one of forty");

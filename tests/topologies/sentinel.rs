@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use cachet_core::{Invalidation, Origin, Redis};
 
-use crate::{joins_two_nodes, keeps_the_promises, node, numbered, origin, read, ready_node, support::SentinelGroup, until};
+use crate::{
+    joins_two_nodes, keeps_the_promises, node, numbered, origin, read, ready_node, support::SentinelGroup, until,
+};
 
 /// Who: a value that was invalidated just before its master died. When: no replica had heard of it, so the new master
 /// still has it. What stops it: it is of another life of the server.

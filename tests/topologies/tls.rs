@@ -1,10 +1,6 @@
 //! TLS, with certificates that are made here.
 
-use cachet_core::{
-    Redis,
-    testing::redis_tier,
-    tier::Fault,
-};
+use cachet_core::{Redis, testing::redis_tier, tier::Fault};
 use rcgen::CertifiedKey;
 
 use crate::{joins_two_nodes, keeps_the_promises, support};

@@ -86,8 +86,7 @@ impl RedisTier {
         // The callers' deadlines are the only ones.
         let config =
             AsyncConnectionConfig::new().set_push_sender(take).set_response_timeout(None).set_connection_timeout(None);
-        let mut connection =
-            speaking_resp3(client)?.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = speaking_resp3(client)?.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(&self.voice.no_key);
         // A server that forbids it empties itself unheard: entries stay that are right all the same.

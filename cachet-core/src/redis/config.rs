@@ -107,9 +107,7 @@ impl Redis {
             let settings = info.redis_settings().clone();
             Ok::<_, String>(match &self.sentinel {
                 Some((user, password)) if user.is_empty() => info.set_redis_settings(settings.set_password(password)),
-                Some((user, password)) => {
-                    info.set_redis_settings(settings.set_username(user).set_password(password))
-                }
+                Some((user, password)) => info.set_redis_settings(settings.set_username(user).set_password(password)),
                 None => info,
             })
         });
@@ -248,7 +246,8 @@ mod tests {
 
     #[test]
     fn sentinels_have_a_port_and_credentials_of_their_own() {
-        let redis = Redis::url("redis+sentinel://ann:pw@one,two:5000,[::1]/main/3").sentinel_credentials("bob", "other");
+        let redis =
+            Redis::url("redis+sentinel://ann:pw@one,two:5000,[::1]/main/3").sentinel_credentials("bob", "other");
         let Ok(Place::Sentinel { sentinels, master, servers }) = redis.place() else { panic!("it is a good URL") };
         let addresses: Vec<String> = sentinels.iter().map(|sentinel| sentinel.addr().to_string()).collect();
         assert_eq!((addresses.join(" "), &*master), ("one:26379 two:5000 ::1:26379".to_owned(), "main"));

@@ -8,8 +8,7 @@ use std::{
 use deadpool_redis::redis::{RedisError, Value};
 
 use super::{
-    RedisTier,
-    fault_of,
+    RedisTier, fault_of,
     fence::{CLOCK, FENCED},
     lanes::Reply,
     layout,
@@ -232,7 +231,8 @@ impl RedisTier {
             call.arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
             self.tell_too(call);
         }
-        let one_by_one = |replies: Vec<Reply>| replies.into_iter().map(|reply| Ok(reply.value? == Value::Int(1))).collect();
+        let one_by_one =
+            |replies: Vec<Reply>| replies.into_iter().map(|reply| Ok(reply.value? == Value::Int(1))).collect();
         self.exchange("fill", &calls, one_by_one).await
     }
 

@@ -92,9 +92,8 @@ impl Cluster {
     pub(super) async fn send(&self, commands: &Pipeline) -> RedisResult<Vec<Reply>> {
         let mut replies: Vec<Option<Reply>> = commands.cmd_iter().map(|_| None).collect();
         let open = commands.cmd_iter().enumerate();
-        let mut open: Vec<Open<'_>> = open
-            .map(|(at, command)| Open { at, command, slot: slot_of_command(command), ask: None })
-            .collect();
+        let mut open: Vec<Open<'_>> =
+            open.map(|(at, command)| Open { at, command, slot: slot_of_command(command), ask: None }).collect();
         for round in 1..=ROUNDS {
             let map = self.map_for(&open).await?;
             let parcels = parcels_of(&map, std::mem::take(&mut open))?;
@@ -187,7 +186,8 @@ impl Cluster {
         let known = self.map();
         let mut map = Map { owners: vec![None; SLOTS.into()], nodes: HashMap::new() };
         for Range { first, last, id, address } in ranges {
-            let node = match map.nodes.get(&address).or_else(|| known.nodes.get(&address).filter(|node| node.id == id)) {
+            let node = match map.nodes.get(&address).or_else(|| known.nodes.get(&address).filter(|node| node.id == id))
+            {
                 Some(node) => Arc::clone(node),
                 None => Arc::new(self.node(id, address.clone())?),
             };
@@ -271,36 +271,37 @@ impl Map {
 }
 
 fn parcels_of<'a>(map: &Map, open: Vec<Open<'a>>) -> RedisResult<Vec<Parcel<'a>>> {
+    let nobodys = || io::Error::new(io::ErrorKind::NotConnected, "a slot of the Cluster is nobody's");
     let mut parcels: Vec<Parcel<'a>> = Vec::new();
     for open in open {
-        let node = match &open.ask {
-            Some(node) => node,
-            None => map.owner(open.slot).ok_or_else(|| {
-                io::Error::new(io::ErrorKind::NotConnected, "a slot of the Cluster is nobody's")
-            })?,
-        };
-        let asking = open.ask.is_some();
+        let node = open.ask.as_ref().or_else(|| map.owner(open.slot)).ok_or_else(nobodys)?;
         // `ASKING` is for the one command behind it.
-        let at = parcels.iter().position(|parcel| !asking && Arc::ptr_eq(&parcel.node, node));
-        let parcel = match at {
-            Some(at) => &mut parcels[at],
-            None => {
-                let mut commands = Pipeline::new();
-                commands.ignore_errors();
-                if asking {
-                    commands.cmd("ASKING");
-                }
-                parcels.push(Parcel { node: Arc::clone(node), commands, open: Vec::new() });
-                parcels.last_mut().expect("one was just added")
-            }
-        };
-        parcel.commands.add_command(open.command.clone());
-        parcel.open.push(open);
+        let joins = |parcel: &&mut Parcel<'_>| open.ask.is_none() && Arc::ptr_eq(&parcel.node, node);
+        match parcels.iter_mut().find(joins) {
+            Some(parcel) => parcel.add(open),
+            None => parcels.push(Parcel::of(Arc::clone(node), open)),
+        }
     }
     Ok(parcels)
 }
 
-impl Parcel<'_> {
+impl<'a> Parcel<'a> {
+    fn of(node: Arc<Node>, open: Open<'a>) -> Self {
+        let mut commands = Pipeline::new();
+        commands.ignore_errors();
+        if open.ask.is_some() {
+            commands.cmd("ASKING");
+        }
+        let mut parcel = Self { node, commands, open: Vec::new() };
+        parcel.add(open);
+        parcel
+    }
+
+    fn add(&mut self, open: Open<'a>) {
+        self.commands.add_command(open.command.clone());
+        self.open.push(open);
+    }
+
     async fn send(self) -> (Self, RedisResult<Answers>) {
         let mut outcome = self.node.server.send(&self.commands).await;
         if let Ok(answers) = &mut outcome {
@@ -355,7 +356,12 @@ impl Range {
         };
         let (first, last) = (u16::try_from(*first).ok()?, u16::try_from(*last).ok()?);
         let address = (host, u16::try_from(*port).ok()?);
-        (first <= last && last < SLOTS).then_some(Self { first, last, id: String::from_utf8(id.clone()).ok()?, address })
+        (first <= last && last < SLOTS).then_some(Self {
+            first,
+            last,
+            id: String::from_utf8(id.clone()).ok()?,
+            address,
+        })
     }
 }
 

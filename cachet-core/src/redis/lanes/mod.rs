@@ -15,13 +15,13 @@ mod slots;
 
 use deadpool_redis::redis::{Client, Pipeline, RedisResult, Value};
 
-pub(super) use self::{cluster::masters_in, server::Incarnation};
 use self::{
     cluster::Cluster,
     sentinel::Sentinel,
     server::{Answers, Server},
     slots::slot_of,
 };
+pub(super) use self::{cluster::masters_in, server::Incarnation};
 use super::config::Place;
 use crate::tier::MAX_BATCH;
 
