@@ -72,6 +72,12 @@ impl RedisCluster {
         (0..self.servers.len()).filter(|at| role(at).as_deref() == Some("master")).collect()
     }
 
+    /// Whether those that answer say that every slot is somebody's.
+    pub(crate) fn is_whole(&self) -> bool {
+        let told = self.servers.iter().filter_map(|server| server.told(&["CLUSTER", "INFO"], "cluster_state"));
+        told.into_iter().all(|state| state == "ok")
+    }
+
     /// The master that has a key's slot.
     pub(crate) fn owner(&self, key: &str) -> usize {
         let owns =

@@ -25,6 +25,8 @@ async fn a_failover_fails_no_call_and_brings_no_value_back() {
     for at in &replicas {
         group.server(*at).pause();
     }
+    // What is sent to a frozen one would wait for it.
+    group.server(master).command(&["CLIENT", "KILL", "TYPE", "replica"]);
     assert_eq!(one.scope(numbered::invalidate(7)).await, Invalidation::Done);
     group.server_mut(master).kill();
     for at in &replicas {
