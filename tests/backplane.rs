@@ -99,7 +99,7 @@ async fn a_value_that_was_invalidated_on_its_way_into_memory_is_dead_on_arrival(
     let redis = Redis::start();
     let one = node(&redis, "cachet").await;
     let faults = Faults::new();
-    let tier = FaultyTier::over(redis_tier(&redis.url()).expect("the URL is valid"), &faults);
+    let tier = FaultyTier::over(redis_tier(redis.url()).expect("the URL is valid"), &faults);
     let other = Cachet::builder().namespace("cachet").shared_tier(tier).build().expect("the configuration is valid");
     assert!(other.is_ready(DEADLINE).await);
     let old = one.scope(numbered(7)).await;

@@ -324,7 +324,7 @@ async fn functions_of_one_name_and_different_values_live_side_by_side() {
 #[tokio::test]
 async fn the_redis_tier_keeps_the_promises_of_a_tier() {
     let redis = Redis::start();
-    let tier = cachet_core::testing::redis_tier(&redis.url()).expect("the URL is valid");
+    let tier = cachet_core::testing::redis_tier(redis.url()).expect("the URL is valid");
     cachet_core::testing::tier_conformance(tier, "suite").await.expect("the server answers");
 }
 

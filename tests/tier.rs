@@ -17,7 +17,7 @@ use support::Redis;
 const LONG: Duration = Duration::from_secs(30);
 
 fn tier(redis: &Redis) -> Arc<dyn Tier> {
-    redis_tier(&redis.url()).expect("the URL is valid")
+    redis_tier(redis.url()).expect("the URL is valid")
 }
 
 fn lookup(key: &str) -> Lookup {

@@ -75,6 +75,7 @@ pub use crate::{
     invalidate::{Invalidation, invalidate_tag},
     key::{CacheKey, KeyWriter},
     memory::Engine,
+    redis::Redis,
     refresh::Refresh,
     runtime::{Builder, Cachet},
     tier::Tier,

@@ -25,7 +25,7 @@ use crate::{
     invalidate::Invalidation,
     memory::Engine,
     names::{self, Named},
-    redis::RedisTier,
+    redis::{Redis, RedisTier},
     shared::{Limits, Shared, Thread},
     sweep::Sweeper,
     tags::TagBoard,
@@ -336,7 +336,7 @@ enum SharedChoice {
     /// `CACHET_REDIS_URL`, if it is set.
     Environment,
     None,
-    Redis(String),
+    Redis(Redis),
     Tier(Arc<dyn Tier>),
 }
 
@@ -371,12 +371,13 @@ impl Builder {
         self
     }
 
-    /// Uses a Redis or Valkey server as the shared tier, such as `redis://127.0.0.1:6379/0`.
+    /// Uses Redis or Valkey as the shared tier: a server such as `redis://127.0.0.1:6379/0`, over TLS or a Unix socket,
+    /// behind Sentinels or as a Cluster. [`Redis`] lists the forms of the URL, and says what a URL cannot.
     ///
     /// Default: `CACHET_REDIS_URL`; without it there is no shared tier, and functions that name one do without.
     #[must_use]
-    pub fn redis(mut self, url: impl Into<String>) -> Self {
-        self.shared = SharedChoice::Redis(url.into());
+    pub fn redis(mut self, redis: impl Into<Redis>) -> Self {
+        self.shared = SharedChoice::Redis(redis.into());
         self
     }
 
@@ -567,16 +568,16 @@ impl Builder {
     }
 
     fn chosen_tier(&mut self, namespace: &str) -> Result<Option<Arc<dyn Tier>>, Error> {
-        let (field, url) = match std::mem::replace(&mut self.shared, SharedChoice::None) {
+        let (field, redis) = match std::mem::replace(&mut self.shared, SharedChoice::None) {
             SharedChoice::None => return Ok(None),
             SharedChoice::Tier(tier) => return Ok(Some(tier)),
-            SharedChoice::Redis(url) => ("redis", url),
+            SharedChoice::Redis(redis) => ("redis", redis),
             SharedChoice::Environment => match env::var("CACHET_REDIS_URL") {
-                Ok(url) if !url.is_empty() => ("CACHET_REDIS_URL", url),
+                Ok(url) if !url.is_empty() => ("CACHET_REDIS_URL", Redis::url(url)),
                 _ => return Ok(None),
             },
         };
-        let tier = RedisTier::new(&url, namespace, true).map_err(|reason| Error::Configuration { field, reason })?;
+        let tier = RedisTier::new(&redis, namespace, true).map_err(|reason| Error::Configuration { field, reason })?;
         Ok(Some(Arc::new(tier)))
     }
 }

@@ -1,15 +1,19 @@
 //! Real parts for the tests: a `redis-server` that can be frozen, killed and started again, nodes of the shop, and a plain HTTP client.
 #![allow(dead_code, unused_imports, reason = "each test binary uses a part of it")]
 
+mod cluster;
 mod http;
 mod node;
 mod redis;
+mod sentinel;
 
 use std::time::{Duration, Instant};
 
+pub(crate) use self::cluster::RedisCluster;
 pub(crate) use self::http::{Reply, Request};
 pub(crate) use self::node::{Node, Shop};
-pub(crate) use self::redis::Redis;
+pub(crate) use self::redis::{Redis, free_port};
+pub(crate) use self::sentinel::SentinelGroup;
 
 /// How long a test waits for a condition before it fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

@@ -4,6 +4,7 @@ use std::{
     fmt::Write as _,
     io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
+    path::Path,
     process::{Child, Command, Stdio},
     time::{Duration, Instant},
 };
@@ -17,6 +18,7 @@ pub(crate) struct Redis {
     server: Child,
     port: u16,
     directory: TempDir,
+    options: Vec<String>,
 }
 
 impl Redis {
@@ -26,20 +28,30 @@ impl Redis {
     ///
     /// If `redis-server` is not installed or does not answer within [`DEADLINE`].
     pub(crate) fn start() -> Self {
+        Self::start_with(|_| Vec::new())
+    }
+
+    /// The same with options for the command line, which may name files in the server's directory.
+    pub(crate) fn start_with(options: impl FnOnce(&Path) -> Vec<String>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
+        let options = options(directory.path());
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < DEADLINE, "redis-server does not start");
             // Somebody else may take the port before the server does; then another one is tried.
             let port = free_port();
-            if let Some(server) = spawn(port, &directory) {
-                return Self { server, port, directory };
+            if let Some(server) = spawn(port, &directory, &options) {
+                return Self { server, port, directory, options };
             }
         }
     }
 
     pub(crate) fn port(&self) -> u16 {
         self.port
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     pub(crate) fn url(&self) -> String {
@@ -73,7 +85,7 @@ impl Redis {
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < DEADLINE, "redis-server does not come back on port {}", self.port);
-            if let Some(server) = spawn(self.port, &self.directory) {
+            if let Some(server) = spawn(self.port, &self.directory, &self.options) {
                 self.server = server;
                 return;
             }
@@ -86,9 +98,20 @@ impl Redis {
     ///
     /// If the server does not answer, or answers with an error.
     pub(crate) fn command<A: AsRef<[u8]>>(&self, arguments: &[A]) -> String {
-        let reply = send(self.port, arguments).expect("redis answers");
+        let reply = self.answer(arguments).expect("redis answers");
         assert!(!reply.starts_with("(error)"), "{reply}");
         reply
+    }
+
+    /// The same for a server that may be gone, or refuse.
+    pub(crate) fn answer<A: AsRef<[u8]>>(&self, arguments: &[A]) -> io::Result<String> {
+        send(self.port, arguments)
+    }
+
+    /// A number or word that `INFO`, or another command with such lines, tells under a name.
+    pub(crate) fn told(&self, command: &[&str], name: &str) -> Option<String> {
+        let told = self.answer(command).ok()?;
+        told.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
     }
 
     fn signal(&self, name: &str) {
@@ -106,17 +129,23 @@ impl Drop for Redis {
     }
 }
 
-fn free_port() -> u16 {
+pub(crate) fn free_port() -> u16 {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
     listener.local_addr().expect("a bound socket has an address").port()
 }
 
 /// A server that answers on `port`, or nothing if it ended by itself because the port is taken.
-fn spawn(port: u16, directory: &TempDir) -> Option<Child> {
+fn spawn(port: u16, directory: &TempDir, options: &[String]) -> Option<Child> {
+    // A configuration file comes first.
+    let (file, options) = options.split_at(options.iter().take_while(|option| !option.starts_with("--")).count());
     let mut server = Command::new("redis-server")
+        .args(file)
         .args(["--port", &port.to_string(), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"])
         .arg("--dir")
         .arg(directory.path())
+        // A replica need not wait for others that might come.
+        .args(["--repl-diskless-sync-delay", "0"])
+        .args(options)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .spawn()

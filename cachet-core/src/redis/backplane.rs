@@ -10,15 +10,19 @@
 //! RESP3, so that its `PING` is answered behind all messages that came before it; and it is told of `FLUSHALL` and
 //! `FLUSHDB`, by tracking a prefix that no key has.
 
-use std::{future::Future, pin::Pin};
+use std::{collections::BTreeSet, future::Future, io, pin::Pin, sync::Arc};
 
 use deadpool_redis::redis::{
-    self, AsyncConnectionConfig, Client, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, ScriptInvocation,
-    Value, aio::MultiplexedConnection,
+    self, AsyncConnectionConfig, Client, Pipeline, ProtocolVersion, PushInfo, PushKind, RedisError, Value,
+    aio::MultiplexedConnection,
 };
+use futures_util::future::try_join_all;
 use tokio::sync::watch;
 
-use super::{RedisTier, fault_of};
+use super::{
+    RedisTier, fault_of,
+    lanes::{Lanes, Master, masters_in},
+};
 use crate::{
     tier::{Backplane, Inbox, News, Subscription, TierFuture},
     unique::unique,
@@ -51,17 +55,26 @@ impl Voice {
 
 impl RedisTier {
     /// Adds what a script needs to publish, after its other arguments.
-    pub(super) fn tell<'a, 'b>(&self, call: &'a mut ScriptInvocation<'b>) -> &'a mut ScriptInvocation<'b> {
-        call.arg(&self.voice.channel).arg(&self.voice.node)
-    }
-
-    /// The same for a call among others.
     pub(super) fn tell_too(&self, call: &mut Pipeline) {
         call.arg(&self.voice.channel).arg(&self.voice.node);
     }
 
-    async fn open(&self, inbox: Inbox) -> Result<Listening, RedisError> {
+    /// Listens to every master: in a Cluster, what one publishes comes from itself in order; that it comes from the
+    /// others as well, behind that or not at all, changes nothing.
+    async fn open(&self, inbox: &Inbox) -> Result<Listening, RedisError> {
+        let masters = self.lanes.masters().await?;
         let (lost, is_lost) = watch::channel(false);
+        let opening = masters.iter().map(|master| self.open_one(&master.client, inbox.clone(), lost.clone()));
+        let connections = try_join_all(opening).await?;
+        Ok(Listening { connections, masters: ids_of(&masters), lanes: Arc::clone(&self.lanes), is_lost })
+    }
+
+    async fn open_one(
+        &self,
+        client: &Client,
+        inbox: Inbox,
+        lost: watch::Sender<bool>,
+    ) -> Result<MultiplexedConnection, RedisError> {
         let own = self.voice.is_alone.then(|| self.voice.node.clone());
         let take = move |push: PushInfo| {
             match push.kind {
@@ -76,8 +89,7 @@ impl RedisTier {
         // The callers' deadlines are the only ones.
         let config =
             AsyncConnectionConfig::new().set_push_sender(take).set_response_timeout(None).set_connection_timeout(None);
-        let mut connection =
-            speaking_resp3(self.lanes.client())?.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection = speaking_resp3(client)?.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(&self.voice.no_key);
         // A server that forbids it empties itself unheard: entries stay that are right all the same.
@@ -87,14 +99,14 @@ impl RedisTier {
             return Err(error);
         }
         redis::cmd("SUBSCRIBE").arg(&self.voice.channel).query_async::<()>(&mut connection).await?;
-        Ok(Listening { connection, is_lost })
+        Ok(connection)
     }
 }
 
 impl Backplane for RedisTier {
     fn subscribe(&self, inbox: Inbox) -> TierFuture<'_, Box<dyn Subscription>> {
         Box::pin(async move {
-            let listening = self.open(inbox).await.map_err(|error| fault_of("subscribe", error))?;
+            let listening = self.open(&inbox).await.map_err(|error| fault_of("subscribe", error))?;
             Ok(Box::new(listening) as Box<dyn Subscription>)
         })
     }
@@ -126,18 +138,44 @@ pub(super) fn read_untrusted(bytes: &[u8]) {
     let _ = read(&PushInfo { kind: PushKind::Message, data }, None);
 }
 
-/// One subscribed connection.
+/// A subscribed connection to each master.
 struct Listening {
-    connection: MultiplexedConnection,
+    connections: Vec<MultiplexedConnection>,
+    /// Their ids when the connections were opened.
+    masters: BTreeSet<String>,
+    lanes: Arc<Lanes>,
     is_lost: watch::Receiver<bool>,
+}
+
+impl Listening {
+    /// Who: a master that was none when the subscription began. When: it takes over slots and publishes what becomes of
+    /// their keys, and nobody listens to it. What stops it: each master is asked who the masters are, and one that is
+    /// new, or a Sentinel's word of another, ends the subscription.
+    async fn check(&self) -> Result<(), RedisError> {
+        let asking = self.connections.iter().cloned().map(|mut connection| async move {
+            if !self.lanes.is_cluster() {
+                return redis::cmd("PING").query_async::<()>(&mut connection).await.map(|()| true);
+            }
+            let mut question = redis::pipe();
+            question.cmd("PING").ignore().cmd("CLUSTER").arg("SLOTS");
+            let (slots,): (Value,) = question.query_async(&mut connection).await?;
+            Ok(masters_in(&slots) == self.masters)
+        });
+        let same = try_join_all(asking).await?.into_iter().all(|same| same);
+        if same && (self.lanes.is_cluster() || ids_of(&self.lanes.masters().await?) == self.masters) {
+            return Ok(());
+        }
+        Err(io::Error::new(io::ErrorKind::NotConnected, "the masters have changed").into())
+    }
+}
+
+fn ids_of(masters: &[Master]) -> BTreeSet<String> {
+    masters.iter().map(|master| master.id.clone()).collect()
 }
 
 impl Subscription for Listening {
     fn heartbeat(&self) -> TierFuture<'_, ()> {
-        let mut connection = self.connection.clone();
-        Box::pin(async move {
-            redis::cmd("PING").query_async(&mut connection).await.map_err(|error| fault_of("heartbeat", error))
-        })
+        Box::pin(async move { self.check().await.map_err(|error| fault_of("heartbeat", error)) })
     }
 
     fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {

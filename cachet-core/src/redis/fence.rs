@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     RedisTier,
-    script::{Calls, Program, TELL, millis},
+    script::{Calls, Program, TELL, carried_out, millis},
 };
 use crate::tier::{Target, TierError, WriterId};
 
@@ -106,7 +106,7 @@ impl RedisTier {
             let call = calls.add(&self.fences.fence, &[target.key()]);
             self.tell_too(call.arg(&writer.0[..]).arg(millis(time.min(MAX_TIME))));
         }
-        self.exchange("fence", |mut lane| async move { calls.carry_out(&mut lane.connection).await }).await
+        self.exchange("fence", &calls, carried_out).await
     }
 
     pub(super) async fn lift(&self, targets: &[Target], writer: WriterId) -> Result<(), TierError> {
@@ -114,7 +114,7 @@ impl RedisTier {
         for target in targets {
             self.tell_too(calls.add(&self.fences.lift, &[target.key()]).arg(&writer.0[..]));
         }
-        self.exchange("lift", |mut lane| async move { calls.carry_out(&mut lane.connection).await }).await
+        self.exchange("lift", &calls, carried_out).await
     }
 
     pub(super) async fn invalidate(&self, targets: &[Target]) -> Result<(), TierError> {
@@ -122,6 +122,6 @@ impl RedisTier {
         for target in targets {
             self.tell_too(calls.add(&self.fences.invalidate, &[target.key()]));
         }
-        self.exchange("invalidate", |mut lane| async move { calls.carry_out(&mut lane.connection).await }).await
+        self.exchange("invalidate", &calls, carried_out).await
     }
 }

@@ -5,16 +5,17 @@ use std::{
     time::Duration,
 };
 
-use deadpool_redis::redis::{RedisError, ScriptInvocation, Value};
+use deadpool_redis::redis::{RedisError, Value};
 
 use super::{
-    RedisTier,
+    RedisTier, fault_of,
     fence::{CLOCK, FENCED},
+    lanes::Reply,
     layout,
-    script::{Calls, MADE, Program, TELL, left, millis, nonce},
+    script::{Calls, MADE, Program, TELL, carried_out, left, millis, nonce, the_one},
     tags::{self, Digest, Version},
 };
-use crate::tier::{Acquired, EntryId, Lease, Lookup, MAX_BATCH, NewEntry, TierError};
+use crate::tier::{Acquired, EntryId, Lease, Lookup, NewEntry, TierError};
 
 /// KEYS: entry. ARGV: nonce, lease in ms, id of a dead entry or ''.
 /// Answers {1, token} granted, {2, ms left} held, {3, ms left} fenced, {0} filled.
@@ -141,39 +142,47 @@ impl RedisTier {
         lease: Duration,
         dead: Option<EntryId>,
     ) -> Result<Acquired, TierError> {
-        let mut acquire = self.leases.acquire.call();
-        acquire.arg(nonce()).arg(millis(lease)).arg(id_or_nothing(dead.as_ref()));
-        self.take("acquire", acquire, lookup).await
+        let mut calls = Calls::default();
+        let call = calls.add(&self.leases.acquire, &[&lookup.key]);
+        call.arg(nonce()).arg(millis(lease)).arg(id_or_nothing(dead.as_ref()));
+        self.take("acquire", calls, lookup).await
     }
 
     pub(super) async fn refresh(&self, lookup: &Lookup, lease: Duration, seen: EntryId) -> Result<Acquired, TierError> {
-        let mut refresh = self.leases.refresh.call();
-        refresh.arg(nonce()).arg(millis(lease)).arg(&seen.0[..]);
-        self.take("refresh", refresh, lookup).await
+        let mut calls = Calls::default();
+        calls.add(&self.leases.refresh, &[&lookup.key]).arg(nonce()).arg(millis(lease)).arg(&seen.0[..]);
+        self.take("refresh", calls, lookup).await
     }
 
-    /// Takes a lease of one kind or the other.
-    async fn take(
-        &self,
+    /// Takes a lease of one kind or the other. The tags' versions come with it: they are read before the load begins,
+    /// which is all that matters of their order.
+    async fn take<'a>(
+        &'a self,
         operation: &'static str,
-        mut script: ScriptInvocation<'_>,
+        mut calls: Calls<'a>,
         lookup: &Lookup,
     ) -> Result<Acquired, TierError> {
-        script.key(&*lookup.key);
-        self.exchange(operation, |lane| async move {
-            // Two commands at once on one connection: one round trip. The versions are read before the load begins,
-            // which is all that matters of their order.
-            let (mut first, mut second) = (lane.connection.clone(), lane.connection);
-            let (answer, versions) =
-                tokio::try_join!(script.invoke_async(&mut first), self.tags.versions(&mut second, &lookup.tags))?;
-            let settled = Settled::of(Answer::of(&answer), tags::digest_of(&lookup.tags, &versions));
-            if let Some(token) = settled.surplus {
-                let mut release = self.leases.release.call();
-                self.tell(release.key(&*lookup.key).arg(&token.0[..])).invoke_async::<()>(&mut first).await?;
+        let groups = self.lanes.groups(&distinct_tags([lookup].into_iter()));
+        for group in &groups {
+            self.tags.add_versions(&mut calls, group);
+        }
+        let mut replies = self.exchange(operation, &calls, Ok).await?.into_iter();
+        let answer = replies.next().map_or(Ok(Value::Nil), |reply| reply.value);
+        let answer = answer.map(|value| Answer::of(&value)).map_err(|error| fault_of(operation, error))?;
+        let settled = match versions_of(&groups, replies) {
+            Ok(versions) => Settled::of(answer, digest_by(&versions, lookup)),
+            Err(error) => {
+                // Nobody would know of the lease.
+                if let Some(token) = answer.token() {
+                    self.exchange(operation, &self.release_all(&[(&lookup.key, token)]), carried_out).await?;
+                }
+                return Err(fault_of(operation, error));
             }
-            Ok(settled.answer)
-        })
-        .await
+        };
+        if let Some(token) = settled.surplus {
+            self.exchange(operation, &self.release_all(&[(&lookup.key, token)]), carried_out).await?;
+        }
+        Ok(settled.answer)
     }
 
     pub(super) async fn acquire_many(
@@ -181,35 +190,30 @@ impl RedisTier {
         wanted: &[(Lookup, Option<EntryId>)],
         lease: Duration,
     ) -> Result<Vec<Acquired>, TierError> {
-        let tags = distinct_tags(wanted.iter().map(|(lookup, _)| lookup));
+        let groups = self.lanes.groups(&distinct_tags(wanted.iter().map(|(lookup, _)| lookup)));
         let mut calls = Calls::default();
         for (lookup, dead) in wanted {
             let call = calls.add(&self.leases.acquire, &[&lookup.key]);
             call.arg(nonce()).arg(millis(lease)).arg(id_or_nothing(dead.as_ref()));
         }
-        for some in tags.chunks(MAX_BATCH) {
-            self.tags.add_versions(&mut calls, some);
+        for group in &groups {
+            self.tags.add_versions(&mut calls, group);
         }
-        self.exchange("acquire", |mut lane| async move {
-            let mut answers = calls.send(&mut lane.connection).await?.into_iter();
-            let entries: Vec<_> =
-                answers.by_ref().take(wanted.len()).map(|answer| answer.map(|value| Answer::of(&value))).collect();
-            let granted = surplus_of(wanted, entries.iter().map(|answer| answer.as_ref().ok().and_then(Answer::token)));
-            let settled = match settle(wanted, entries, &tags, answers) {
-                Ok(settled) => settled,
-                Err(error) => {
-                    // One key's failure is the batch's, so nobody would know of the others' leases.
-                    self.release_all(&granted).send(&mut lane.connection).await?;
-                    return Err(error);
-                }
-            };
-            let surplus = surplus_of(wanted, settled.iter().map(|settled| settled.surplus));
-            if !surplus.is_empty() {
-                self.release_all(&surplus).carry_out(&mut lane.connection).await?;
+        let mut replies = self.exchange("acquire", &calls, Ok).await?.into_iter();
+        let entries: Vec<_> =
+            replies.by_ref().take(wanted.len()).map(|reply| reply.value.map(|value| Answer::of(&value))).collect();
+        let granted = surplus_of(wanted, entries.iter().map(|answer| answer.as_ref().ok().and_then(Answer::token)));
+        let settled = match settle(wanted, entries, &groups, replies) {
+            Ok(settled) => settled,
+            Err(error) => {
+                // One key's failure is the batch's, so nobody would know of the others' leases.
+                self.exchange("acquire", &self.release_all(&granted), Ok).await?;
+                return Err(fault_of("acquire", error));
             }
-            Ok(settled.into_iter().map(|settled| settled.answer).collect())
-        })
-        .await
+        };
+        let surplus = surplus_of(wanted, settled.iter().map(|settled| settled.surplus));
+        self.exchange("acquire", &self.release_all(&surplus), carried_out).await?;
+        Ok(settled.into_iter().map(|settled| settled.answer).collect())
     }
 
     fn release_all(&self, leases: &[(&str, EntryId)]) -> Calls<'_> {
@@ -223,10 +227,11 @@ impl RedisTier {
 
     pub(super) async fn fill(&self, lookup: &Lookup, lease: Lease, entry: &NewEntry) -> Result<bool, TierError> {
         let value = layout::write(lease.token, &lease.tags, entry);
-        let mut fill = self.leases.fill.call();
-        fill.key(&*lookup.key).arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
-        self.tell(&mut fill);
-        self.exchange("fill", |mut lane| async move { fill.invoke_async(&mut lane.connection).await }).await
+        let mut calls = Calls::default();
+        let call = calls.add(&self.leases.fill, &[&lookup.key]).arg(&lease.token.0[..]);
+        self.tell_too(call.arg(value).arg(millis(entry.lifetime + entry.grace)));
+        let stood = |mut replies: Vec<Reply>| replies.pop().map_or(Ok(false), |reply| stood(reply, lease.token));
+        self.exchange("fill", &calls, stood).await
     }
 
     pub(super) async fn fill_many(&self, fills: &[(Lookup, Lease, NewEntry)]) -> Result<Vec<bool>, TierError> {
@@ -237,24 +242,31 @@ impl RedisTier {
             call.arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
             self.tell_too(call);
         }
-        self.exchange("fill", |mut lane| async move {
-            let answers = calls.send(&mut lane.connection).await?;
-            answers.into_iter().map(|answer| Ok(matches!(answer?, Value::Int(1)))).collect()
-        })
-        .await
+        let tokens = fills.iter().map(|(_, lease, _)| lease.token);
+        let one_by_one =
+            |replies: Vec<Reply>| replies.into_iter().zip(tokens).map(|(one, token)| stood(one, token)).collect();
+        self.exchange("fill", &calls, one_by_one).await
     }
 
     pub(super) async fn renew(&self, lookup: &Lookup, lease: Lease, time: Duration) -> Result<bool, TierError> {
-        let mut renew = self.leases.renew.call();
-        renew.key(&*lookup.key).arg(&lease.token.0[..]).arg(millis(time));
-        self.exchange("renew", |mut lane| async move { renew.invoke_async(&mut lane.connection).await }).await
+        let mut calls = Calls::default();
+        calls.add(&self.leases.renew, &[&lookup.key]).arg(&lease.token.0[..]).arg(millis(time));
+        self.exchange("renew", &calls, the_one).await.map(|answer| answer == Value::Int(1))
     }
 
     pub(super) async fn release(&self, lookup: &Lookup, lease: Lease) -> Result<bool, TierError> {
-        let mut release = self.leases.release.call();
-        self.tell(release.key(&*lookup.key).arg(&lease.token.0[..]));
-        self.exchange("release", |mut lane| async move { release.invoke_async(&mut lane.connection).await }).await
+        let calls = self.release_all(&[(&lookup.key, lease.token)]);
+        self.exchange("release", &calls, the_one).await.map(|answer| answer == Value::Int(1))
     }
+}
+
+/// Whether a fill was let in by a lease of the server's present life.
+///
+/// Who: a lease that a snapshot or a replica has kept, though it was ended after that. When: the server comes back with it,
+/// or the replica takes over, during the load. What stops it: the token says which life it is of. Readers do not believe
+/// such a value either.
+fn stood(reply: Reply, token: EntryId) -> Result<bool, RedisError> {
+    Ok(reply.value? == Value::Int(1) && token.0.starts_with(&reply.incarnation))
 }
 
 impl Answer {
@@ -295,23 +307,29 @@ impl Settled {
 fn settle(
     wanted: &[(Lookup, Option<EntryId>)],
     entries: Vec<Result<Answer, RedisError>>,
-    tags: &[&str],
-    versions: impl Iterator<Item = Result<Value, RedisError>>,
+    groups: &[Vec<&str>],
+    replies: impl Iterator<Item = Reply>,
 ) -> Result<Vec<Settled>, RedisError> {
-    let mut current = Vec::with_capacity(tags.len());
-    for some in versions {
-        current.append(&mut Version::list(some?));
+    let versions = versions_of(groups, replies)?;
+    let settled = wanted.iter().zip(entries);
+    settled.map(|((lookup, _), entry)| Ok(Settled::of(entry?, digest_by(&versions, lookup)))).collect()
+}
+
+/// The versions that were answered for each group of tags.
+fn versions_of<'t>(
+    groups: &[Vec<&'t str>],
+    replies: impl Iterator<Item = Reply>,
+) -> Result<HashMap<&'t str, Version>, RedisError> {
+    let mut versions = HashMap::new();
+    for (group, reply) in groups.iter().zip(replies) {
+        versions.extend(group.iter().copied().zip(Version::list(reply.value?)));
     }
-    let versions: HashMap<&str, Version> = tags.iter().copied().zip(current).collect();
-    wanted
-        .iter()
-        .zip(entries)
-        .map(|((lookup, _), entry)| {
-            let of_entry: Vec<Version> =
-                lookup.tags.iter().filter_map(|tag| versions.get(tag.as_str()).cloned()).collect();
-            Ok(Settled::of(entry?, tags::digest_of(&lookup.tags, &of_entry)))
-        })
-        .collect()
+    Ok(versions)
+}
+
+fn digest_by(versions: &HashMap<&str, Version>, lookup: &Lookup) -> Result<Digest, Duration> {
+    let versions: Vec<Version> = lookup.tags.iter().filter_map(|tag| versions.get(tag.as_str()).cloned()).collect();
+    tags::digest_of(&lookup.tags, &versions)
 }
 
 /// The keys and tokens of the leases that some of the wanted entries were granted.
@@ -324,8 +342,11 @@ fn surplus_of(
 
 /// Every tag once.
 pub(super) fn distinct_tags<'a>(lookups: impl Iterator<Item = &'a Lookup>) -> Vec<&'a str> {
-    let tags: BTreeSet<&str> = lookups.flat_map(|lookup| lookup.tags.iter().map(String::as_str)).collect();
-    tags.into_iter().collect()
+    distinct(lookups.flat_map(|lookup| lookup.tags.iter().map(String::as_str)))
+}
+
+pub(super) fn distinct<'a>(keys: impl Iterator<Item = &'a str>) -> Vec<&'a str> {
+    keys.collect::<BTreeSet<&str>>().into_iter().collect()
 }
 
 fn id_or_nothing(id: Option<&EntryId>) -> &[u8] {

@@ -1,6 +1,7 @@
 //! The Redis tier: the protocol's exchanges, each one round trip.
 
 mod backplane;
+mod config;
 mod fence;
 mod lanes;
 mod layout;
@@ -9,15 +10,17 @@ mod read;
 mod script;
 mod tags;
 
-use std::{future::Future, time::Duration};
+use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::redis::{self, ErrorKind, RedisError, ServerErrorKind};
+use deadpool_redis::redis::{ErrorKind, Pipeline, RedisError, ServerErrorKind};
 
+pub use self::config::Redis;
 use self::{
     backplane::Voice,
     fence::Fences,
-    lanes::{Lane, Lanes},
+    lanes::{Lanes, Reply},
     lease::Leases,
+    script::Calls,
     tags::Tags,
 };
 use crate::tier::{
@@ -26,10 +29,10 @@ use crate::tier::{
 
 const NAME: &str = "redis";
 
-/// A Redis or Valkey server as the shared tier.
+/// Redis or Valkey as the shared tier.
 #[derive(Debug)]
 pub(crate) struct RedisTier {
-    lanes: Lanes,
+    lanes: Arc<Lanes>,
     voice: Voice,
     leases: Leases,
     tags: Tags,
@@ -37,33 +40,22 @@ pub(crate) struct RedisTier {
 }
 
 impl RedisTier {
-    /// Checks the URL; connects when first asked. The nodes of a namespace tell each other what they change.
-    /// One that several runtimes of a process share hands on what any of them changes.
-    pub(crate) fn new(url: &str, namespace: &str, is_alone: bool) -> Result<Self, String> {
+    /// Checks the configuration; connects when first asked. The nodes of a namespace tell each other what they change; a
+    /// tier that several runtimes of a process share hands on what any of them changes.
+    pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool) -> Result<Self, String> {
+        let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
         let voice = Voice::new(namespace, is_alone);
-        Ok(Self { lanes: Lanes::new(url)?, voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
+        Ok(Self { lanes: Arc::new(lanes), voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
     }
 
-    /// Runs one exchange on a lane, which is replaced if it turns out broken or the exchange is given up.
-    async fn exchange<T, F>(&self, operation: &'static str, run: impl FnOnce(Lane) -> F) -> Result<T, TierError>
-    where
-        F: Future<Output = Result<T, RedisError>>,
-    {
-        let lane = self.lanes.next().await.map_err(|source| TierError {
-            tier: NAME,
-            operation: "connect",
-            fault: Fault::Outage,
-            source: source.into(),
-        });
-        let lane = match lane {
-            Ok(lane) => lane,
-            // Connecting is refused for wrong credentials too, which is no outage.
-            Err(error) => return Err(denied_while_connecting(error)),
-        };
-        let in_use = lane.in_use();
-        let outcome = run(lane).await;
-        in_use.over(outcome.as_ref().is_err_and(is_broken));
-        outcome.map_err(|error| fault_of(operation, error))
+    /// Sends calls and makes something of their replies.
+    async fn exchange<T>(
+        &self,
+        operation: &'static str,
+        calls: &Calls<'_>,
+        read: impl FnOnce(Vec<Reply>) -> Result<T, RedisError>,
+    ) -> Result<T, TierError> {
+        calls.send(&self.lanes).await.and_then(read).map_err(|error| fault_of(operation, error))
     }
 }
 
@@ -129,12 +121,9 @@ impl Tier for RedisTier {
     }
 
     fn probe(&self) -> TierFuture<'_, ()> {
-        Box::pin(
-            self.exchange(
-                "probe",
-                |mut lane| async move { redis::cmd("PING").query_async(&mut lane.connection).await },
-            ),
-        )
+        let mut ping = Pipeline::new();
+        ping.ignore_errors().cmd("PING");
+        Box::pin(async move { self.lanes.probe(&ping).await.map_err(|error| fault_of("probe", error)) })
     }
 }
 
@@ -143,11 +132,6 @@ impl Tier for RedisTier {
 pub(crate) fn read_untrusted(bytes: &[u8]) {
     let _ = layout::Stored::parse(bytes::Bytes::copy_from_slice(bytes));
     backplane::read_untrusted(bytes);
-}
-
-/// Whether the connection that gave this error should be replaced.
-fn is_broken(error: &RedisError) -> bool {
-    error.is_io_error() || error.is_connection_dropped() || error.is_unrecoverable_error()
 }
 
 fn fault_of(operation: &'static str, error: RedisError) -> TierError {
@@ -162,17 +146,18 @@ fn class_of(error: &RedisError) -> Fault {
         (_, Some("OOM")) => Fault::Full,
         (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => Fault::Denied,
         (
-            ErrorKind::Server(ServerErrorKind::BusyLoading | ServerErrorKind::MasterDown | ServerErrorKind::ReadOnly),
+            ErrorKind::Server(
+                ServerErrorKind::BusyLoading
+                | ServerErrorKind::MasterDown
+                | ServerErrorKind::ReadOnly
+                | ServerErrorKind::ClusterDown
+                | ServerErrorKind::Moved
+                | ServerErrorKind::Ask
+                | ServerErrorKind::TryAgain,
+            ),
             _,
         )
-        | (_, Some("LOADING" | "MASTERDOWN" | "READONLY" | "BUSY")) => Fault::Outage,
+        | (_, Some("BUSY")) => Fault::Outage,
         _ => Fault::Reply,
     }
-}
-
-fn denied_while_connecting(error: TierError) -> TierError {
-    let denied = error.source.downcast_ref::<deadpool_redis::PoolError>().is_some_and(
-        |source| matches!(source, deadpool_redis::PoolError::Backend(error) if class_of(error) == Fault::Denied),
-    );
-    if denied { TierError { fault: Fault::Denied, ..error } } else { error }
 }

@@ -3,16 +3,17 @@
 use std::{collections::HashMap, time::Duration};
 
 use bytes::Bytes;
-use deadpool_redis::redis::{self, RedisError, Value, from_redis_value};
+use deadpool_redis::redis::{FromRedisValue, RedisError, Value, from_redis_value};
 
 use super::{
     RedisTier,
-    lanes::Incarnation,
-    layout::Stored,
-    lease::distinct_tags,
+    lanes::{Incarnation, Reply},
+    layout::{Stored, is_fence},
+    lease::{distinct, distinct_tags},
+    script::Calls,
     tags::{any_fenced, digest_found},
 };
-use crate::tier::{Lookup, MAX_BATCH, Read, StoredEntry, TierError};
+use crate::tier::{Lookup, Read, StoredEntry, TierError};
 
 /// An entry's key and its tags' keys, as they were found.
 struct Found {
@@ -24,51 +25,78 @@ struct Found {
 
 impl RedisTier {
     pub(super) async fn read(&self, lookup: &Lookup) -> Result<Read, TierError> {
-        self.exchange("read", |mut lane| async move {
-            let mut pipeline = redis::pipe();
-            pipeline.get(&*lookup.key).pttl(&*lookup.key).mget(&*lookup.tags);
-            let (value, ttl, versions) = pipeline.query_async(&mut lane.connection).await?;
-            Ok(Found { value, ttl, versions }.judge(lookup, lane.incarnation))
+        let tags: Vec<&str> = lookup.tags.iter().map(String::as_str).collect();
+        let groups = self.lanes.groups(&tags);
+        let mut calls = Calls::default();
+        calls.command("GET").arg(&*lookup.key);
+        calls.command("PTTL").arg(&*lookup.key);
+        add_all(&mut calls, &groups);
+        self.exchange("read", &calls, |replies| {
+            let mut replies = replies.into_iter();
+            let (value, incarnation) = next_of(&mut replies)?;
+            let (ttl, _) = next_of(&mut replies)?;
+            let found = versions_in(&groups, replies)?;
+            // They are few.
+            let version_of = |tag: &String| found.iter().find(|(found, _)| found == tag)?.1.clone();
+            let versions = lookup.tags.iter().map(version_of).collect();
+            Ok(Found { value, ttl, versions }.judge(lookup, incarnation))
         })
         .await
     }
 
     pub(super) async fn read_many(&self, lookups: &[Lookup]) -> Result<Vec<Read>, TierError> {
-        if lookups.is_empty() {
-            return Ok(Vec::new());
+        let keys = distinct(lookups.iter().map(|lookup| &*lookup.key));
+        let (keys, tags) = (self.lanes.groups(&keys), self.lanes.groups(&distinct_tags(lookups.iter())));
+        let mut calls = Calls::default();
+        add_all(&mut calls, &keys);
+        for lookup in lookups {
+            calls.command("PTTL").arg(&*lookup.key);
         }
-        let tags = distinct_tags(lookups.iter());
-        let keys: Vec<&str> = lookups.iter().map(|lookup| &*lookup.key).collect();
-        let mut pipeline = redis::pipe();
-        pipeline.mget(&keys);
-        for key in keys {
-            pipeline.pttl(key);
-        }
-        for some in tags.chunks(MAX_BATCH) {
-            pipeline.mget(some);
-        }
-        self.exchange("read", |mut lane| async move {
-            let answers = pipeline.query_async(&mut lane.connection).await?;
-            let found = found_of(answers, lookups, &tags)?;
-            Ok(found.into_iter().zip(lookups).map(|(found, lookup)| found.judge(lookup, lane.incarnation)).collect())
+        add_all(&mut calls, &tags);
+        self.exchange("read", &calls, |replies| {
+            let mut replies = replies.into_iter();
+            let mut values: HashMap<&str, (Option<Bytes>, Incarnation)> = HashMap::new();
+            for group in &keys {
+                let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
+                values.extend(group.iter().copied().zip(found.into_iter().map(|value| (value, incarnation))));
+            }
+            let ttls: Vec<(i64, _)> = lookups.iter().map(|_| next_of(&mut replies)).collect::<Result<_, _>>()?;
+            let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.into_iter().collect();
+            let read = lookups.iter().zip(ttls).map(|(lookup, (ttl, _))| {
+                let (value, incarnation) = values.get(&*lookup.key).cloned().unwrap_or_default();
+                let versions = lookup.tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect();
+                Found { value, ttl, versions }.judge(lookup, incarnation)
+            });
+            Ok(read.collect())
         })
         .await
     }
 }
 
-/// Sorts the answers of a batch by lookup.
-fn found_of(answers: Vec<Value>, lookups: &[Lookup], tags: &[&str]) -> Result<Vec<Found>, RedisError> {
-    let mut answers = answers.into_iter();
-    let values: Vec<Option<Bytes>> = from_redis_value(answers.next().unwrap_or(Value::Nil))?;
-    let ttls: Vec<i64> = answers.by_ref().take(lookups.len()).map(from_redis_value).collect::<Result<_, _>>()?;
-    let mut current: Vec<Option<Bytes>> = Vec::with_capacity(tags.len());
-    for some in answers {
-        current.append(&mut from_redis_value(some)?);
+fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
+    for group in groups {
+        calls.command("MGET").arg(group);
     }
-    let versions: HashMap<&str, Option<Bytes>> = tags.iter().copied().zip(current).collect();
-    let versions_of = |lookup: &Lookup| lookup.tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect();
-    let found = lookups.iter().zip(values).zip(ttls);
-    Ok(found.map(|((lookup, value), ttl)| Found { value, ttl, versions: versions_of(lookup) }).collect())
+}
+
+fn next_of<T: FromRedisValue>(replies: &mut impl Iterator<Item = Reply>) -> Result<(T, Incarnation), RedisError> {
+    let reply = replies.next().unwrap_or(Reply { value: Ok(Value::Nil), incarnation: Incarnation::default() });
+    Ok((from_redis_value(reply.value?)?, reply.incarnation))
+}
+
+/// Who: a failover that lost the removal of a tag's version. When: its entries are on another master, which lost
+/// nothing. What stops them from being alive again: a version of another life of its server is as good as none.
+fn versions_in<'t>(
+    groups: &[Vec<&'t str>],
+    mut replies: impl Iterator<Item = Reply>,
+) -> Result<Vec<(&'t str, Option<Bytes>)>, RedisError> {
+    let mut versions = Vec::new();
+    for group in groups {
+        let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
+        let counts = |version: &Bytes| is_fence(version) || version.starts_with(&incarnation);
+        versions.extend(group.iter().copied().zip(found.into_iter().map(|version| version.filter(counts))));
+    }
+    Ok(versions)
 }
 
 impl Found {

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
-use deadpool_redis::redis::{Pipeline, RedisError, Script, ScriptInvocation, Value, aio::MultiplexedConnection};
+use deadpool_redis::redis::{self, Arg, Cmd, ErrorKind, Pipeline, RedisError, Script, ServerErrorKind, Value};
 
+use super::lanes::{Lanes, Reply};
 use crate::unique::unique;
 
 /// `made(nonce)` makes a token: the beginning of the replication id, the caller's nonce, and the server's time. No two
@@ -39,51 +40,84 @@ impl Program {
         let text = parts.concat();
         Self { script: Script::new(&text), text }
     }
-
-    /// One call by itself, which sends the text again if the server has forgotten it.
-    pub(super) fn call(&self) -> ScriptInvocation<'_> {
-        self.script.prepare_invoke()
-    }
 }
 
-/// Several calls in one round trip.
+/// Several commands and calls of scripts, in one round trip to each server that holds their keys.
 ///
-/// The first call of each program carries its text, because nobody could fall back on it in the midst of a pipeline: a
-/// repeated one would find leases that it took itself.
-#[derive(Default)]
+/// Scripts are called by their digests. A server that does not know one says so and does nothing, so that call goes again
+/// with the text: a server that was restarted, or took another one's place, knows none.
 pub(super) struct Calls<'a> {
     pipeline: Pipeline,
-    known: Vec<&'a str>,
+    programs: Vec<Option<&'a Program>>,
 }
 
 impl<'a> Calls<'a> {
-    /// Adds a call with its keys; the arguments follow by [`Pipeline::arg`].
+    /// Adds a call with its keys, which are in one slot; the arguments follow by [`Pipeline::arg`].
     pub(super) fn add(&mut self, program: &'a Program, keys: &[&str]) -> &mut Pipeline {
-        let digest = program.script.get_hash();
-        let call = if self.known.contains(&digest) {
-            self.pipeline.cmd("EVALSHA").arg(digest)
-        } else {
-            self.known.push(digest);
-            self.pipeline.cmd("EVAL").arg(&program.text)
-        };
-        call.arg(keys.len()).arg(keys)
+        self.programs.push(Some(program));
+        self.pipeline.cmd("EVALSHA").arg(program.script.get_hash()).arg(keys.len()).arg(keys)
     }
 
-    /// Sends the calls. A call's own failure is its answer.
-    pub(super) async fn send(
-        mut self,
-        connection: &mut MultiplexedConnection,
-    ) -> Result<Vec<Result<Value, RedisError>>, RedisError> {
-        if self.pipeline.is_empty() {
-            return Ok(Vec::new());
+    /// Adds a plain command, whose first argument is its key.
+    pub(super) fn command(&mut self, name: &str) -> &mut Pipeline {
+        self.programs.push(None);
+        self.pipeline.cmd(name)
+    }
+
+    /// Sends everything. A command's own failure is its answer.
+    pub(super) async fn send(&self, lanes: &Lanes) -> Result<Vec<Reply>, RedisError> {
+        let mut replies = lanes.send(&self.pipeline).await?;
+        let forgotten: Vec<usize> = (0..replies.len()).filter(|at| is_forgotten(&replies[*at])).collect();
+        let mut again = Pipeline::new();
+        again.ignore_errors();
+        let calls: Vec<&Cmd> = self.pipeline.cmd_iter().collect();
+        for at in &forgotten {
+            if let Some(program) = self.programs[*at] {
+                again.add_command(program.in_full(calls[*at]));
+            }
         }
-        self.pipeline.ignore_errors().query_async(connection).await
+        for (at, reply) in forgotten.into_iter().zip(lanes.send(&again).await?) {
+            replies[at] = reply;
+        }
+        Ok(replies)
     }
+}
 
-    /// Sends calls whose answers say nothing.
-    pub(super) async fn carry_out(self, connection: &mut MultiplexedConnection) -> Result<(), RedisError> {
-        self.send(connection).await?.into_iter().try_for_each(|answer| answer.map(drop))
+impl Default for Calls<'_> {
+    fn default() -> Self {
+        let mut pipeline = Pipeline::new();
+        pipeline.ignore_errors();
+        Self { pipeline, programs: Vec::new() }
     }
+}
+
+impl Program {
+    /// The same call with the text in the place of its digest.
+    fn in_full(&self, call: &Cmd) -> Cmd {
+        let mut full = redis::cmd("EVAL");
+        full.arg(&self.text);
+        for argument in call.args_iter().skip(2) {
+            if let Arg::Simple(argument) = argument {
+                full.arg(argument);
+            }
+        }
+        full
+    }
+}
+
+fn is_forgotten(reply: &Reply) -> bool {
+    let error = reply.value.as_ref().err();
+    error.is_some_and(|error| error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
+}
+
+/// What calls say whose answers say nothing.
+pub(super) fn carried_out(replies: Vec<Reply>) -> Result<(), RedisError> {
+    replies.into_iter().try_for_each(|reply| reply.value.map(drop))
+}
+
+/// The answer of the one call that there was.
+pub(super) fn the_one(replies: Vec<Reply>) -> Result<Value, RedisError> {
+    replies.into_iter().next().map_or(Ok(Value::Nil), |reply| reply.value)
 }
 
 /// Eleven characters that no other attempt of any node uses.

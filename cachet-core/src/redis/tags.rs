@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use deadpool_redis::redis::{RedisError, Value, aio::MultiplexedConnection};
+use deadpool_redis::redis::Value;
 
 use super::{
     fence::FENCED,
@@ -53,21 +53,7 @@ impl Tags {
         Self(Program::new(&[MADE, FENCED, TAG_VERSIONS]))
     }
 
-    /// The versions that a load begins with.
-    pub(super) async fn versions(
-        &self,
-        connection: &mut MultiplexedConnection,
-        tags: &[String],
-    ) -> Result<Vec<Version>, RedisError> {
-        let mut call = self.0.call();
-        for tag in tags {
-            call.key(tag);
-        }
-        let versions: Vec<Value> = call.arg(nonce()).arg(millis(TAG_LIFETIME)).invoke_async(connection).await?;
-        Ok(versions.into_iter().map(Version::of).collect())
-    }
-
-    /// The same among other calls; [`Version::list`] reads the answer.
+    /// The versions that a load begins with, of tags in one slot; [`Version::list`] reads the answer.
     pub(super) fn add_versions<'a>(&'a self, calls: &mut Calls<'a>, tags: &[&str]) {
         calls.add(&self.0, tags).arg(nonce()).arg(millis(TAG_LIFETIME));
     }

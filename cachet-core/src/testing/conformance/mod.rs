@@ -15,7 +15,7 @@ use bytes::Bytes;
 
 use super::{ManualClock, PATIENCE};
 use crate::{
-    redis::RedisTier,
+    redis::{Redis, RedisTier},
     tier::{Acquired, EntryId, Lease, Lookup, NewEntry, Read, Target, Tier, TierError},
 };
 
@@ -30,9 +30,9 @@ use crate::{
 ///
 /// # Errors
 ///
-/// What is wrong with the URL.
-pub fn redis_tier(url: &str) -> Result<Arc<dyn Tier>, String> {
-    Ok(Arc::new(RedisTier::new(url, "cachet", false)?))
+/// What is wrong with the configuration.
+pub fn redis_tier(redis: impl Into<Redis>) -> Result<Arc<dyn Tier>, String> {
+    Ok(Arc::new(RedisTier::new(&redis.into(), "cachet", false)?))
 }
 
 /// Checks the promises of [`Tier`] on an implementation, with keys that begin with `prefix`.

@@ -1,0 +1,120 @@
+//! Lanes: the way of commands to whoever holds their keys.
+//!
+//! One server, the master that Sentinels name, or the masters of a Cluster: whoever sends does not see which. A command's
+//! reply comes with the incarnation of the server that gave it, because a value is worth nothing in another life of its
+//! server.
+//!
+//! The Cluster's routing is our own and not redis-rs': that one does not tell who answered, so a value that a failover
+//! brought back could not be told from a good one without another round trip; and while a master is away, it asks
+//! replicas and random nodes.
+
+mod cluster;
+mod sentinel;
+mod server;
+mod slots;
+
+use deadpool_redis::redis::{Client, Pipeline, RedisResult, Value};
+
+use self::{
+    cluster::Cluster,
+    sentinel::Sentinel,
+    server::{Answers, Server},
+    slots::slot_of,
+};
+pub(super) use self::{cluster::masters_in, server::Incarnation};
+use super::config::Place;
+use crate::tier::MAX_BATCH;
+
+#[derive(Debug)]
+pub(super) struct Lanes(Topology);
+
+#[derive(Debug)]
+enum Topology {
+    Server(Box<Server>),
+    Sentinel(Sentinel),
+    Cluster(Cluster),
+}
+
+/// What a command was answered, its own failure included, and by whom.
+#[derive(Debug)]
+pub(super) struct Reply {
+    pub(super) value: RedisResult<Value>,
+    pub(super) incarnation: Incarnation,
+}
+
+/// A master as it stands now, for a connection of its own.
+pub(super) struct Master {
+    /// Its id in the Cluster, else where it is.
+    pub(super) id: String,
+    pub(super) client: Client,
+}
+
+impl Lanes {
+    /// Connects when first asked.
+    pub(super) fn new(place: Place) -> RedisResult<Self> {
+        Ok(Self(match place {
+            Place::Server(info) => Topology::Server(Box::new(Server::new(info)?)),
+            Place::Sentinel { sentinels, master, servers } => {
+                Topology::Sentinel(Sentinel::new(sentinels, master, servers)?)
+            }
+            Place::Cluster { nodes } => Topology::Cluster(Cluster::new(nodes)),
+        }))
+    }
+
+    /// Sends the commands of a pipeline that ignores errors: one round trip, or one to each master at once.
+    pub(super) async fn send(&self, commands: &Pipeline) -> RedisResult<Vec<Reply>> {
+        if commands.is_empty() {
+            return Ok(Vec::new());
+        }
+        match &self.0 {
+            Topology::Server(server) => server.send(commands).await.map(Answers::replies),
+            Topology::Sentinel(sentinel) => sentinel.send(commands).await.map(Answers::replies),
+            Topology::Cluster(cluster) => cluster.send(commands).await,
+        }
+    }
+
+    /// Which keys one command may name together: in a Cluster those of a slot, else any, as many as a batch has.
+    pub(super) fn groups<'k>(&self, keys: &[&'k str]) -> Vec<Vec<&'k str>> {
+        if !self.is_cluster() {
+            return keys.chunks(MAX_BATCH).map(Vec::from).collect();
+        }
+        let mut sorted: Vec<(u16, &str)> = keys.iter().map(|key| (slot_of(key.as_bytes()), *key)).collect();
+        sorted.sort_unstable();
+        let groups = sorted.chunk_by(|one, other| one.0 == other.0);
+        groups.map(|group| group.iter().map(|(_, key)| *key).collect()).collect()
+    }
+
+    pub(super) fn is_cluster(&self) -> bool {
+        matches!(self.0, Topology::Cluster(_))
+    }
+
+    /// Whether every master answers.
+    pub(super) async fn probe(&self, ping: &Pipeline) -> RedisResult<()> {
+        match &self.0 {
+            Topology::Cluster(cluster) => cluster.probe(ping).await,
+            _ => self.send(ping).await.map(drop),
+        }
+    }
+
+    /// The masters: in a Cluster those that a node names now.
+    pub(super) async fn masters(&self) -> RedisResult<Vec<Master>> {
+        match &self.0 {
+            Topology::Server(server) => Ok(vec![Master::of(server)]),
+            Topology::Sentinel(sentinel) => Ok(vec![Master::of(&*sentinel.master().await?)]),
+            Topology::Cluster(cluster) => cluster.masters().await,
+        }
+    }
+}
+
+impl Master {
+    fn of(server: &Server) -> Self {
+        let client = server.client().clone();
+        Self { id: client.get_connection_info().addr().to_string(), client }
+    }
+}
+
+impl Answers {
+    fn replies(self) -> Vec<Reply> {
+        self.values.into_iter().map(|value| Reply { value, incarnation: self.incarnation }).collect()
+    }
+}
