@@ -5,6 +5,7 @@
 mod alone;
 mod call;
 mod function;
+mod store;
 
 pub(crate) use self::{alone::fetch_alone, call::fetch_with, function::cache};
 pub use self::{
@@ -12,7 +13,9 @@ pub use self::{
     call::{Loading, Missed, block_on, fetch_response, hit, hit_unless_early},
     function::{Failure, Fetched, Function, Key, Keyed, Load, LoadingMethod, Method, Stored, Whole, loading, method},
 };
+pub use self::store::{Filling, Store};
 pub use crate::batch::{Pairs, batch};
+pub use crate::unique::unique;
 pub use crate::write::{AnyOutcome, Outcome, ResultOutcome, Write, Writing, copied};
 pub use crate::{
     cache::Tags,
