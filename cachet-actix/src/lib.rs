@@ -80,8 +80,10 @@
 //! ```
 
 mod cache_control;
+mod cache_status;
 mod error;
 mod handler;
+mod middleware;
 mod preconditions;
 mod private;
 mod respond;
@@ -91,6 +93,7 @@ mod validators;
 pub use crate::{
     cache_control::CacheControl,
     error::{CacheControlError, NotModified, PreconditionError},
+    middleware::ResponseCache,
     preconditions::Preconditions,
     respond::{CachedJson, Validated},
     validators::{EntityTag, Validators},
