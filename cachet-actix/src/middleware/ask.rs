@@ -79,7 +79,7 @@ impl Ask {
         Ok(Self {
             key,
             tags,
-            wishes: if configuration.honours { Wishes::of(headers) } else { Wishes::default() },
+            wishes: if configuration.rules.honours { Wishes::of(headers) } else { Wishes::default() },
             personal: has(&[AUTHORIZATION, COOKIE]),
             preconditioned: has(&[IF_MATCH, IF_UNMODIFIED_SINCE]),
             conditional: has(&[IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE]),

@@ -46,7 +46,6 @@ struct Configuration {
     rules: Rules,
     declared: Vec<HeaderName>,
     cookies: bool,
-    honours: bool,
     debug: bool,
     x_cache: bool,
     tags: Option<Tags>,
@@ -60,10 +59,9 @@ impl ResponseCache {
     pub fn new(runtime: &Cachet) -> Self {
         let configuration = Configuration {
             name: "cachet".to_owned(),
-            rules: Rules { targets: Vec::new(), heuristics: true },
+            rules: Rules { targets: Vec::new(), heuristics: true, honours: false },
             declared: Vec::new(),
             cookies: false,
-            honours: false,
             debug: false,
             x_cache: false,
             tags: None,
@@ -97,7 +95,7 @@ impl ResponseCache {
     /// force work.
     #[must_use]
     pub fn honour_request_directives(self) -> Self {
-        self.with(|configuration| configuration.honours = true)
+        self.with(|configuration| configuration.rules.honours = true)
     }
 
     /// Fields that say for this cache what `Cache-Control` says for others, such as `cdn-cache-control`; the first that

@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use actix_web::http::{
     StatusCode,
     header::{
-        AGE, CONTENT_RANGE, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, PRAGMA, SET_COOKIE,
+        AGE, CACHE_CONTROL, DATE, ETAG, EXPIRES, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, PRAGMA, SET_COOKIE,
     },
 };
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ const UNDERSTOOD: [u16; 22] = [
 /// The share of its age that an answer without a lifetime is fresh for, and the most of it (RFC 9111 §4.2.2).
 const HEURISTIC: (u32, Duration) = (10, Duration::from_hours(24));
 
-/// For how long a stale answer with a validator is kept, to be revalidated.
+/// For how long a stale answer is kept that can be revalidated, or asked for.
 const REVALIDATED: Duration = Duration::from_hours(24);
 
 /// What the configuration says.
@@ -33,6 +33,8 @@ const REVALIDATED: Duration = Duration::from_hours(24);
 pub(super) struct Rules {
     pub(super) targets: Vec<HeaderName>,
     pub(super) heuristics: bool,
+    /// Whether a request may ask for what is stale.
+    pub(super) honours: bool,
 }
 
 /// How a stored answer may be reused.
@@ -84,15 +86,13 @@ pub(super) fn judge(
         return Err("status");
     }
     let guessed = || if rules.heuristics && !says_no_cache(headers) { heuristic(headers, made) } else { Duration::ZERO };
-    let age = age(headers);
-    // Nobody knows how old it is that came with a malformed age.
-    let lifetime = if age.is_some() { explicit.unwrap_or_else(guessed) } else { Duration::ZERO };
+    let lifetime = explicit.unwrap_or_else(guessed);
     let apparent = now.duration_since(made).unwrap_or_default();
     let strict = ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage"].iter().any(|name| directives.has(name));
     let window = |name| if strict { Duration::ZERO } else { seconds_of(directives.seconds(name)) };
     Terms {
         lifetime,
-        initial_age: apparent.max(age.unwrap_or_default() + circumstances.delay),
+        initial_age: apparent.max(age(headers) + circumstances.delay),
         stale_while_revalidate: window("stale-while-revalidate"),
         stale_if_error: window("stale-if-error"),
         strict,
@@ -100,7 +100,7 @@ pub(super) fn judge(
         for_all: is_for_all(&directives),
         keep: Duration::ZERO,
     }
-    .kept(headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED))
+    .kept(rules.honours || headers.contains_key(ETAG) || headers.contains_key(LAST_MODIFIED))
     .ok_or("no freshness")
 }
 
@@ -114,12 +114,12 @@ fn refuse(
     let is_overruled = directives.has("must-understand") && is_understood;
     let refusals = [
         (status.is_informational() || status == StatusCode::NOT_MODIFIED, "status"),
-        (status == StatusCode::PARTIAL_CONTENT || (status.is_success() && headers.contains_key(CONTENT_RANGE)), "partial"),
+        (status == StatusCode::PARTIAL_CONTENT, "partial"),
         (headers.contains_key(SET_COOKIE), "set-cookie"),
         (directives.is_broken(), "malformed"),
         (directives.has("private"), "private"),
-        (directives.has("no-store") && !is_overruled, "no-store"),
         (directives.has("must-understand") && !is_understood, "must-understand"),
+        (directives.has("no-store") && !is_overruled, "no-store"),
         (circumstances.no_store, "request no-store"),
         (circumstances.personal && !is_for_all(directives), "credentials"),
     ];
@@ -161,11 +161,10 @@ fn says_no_cache(headers: &HeaderMap) -> bool {
     headers.get_all(PRAGMA).any(|value| value.as_bytes().eq_ignore_ascii_case(b"no-cache"))
 }
 
-/// The `Age` of an answer: zero without one, `None` for one that is malformed or there more than once.
-fn age(headers: &HeaderMap) -> Option<Duration> {
-    let mut lines = headers.get_all(AGE);
-    let Some(first) = lines.next() else { return Some(Duration::ZERO) };
-    seconds(first.as_bytes().trim_ascii()).filter(|_| lines.next().is_none()).map(Duration::from_secs)
+/// The `Age` of an answer: its first value, and nothing where that is none (RFC 9111 §5.1).
+fn age(headers: &HeaderMap) -> Duration {
+    let first = headers.get(AGE).and_then(|line| line.as_bytes().split(|&byte| byte == b',').next());
+    seconds_of(first.and_then(|first| seconds(first.trim_ascii())))
 }
 
 fn seconds_of(seconds: Option<u64>) -> Duration {
@@ -184,9 +183,9 @@ pub(super) enum Use {
 }
 
 impl Terms {
-    fn kept(mut self, has_validator: bool) -> Option<Self> {
+    fn kept(mut self, is_of_use_stale: bool) -> Option<Self> {
         let windows = self.stale_while_revalidate.max(self.stale_if_error);
-        let beyond = if has_validator { windows.max(REVALIDATED) } else { windows };
+        let beyond = if is_of_use_stale { windows.max(REVALIDATED) } else { windows };
         let fresh = if self.unsure { Duration::ZERO } else { self.lifetime };
         self.keep = (fresh + beyond).saturating_sub(self.initial_age);
         (!self.keep.is_zero()).then_some(self)
@@ -252,9 +251,9 @@ pub(super) struct Wishes {
 impl Wishes {
     pub(super) fn of(headers: &HeaderMap) -> Self {
         let directives = Directives::read(headers);
-        let has_cache_control = headers.contains_key(actix_web::http::header::CACHE_CONTROL);
+        let has_cache_control = headers.contains_key(CACHE_CONTROL);
         Self {
-            validated: directives.has("no-cache") || (!has_cache_control && says_no_cache(headers)),
+            validated: ["no-cache", "no-store"].iter().any(|name| directives.has(name)) || (!has_cache_control && says_no_cache(headers)),
             no_store: directives.has("no-store"),
             only_if_cached: directives.has("only-if-cached"),
             max_age: directives.seconds("max-age").map(Duration::from_secs),
@@ -273,4 +272,136 @@ pub(super) fn second(headers: &HeaderMap, now: SystemTime) -> u64 {
 /// The date of now, as a field.
 pub(super) fn date_field(now: SystemTime) -> HeaderValue {
     HeaderValue::try_from(httpdate::fmt_http_date(now)).expect("a date is a field value")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: SystemTime = UNIX_EPOCH;
+
+    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for (name, value) in lines {
+            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        headers
+    }
+
+    fn judged(status: u16, lines: &[(&'static str, &'static str)], personal: bool) -> Result<Terms, &'static str> {
+        let rules = Rules { targets: vec![HeaderName::from_static("cdn-cache-control")], heuristics: true, honours: false };
+        let circumstances = Circumstances { personal, no_store: false, now: NOW, delay: Duration::ZERO };
+        judge(&rules, StatusCode::from_u16(status).expect("a status"), &headers(lines), circumstances)
+    }
+
+    fn lifetime(lines: &[(&'static str, &'static str)]) -> Option<u64> {
+        judged(200, lines, false).ok().map(|terms| terms.lifetime.as_secs())
+    }
+
+    const LATER: &str = "Thu, 01 Jan 1970 00:01:40 GMT";
+
+    #[test]
+    fn a_lifetime_is_that_of_section_4_2_1() {
+        for (lines, expected) in [
+            (&[("cache-control", "max-age=10")][..], Some(10)),
+            (&[("cache-control", "max-age=10, s-maxage=20")], Some(20)),
+            (&[("cache-control", "max-age=10"), ("expires", LATER)], Some(10)),
+            (&[("expires", LATER)], Some(100)),
+            (&[("expires", "Thu Jan  1 00:01:40 1970")], Some(100)),
+            (&[("expires", "Thursday, 01-Jan-70 00:01:40 GMT")], Some(100)),
+            // Nothing fresh, and nothing to validate it by.
+            (&[("expires", "0")], None),
+            (&[("expires", LATER), ("expires", LATER)], None),
+            (&[], None),
+            (&[("expires", "0"), ("etag", "\"a\"")], Some(0)),
+            (&[("date", "Thu, 01 Jan 1970 00:00:00 GMT"), ("etag", "\"a\"")], Some(0)),
+            (&[("cdn-cache-control", "max-age=5"), ("cache-control", "no-store"), ("expires", LATER)], Some(5)),
+            (&[("cdn-cache-control", "foo"), ("expires", LATER), ("etag", "\"a\"")], Some(0)),
+        ] {
+            assert_eq!(lifetime(lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn without_a_lifetime_it_is_a_tenth_of_the_age_and_a_day_at_most() {
+        for (made, expected) in [("Thu, 01 Jan 1970 00:16:40 GMT", 100), ("Sun, 06 Nov 1994 08:49:37 GMT", 86_400)] {
+            let lines = [("date", made), ("last-modified", "Thu, 01 Jan 1970 00:00:00 GMT")];
+            assert_eq!(lifetime(&lines), Some(expected));
+            let [date, modified] = lines;
+            assert_eq!(lifetime(&[date, modified, ("pragma", "no-cache")]), Some(0));
+        }
+    }
+
+    #[test]
+    fn what_is_not_for_everybody_is_refused() {
+        for (status, lines, reason) in [
+            (200, &[("cache-control", "max-age=5, private")][..], "private"),
+            (200, &[("cache-control", "max-age=5, private=\"x\"")], "private"),
+            (200, &[("cache-control", "max-age=5, No-Store")], "no-store"),
+            (200, &[("cache-control", "max-age=5"), ("set-cookie", "a=b")], "set-cookie"),
+            (200, &[("cache-control", "max-age=5, a=\"b")], "malformed"),
+            (206, &[("cache-control", "max-age=5")], "partial"),
+            (304, &[("cache-control", "max-age=5")], "status"),
+            (302, &[("last-modified", LATER)], "status"),
+            (500, &[("etag", "\"a\"")], "status"),
+            (599, &[("cache-control", "max-age=5, no-store, must-understand")], "must-understand"),
+        ] {
+            assert_eq!(judged(status, lines, false).err(), Some(reason), "{status} {lines:?}");
+        }
+        for status in [200, 302, 400, 500, 599] {
+            assert!(judged(status, &[("cache-control", "max-age=5")], false).is_ok(), "{status}: it is said explicitly");
+        }
+        assert!(judged(200, &[("cache-control", "max-age=5, no-store, must-understand")], false).is_ok());
+    }
+
+    #[test]
+    fn an_answer_to_credentials_is_stored_if_it_is_said_to_be_for_all() {
+        for (line, refused) in [
+            ("max-age=5", true),
+            ("max-age=5, public", false),
+            ("s-maxage=5", false),
+            ("max-age=5, must-revalidate", false),
+            ("max-age=5, proxy-revalidate", true),
+        ] {
+            assert_eq!(judged(200, &[("cache-control", line)], true).is_err(), refused, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_first_age_counts_and_a_malformed_one_is_none() {
+        for (lines, expected) in [
+            (&[("age", "7")][..], 7),
+            (&[("age", "7, 0")], 7),
+            (&[("age", "7"), ("age", "0")], 7),
+            (&[("age", "99999999999999999999")], 1 << 31),
+            (&[("age", "-7")], 0),
+            (&[("age", "7.0")], 0),
+            (&[("age", "x, 7")], 0),
+            (&[], 0),
+        ] {
+            assert_eq!(age(&headers(lines)).as_secs(), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_stale_answer_serves_within_its_windows_and_where_nothing_forbids_it() {
+        let at = |line, after| {
+            let terms = judged(200, &[("cache-control", line), ("etag", "\"a\"")], false).expect("it is stored");
+            let resident = Duration::from_secs(after);
+            (terms.usage(resident, &Wishes::default()), terms.serves_after_error(resident))
+        };
+        for (line, after, expected) in [
+            ("max-age=5", 4, (Use::Fresh, true)),
+            ("max-age=5", 5, (Use::Validated, false)),
+            ("max-age=5, stale-while-revalidate=3", 7, (Use::Behind, true)),
+            ("max-age=5, stale-while-revalidate=3", 8, (Use::Validated, false)),
+            ("max-age=5, stale-if-error=3", 7, (Use::Validated, true)),
+            ("max-age=5, stale-if-error=3, must-revalidate", 7, (Use::Validated, false)),
+            ("s-maxage=5, stale-while-revalidate=3", 7, (Use::Validated, false)),
+            ("max-age=5, stale-while-revalidate=3, proxy-revalidate", 7, (Use::Validated, false)),
+            ("max-age=5, no-cache, stale-if-error=3", 1, (Use::Validated, false)),
+        ] {
+            assert_eq!(at(line, after), expected, "{line} after {after} s");
+        }
+    }
 }

@@ -172,10 +172,12 @@ impl Seen {
         vary::digest(&fields, request)
     }
 
-    /// The answer that a 304 is about: that of its tag, else the one that was selected (RFC 9111 §4.3.4).
+    /// The answer that a 304 is about: that of its tag, else the one that was selected, or the only one that was asked
+    /// about (RFC 9111 §4.3.4).
     pub(super) fn named_by(&self, tag: Option<&HeaderValue>) -> Option<Found> {
         let has_tag = |found: &&Found| tag.is_some() && found.kept.headers().get(ETAG) == tag;
-        self.held.iter().find(has_tag).or(self.selected.as_ref()).cloned()
+        let only = if let [only] = &self.held[..] { Some(only) } else { None };
+        self.held.iter().find(has_tag).or(self.selected.as_ref()).or(only).cloned()
     }
 }
 
