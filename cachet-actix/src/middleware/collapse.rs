@@ -1,12 +1,13 @@
 //! Requests for one answer wait for the one that fetches it, and for nothing else.
 //!
 //! Who waits is told as soon as the answer's fields are there that it is not stored. Then each of them asks the origin by
-//! itself, all at once: an answer for one client is never given to another, and nobody queues behind it.
+//! itself, all at once: an answer for one client is never given to another, and nobody queues behind it. Nor does anybody
+//! who comes soon after, since the next answer is likely to be of the same kind.
 
 use std::{
     collections::HashMap,
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use actix_web::rt::time::timeout;
@@ -15,15 +16,30 @@ use tokio::sync::watch;
 /// The longest that a request waits for another one; then it asks the origin by itself.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// The requests under way in the process, whichever worker has them: the store and the key that they fetch.
-static FLIGHTS: LazyLock<Mutex<HashMap<Name, watch::Receiver<bool>>>> = LazyLock::new(Mutex::default);
+/// For how long nobody waits for an answer of which the last one was not stored.
+const APART: Duration = Duration::from_secs(10);
 
+/// For how many answers that is remembered.
+const MOST_APART: usize = 4096;
+
+/// What is under way in the process, whichever worker has it.
+static FLIGHTS: LazyLock<Mutex<Flights>> = LazyLock::new(Mutex::default);
+
+/// The store, and what is fetched for it.
 type Name = (usize, String);
+
+#[derive(Default)]
+struct Flights {
+    under_way: HashMap<Name, watch::Receiver<bool>>,
+    apart: HashMap<Name, Instant>,
+}
 
 /// A request's part.
 pub(super) enum Part {
     Lead(Leading),
     Follow(Following),
+    /// It asks the origin, and nobody waits for it.
+    Alone,
 }
 
 /// The one that fetches. Dropping it lets the others go.
@@ -38,12 +54,34 @@ pub(super) struct Following(watch::Receiver<bool>);
 pub(super) fn board(store: usize, key: String) -> Part {
     let name = (store, key);
     let mut flights = flights();
-    if let Some(landed) = flights.get(&name) {
+    if let Some(landed) = flights.under_way.get(&name) {
         return Part::Follow(Following(landed.clone()));
     }
+    if flights.is_apart(&name) {
+        return Part::Alone;
+    }
     let (landed, following) = watch::channel(false);
-    flights.insert(name.clone(), following);
+    flights.under_way.insert(name.clone(), following);
     Part::Lead(Leading { name, landed })
+}
+
+impl Flights {
+    fn is_apart(&mut self, name: &Name) -> bool {
+        let is_over = |noted: &Instant| noted.elapsed() >= APART;
+        if self.apart.get(name).is_some_and(is_over) {
+            self.apart.remove(name);
+        }
+        self.apart.contains_key(name)
+    }
+
+    fn set_apart(&mut self, name: Name) {
+        if self.apart.len() >= MOST_APART {
+            self.apart.retain(|_, noted| noted.elapsed() < APART);
+        }
+        if self.apart.len() < MOST_APART {
+            self.apart.insert(name, Instant::now());
+        }
+    }
 }
 
 impl Leading {
@@ -51,11 +89,16 @@ impl Leading {
     pub(super) fn land(self) {
         self.landed.send_replace(true);
     }
+
+    /// The answer is none that may be stored.
+    pub(super) fn part(self) {
+        flights().set_apart(self.name.clone());
+    }
 }
 
 impl Drop for Leading {
     fn drop(&mut self) {
-        flights().remove(&self.name);
+        flights().under_way.remove(&self.name);
     }
 }
 
@@ -66,6 +109,6 @@ impl Following {
     }
 }
 
-fn flights() -> MutexGuard<'static, HashMap<Name, watch::Receiver<bool>>> {
+fn flights() -> MutexGuard<'static, Flights> {
     FLIGHTS.lock().unwrap_or_else(PoisonError::into_inner)
 }

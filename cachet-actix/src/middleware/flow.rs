@@ -206,6 +206,7 @@ impl Cache {
         }
         match board(self.resources.identity(), self.flight(ask, seen, request)) {
             Part::Lead(lead) => Turn::Fetch(Some(lead).filter(|_| ask.leads(seen))),
+            Part::Alone => Turn::Fetch(None),
             Part::Follow(following) => {
                 if following.landed().await {
                     Turn::Landed

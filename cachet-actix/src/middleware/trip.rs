@@ -164,24 +164,39 @@ impl Trip {
             Ok(_) if is_too_large => Err("too large"),
             judged => judged,
         };
-        let (headers, terms) = match (judged, self.opening.take()) {
-            (Ok(judged), Some(opening)) => {
+        let refused = match judged {
+            Ok((headers, terms)) if self.opening.is_some() => {
                 self.status.stored = true;
-                self.status.ttl = Some(judged.1.ttl(Duration::ZERO));
-                self.opening = Some(opening);
-                judged
-            }
-            (judged, _) => {
-                self.status.detail = judged.err().filter(|_| self.ask.stores());
-                if response.status().is_success() && self.ask.stores() && let Some(found) = self.seen.selected.take() {
-                    cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await;
-                }
+                self.status.ttl = Some(terms.ttl(Duration::ZERO));
                 self.tell(cache, &mut response);
-                return response;
+                return self.record(cache, response, headers, terms).await;
             }
+            judged => judged.err(),
         };
+        self.pass_on(cache, response, refused).await
+    }
+
+    /// Passes on what is not stored.
+    async fn pass_on(
+        mut self,
+        cache: &Cache,
+        mut response: HttpResponse,
+        refused: Option<&'static str>,
+    ) -> HttpResponse {
+        let status = response.status();
+        if self.ask.stores() {
+            self.status.detail = refused;
+            // What the origin answers now is newer than what is stored, and may not be.
+            if status.is_success() && let Some(found) = self.seen.selected.take() {
+                cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await;
+            }
+        }
+        // An origin in trouble says nothing about the next answer.
+        if let Some(lead) = self.lead.take().filter(|_| refused.is_some() && !status.is_server_error()) {
+            lead.part();
+        }
         self.tell(cache, &mut response);
-        self.record(cache, response, headers, terms).await
+        response
     }
 
     async fn record(self, cache: &Cache, response: HttpResponse, headers: HeaderMap, terms: Terms) -> HttpResponse {
