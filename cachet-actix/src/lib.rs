@@ -93,7 +93,7 @@ mod validators;
 pub use crate::{
     cache_control::CacheControl,
     error::{CacheControlError, NotModified, PreconditionError},
-    middleware::ResponseCache,
+    middleware::{DoNotStore, ResponseCache},
     preconditions::Preconditions,
     respond::{CachedJson, Validated},
     validators::{EntityTag, Validators},

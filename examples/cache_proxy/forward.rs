@@ -9,6 +9,7 @@ use actix_web::{
     rt,
     web::{Bytes, Data, Payload},
 };
+use cachet_actix::DoNotStore;
 use futures_util::{StreamExt, stream};
 use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
 use hyper::body::{Frame, Incoming};
@@ -75,6 +76,7 @@ fn answer(method: &Method, response: http::Response<Incoming>) -> HttpResponse {
     let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
     let headers = to_client(response.headers());
     let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let is_chunked = response.headers().contains_key(http::header::TRANSFER_ENCODING);
     let has_no_body = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
     let body = response.into_body().into_data_stream();
     let body = match length {
@@ -87,6 +89,10 @@ fn answer(method: &Method, response: http::Response<Incoming>) -> HttpResponse {
     };
     let mut answer = HttpResponse::with_body(status, body);
     *answer.headers_mut() = headers;
+    if length.is_none() && !is_chunked && !has_no_body {
+        // It ends where the connection does, be that because the origin died.
+        answer.extensions_mut().insert(DoNotStore);
+    }
     answer
 }
 

@@ -8,7 +8,7 @@ mod redis;
 use std::time::{Duration, Instant};
 
 pub(crate) use self::http::{Reply, Request};
-pub(crate) use self::node::{Node, Shop};
+pub(crate) use self::node::{Node, Shop, example};
 pub(crate) use self::redis::Redis;
 
 /// How long a test waits for a condition before it fails.

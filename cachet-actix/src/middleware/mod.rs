@@ -37,6 +37,21 @@ pub struct ResponseCache {
     configuration: Arc<Configuration>,
 }
 
+/// Keeps an answer out of every [`ResponseCache`], whatever its fields say, where it is put into the answer's extensions.
+///
+/// It is for handlers that know something of an answer that its fields do not tell, such as a proxy that cannot tell
+/// whether the body it is given is whole.
+///
+/// ```
+/// use actix_web::HttpResponse;
+/// use cachet_actix::DoNotStore;
+///
+/// let mut response = HttpResponse::Ok().insert_header(("cache-control", "max-age=60")).finish();
+/// response.extensions_mut().insert(DoNotStore);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct DoNotStore;
+
 /// What tags a request's answers carry.
 type Tags = Arc<dyn Fn(&RequestHead) -> Vec<String> + Send + Sync>;
 

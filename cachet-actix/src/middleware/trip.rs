@@ -19,6 +19,7 @@ use actix_web::{
 use bytes::Bytes;
 
 use super::{
+    DoNotStore,
     answer::{answer, updated},
     ask::Ask,
     collapse::Leading,
@@ -160,8 +161,10 @@ impl Trip {
         let has_date = response.headers().contains_key(DATE);
         let most_bytes = cache.configuration.max_entry_bytes;
         let is_too_large = matches!(response.body().size(), BodySize::Sized(size) if size > most_bytes as u64);
+        let is_marked = response.extensions().contains::<DoNotStore>();
         let judged = match self.judge(cache, response.status(), response.headers(), has_date) {
             Ok(_) if is_too_large => Err("too large"),
+            Ok(_) if is_marked => Err("marked"),
             judged => judged,
         };
         let refused = match judged {
@@ -186,8 +189,9 @@ impl Trip {
         let status = response.status();
         if self.ask.stores() {
             self.status.detail = refused;
-            // What the origin answers now is newer than what is stored, and may not be.
-            if status.is_success() && let Some(found) = self.seen.selected.take() {
+            // What the origin answers now is newer than what is stored, and may not be. What it answers to one client's
+            // credentials says nothing about that.
+            if status.is_success() && !self.ask.personal && let Some(found) = self.seen.selected.take() {
                 cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await;
             }
         }
@@ -212,7 +216,9 @@ impl Trip {
                 lead.land();
             }
         };
-        match body.try_into_bytes() {
+        // Nobody asks for the chunks of a body that has none.
+        let empty = body.size().is_eof().then(Bytes::new);
+        match empty.map_or_else(|| body.try_into_bytes(), Ok) {
             Ok(bytes) => {
                 if bytes.len() <= most_bytes {
                     keep(bytes.clone()).await;
