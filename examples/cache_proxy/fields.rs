@@ -29,7 +29,9 @@ pub(crate) fn to_client(from: &http::HeaderMap) -> actix::HeaderMap {
     let listed = listed(from.get_all("connection").iter().map(http::HeaderValue::as_bytes));
     let mut passed = actix::HeaderMap::with_capacity(from.len() + 1);
     for (name, value) in from.iter().filter(|(name, _)| passes(name.as_str(), &listed)) {
-        if let (Ok(name), Ok(value)) = (name.as_str().parse::<actix::HeaderName>(), actix::HeaderValue::from_bytes(value.as_bytes())) {
+        if let (Ok(name), Ok(value)) =
+            (name.as_str().parse::<actix::HeaderName>(), actix::HeaderValue::from_bytes(value.as_bytes()))
+        {
             passed.append(name, value);
         }
     }

@@ -47,9 +47,11 @@ impl Upstream {
     }
 
     fn request(&self, request: &HttpRequest, body: Payload) -> Result<http::Request<RequestBody>, http::Error> {
-        let has_body = [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
+        let has_body =
+            [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
         let body = if has_body { streamed(body) } else { Empty::new().map_err(|never| match never {}).boxed_unsync() };
-        let mut passed = http::Request::builder().method(request.method().as_str()).uri(self.uri(request)?).body(body)?;
+        let mut passed =
+            http::Request::builder().method(request.method().as_str()).uri(self.uri(request)?).body(body)?;
         *passed.headers_mut() = to_origin(request.headers());
         Ok(passed)
     }

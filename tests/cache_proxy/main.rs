@@ -28,11 +28,14 @@ fn an_answer_is_fetched_once() {
 fn fields_of_one_connection_and_trailers_are_not_passed_on() {
     let origin = Origin::start(|_| {
         let head = "HTTP/1.1 200 OK\r\nConnection: x-hop, close\r\nX-Hop: 1\r\nKeep-Alive: timeout=5\r\nX-End: 2\r\n";
-        format!("{head}Cache-Control: max-age=60\r\nTrailer: x-late\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Late: 3\r\n\r\n")
+        format!(
+            "{head}Cache-Control: max-age=60\r\nTrailer: x-late\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\nX-Late: 3\r\n\r\n"
+        )
     });
     let proxy = Proxy::start(&origin, &[]);
     for _ in 0..2 {
-        let fields = "Connection: close, x-mine\r\nX-Mine: 4\r\nTE: trailers\r\nProxy-Connection: keep-alive\r\nX-Other: 5";
+        let fields =
+            "Connection: close, x-mine\r\nX-Mine: 4\r\nTE: trailers\r\nProxy-Connection: keep-alive\r\nX-Other: 5";
         let reply = proxy.exchange(&format!("GET / HTTP/1.1\r\nHost: shop.test\r\n{fields}\r\n\r\n"));
         assert!(reply.contains("hello") && reply.contains("x-end: 2\r\n"), "{reply}");
         for gone in ["x-hop", "keep-alive", "trailer", "x-late"] {
@@ -61,7 +64,8 @@ fn interim_answers_are_passed_over() {
 
 #[test]
 fn a_body_that_is_cut_off_is_stored_by_nobody() {
-    for framing in ["Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "\r\nhello"] {
+    for framing in ["Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "\r\nhello"]
+    {
         let origin = Origin::start(move |_| format!("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n{framing}"));
         let proxy = Proxy::start(&origin, &[]);
         for count in 1..=2 {
@@ -86,7 +90,9 @@ fn a_body_goes_to_the_origin_as_it_came_and_the_stored_answer_goes() {
     let origin = Origin::start(|_| PAGE.into());
     let proxy = Proxy::start(&origin, &[]);
     proxy.get("/");
-    for (framing, body) in [("Content-Length: 4", "abcd"), ("Transfer-Encoding: chunked", "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n")] {
+    for (framing, body) in
+        [("Content-Length: 4", "abcd"), ("Transfer-Encoding: chunked", "2\r\nab\r\n2\r\ncd\r\n0\r\n\r\n")]
+    {
         let request = format!("POST / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n{framing}\r\n\r\n{body}");
         assert!(proxy.exchange(&request).contains("hello"));
         let posted = origin.requests().pop().expect("it was passed on");
@@ -107,9 +113,11 @@ fn a_head_has_the_length_that_its_origin_says() {
 #[test]
 fn flags_say_whom_the_proxy_listens_to() {
     let respond = |_: &str| {
-        "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nCDN-Cache-Control: max-age=60\r\nContent-Length: 0\r\n\r\n".into()
+        "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nCDN-Cache-Control: max-age=60\r\nContent-Length: 0\r\n\r\n"
+            .into()
     };
-    for (flags, stored) in [(&[][..], true), (&["--targets", ""], false), (&["--targets", "x,cdn-cache-control"], true)] {
+    for (flags, stored) in [(&[][..], true), (&["--targets", ""], false), (&["--targets", "x,cdn-cache-control"], true)]
+    {
         let origin = Origin::start(respond);
         let proxy = Proxy::start(&origin, flags);
         proxy.get("/");

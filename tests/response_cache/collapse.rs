@@ -48,7 +48,8 @@ fn an_answer_for_one_client_is_given_to_no_other_and_nobody_queues_for_it() {
 #[test]
 fn credentials_wait_for_nobody() {
     let server = Server::start();
-    let replies = rush(&server, "/?cache-control=max-age=60&held=1", CLIENTS as u64, &[("authorization", "Basic b25l")]);
+    let replies =
+        rush(&server, "/?cache-control=max-age=60&held=1", CLIENTS as u64, &[("authorization", "Basic b25l")]);
     assert_eq!(server.origin.runs(), CLIENTS as u64);
     assert!(replies.iter().all(|reply| !reply.is_hit()));
 }

@@ -4,9 +4,12 @@ use crate::server::Server;
 
 #[test]
 fn an_answer_to_credentials_is_shared_only_if_it_says_so() {
-    for (cache_control, shared) in
-        [("max-age=60", false), ("max-age=60,public", true), ("s-maxage=60", true), ("max-age=60,must-revalidate", true)]
-    {
+    for (cache_control, shared) in [
+        ("max-age=60", false),
+        ("max-age=60,public", true),
+        ("s-maxage=60", true),
+        ("max-age=60,must-revalidate", true),
+    ] {
         let server = Server::start();
         let target = format!("/?cache-control={cache_control}");
         let first = server.get_with(&target, &[("authorization", "Basic b25l")]);

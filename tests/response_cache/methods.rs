@@ -76,7 +76,8 @@ fn a_body_that_is_under_way_during_a_change_is_not_stored_after_it() {
     thread::scope(|scope| {
         let reader = scope.spawn(|| server.get(target));
         server.origin.holds(1);
-        let mut change = server.connect(&format!("PUT {target} HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n"));
+        let mut change =
+            server.connect(&format!("PUT {target} HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n"));
         std::io::Read::read_exact(&mut change, &mut [0; 64]).expect("the change is answered");
         server.origin.release(8);
         reader.join().expect("no panic");

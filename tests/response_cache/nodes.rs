@@ -8,7 +8,8 @@ use crate::{server::Server, support::Redis};
 
 fn nodes(redis: &Redis) -> [Server; 2] {
     [(); 2].map(|()| {
-        let tiers = Cachet::builder().redis(redis.url()).deadline(Duration::from_secs(5)).lease(Duration::from_secs(20));
+        let tiers =
+            Cachet::builder().redis(redis.url()).deadline(Duration::from_secs(5)).lease(Duration::from_secs(20));
         Server::over(tiers, |cache| cache)
     })
 }
@@ -53,7 +54,10 @@ fn an_answer_that_was_under_way_at_one_node_during_a_change_at_the_other_is_not_
     assert!(!other.get(target).is_hit(), "Redis gives it to nobody");
     // What a node loaded itself is in its memory for so long, until nodes tell each other of invalidations.
     one.advance(11);
-    assert!(one.get(target).body.starts_with("run 2: GET"), "and this is the other node's answer from after the change");
+    assert!(
+        one.get(target).body.starts_with("run 2: GET"),
+        "and this is the other node's answer from after the change"
+    );
 }
 
 #[test]

@@ -47,9 +47,8 @@ impl Server {
         let data = web::Data::new(origin.clone());
         thread::spawn(move || {
             System::new().block_on(async move {
-                let app = move || {
-                    App::new().wrap(cache.clone()).app_data(data.clone()).default_service(web::to(answer))
-                };
+                let app =
+                    move || App::new().wrap(cache.clone()).app_data(data.clone()).default_service(web::to(answer));
                 let server =
                     HttpServer::new(app).workers(2).disable_signals().bind("127.0.0.1:0").expect("a free port");
                 sender.send(server.addrs()[0]).expect("the test waits for the address");

@@ -55,7 +55,8 @@ fn a_reflected_line_break_splits_no_answer() {
         assert!(reply.body.starts_with("run 1: "), "{reply:?}");
     }
     // A line break in the target itself is no request at all.
-    let smuggled = server.exchange("GET /?a=b\r\nx-injected: c HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n");
+    let smuggled =
+        server.exchange("GET /?a=b\r\nx-injected: c HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n");
     assert_eq!(smuggled.status, 400);
 }
 

@@ -87,7 +87,7 @@ fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> Option<Resul
     }
     let (first, last) = set.trim().split_once('-')?;
     let end = length.checked_sub(1);
-    match (position(first)?, position(last)?) {
+    match (position(first).ok()?, position(last).ok()?) {
         (None, None) => None,
         (None, Some(count)) => Some(match end {
             Some(end) if count > 0 => Ok((length.saturating_sub(count), end)),
@@ -101,13 +101,16 @@ fn range(request: &HeaderMap, stored: &HeaderMap, length: usize) -> Option<Resul
     }
 }
 
-/// A position of a range: `Some(None)` for one that is left out.
-fn position(text: &str) -> Option<Option<usize>> {
-    if text.is_empty() {
-        return Some(None);
+/// What is no position.
+struct Malformed;
+
+/// A position of a range; `None` for one that is left out.
+fn position(text: &str) -> Result<Option<usize>, Malformed> {
+    match text {
+        "" => Ok(None),
+        text if text.bytes().all(|byte| byte.is_ascii_digit()) => Ok(Some(text.parse().unwrap_or(usize::MAX))),
+        _ => Err(Malformed),
     }
-    let is_number = text.bytes().all(|byte| byte.is_ascii_digit());
-    is_number.then(|| Some(text.parse().unwrap_or(usize::MAX)))
 }
 
 /// `If-Range`: the same strong tag, or exactly the same date.

@@ -49,18 +49,37 @@ pub(super) struct Ask {
     pub(super) wishes: Wishes,
     /// It has credentials: only what is for everybody answers it, and nobody waits for it.
     pub(super) personal: bool,
-    /// `If-Match` or `If-Unmodified-Since`, which are the origin's to evaluate.
-    pub(super) preconditioned: bool,
-    /// The client has something, or wants a part.
-    conditional: bool,
+    condition: Condition,
     is_get: bool,
+}
+
+/// What a request makes its answer depend on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Nothing,
+    /// What the client has: `If-None-Match` and the like, or a range.
+    Held,
+    /// `If-Match` or `If-Unmodified-Since`, which are the origin's to evaluate.
+    State,
+}
+
+impl Condition {
+    fn of(headers: &HeaderMap) -> Self {
+        let has = |names: &[HeaderName]| names.iter().any(|name| headers.contains_key(name));
+        if has(&[IF_MATCH, IF_UNMODIFIED_SINCE]) {
+            Self::State
+        } else if has(&[IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE]) {
+            Self::Held
+        } else {
+            Self::Nothing
+        }
+    }
 }
 
 impl Ask {
     /// The error is the reason why the request goes past the cache.
     pub(super) fn of(request: &ServiceRequest, configuration: &Configuration) -> Result<Self, &'static str> {
         let headers = request.headers();
-        let has = |names: &[HeaderName]| names.iter().any(|name| headers.contains_key(name));
         let has_body = headers.contains_key(TRANSFER_ENCODING)
             || headers.get_all(CONTENT_LENGTH).any(|length| length.as_bytes() != b"0");
         let obstacles = [
@@ -80,9 +99,8 @@ impl Ask {
             key,
             tags,
             wishes: if configuration.rules.honours { Wishes::of(headers) } else { Wishes::default() },
-            personal: has(&[AUTHORIZATION, COOKIE]),
-            preconditioned: has(&[IF_MATCH, IF_UNMODIFIED_SINCE]),
-            conditional: has(&[IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE]),
+            personal: headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE),
+            condition: Condition::of(headers),
             is_get: *request.method() == Method::GET,
         })
     }
@@ -100,13 +118,18 @@ impl Ask {
         }
     }
 
+    /// Whether the origin has to evaluate it, whatever is stored.
+    pub(super) fn is_preconditioned(&self) -> bool {
+        self.condition == Condition::State
+    }
+
     pub(super) fn may_have(&self, kept: &Kept) -> bool {
         !self.personal || kept.terms.is_for_all()
     }
 
     /// How a stored answer serves.
     pub(super) fn usage(&self, found: &Found) -> Use {
-        if self.preconditioned || !self.may_have(&found.kept) {
+        if self.is_preconditioned() || !self.may_have(&found.kept) {
             return Use::Validated;
         }
         found.kept.terms.usage(found.resident, &self.wishes)
@@ -119,13 +142,13 @@ impl Ask {
 
     /// Whether it waits for a request that fetches the same.
     pub(super) fn follows(&self) -> bool {
-        self.stores() && !self.personal && !self.preconditioned && !self.wishes.validated
+        self.stores() && !self.personal && !self.is_preconditioned() && !self.wishes.validated
     }
 
     /// Whether others wait for it: a conditional one may bring back nothing that they could use, unless the cache has
     /// something to hold the condition against.
     pub(super) fn leads(&self, seen: &Seen) -> bool {
-        seen.selected.is_some() || !self.conditional
+        seen.selected.is_some() || self.condition == Condition::Nothing
     }
 
     /// Whether what is stored answers it without the origin.
@@ -135,7 +158,7 @@ impl Ask {
 
     /// Puts the cache's own conditions in the place of the client's, which are held against the outcome.
     pub(super) fn condition(&self, request: &mut HeaderMap, seen: &Seen) -> bool {
-        if self.preconditioned || self.personal {
+        if self.is_preconditioned() || self.personal {
             return false;
         }
         let tags: Vec<_> = seen.held.iter().filter_map(|found| found.kept.headers().get(ETAG).cloned()).collect();

@@ -77,7 +77,10 @@ where
         self.service.poll_ready(cx)
     }
 
-    pub(super) async fn respond(self: Rc<Self>, mut request: ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error> {
+    pub(super) async fn respond(
+        self: Rc<Self>,
+        mut request: ServiceRequest,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS | Method::TRACE | Method::CONNECT => return self.pass(request, "method", None).await,
@@ -139,10 +142,16 @@ where
 
     /// Answers with what is stale, and has the request itself bring a newer one. What goes to the client is answered
     /// under a request that looks the same, since a handler's request belongs to one call.
-    fn hit_and_refresh(self: Rc<Self>, request: ServiceRequest, ask: Ask, seen: Seen, found: &Found) -> ServiceResponse {
+    fn hit_and_refresh(
+        self: Rc<Self>,
+        request: ServiceRequest,
+        ask: Ask,
+        seen: Seen,
+        found: &Found,
+    ) -> ServiceResponse {
         let stand_in = stand_in(request.method(), &request.uri().to_string(), request.headers());
         let response = self.cache.answer_hit(&ask, request.method(), request.headers(), found, false);
-        let flight = format!("{}\nbehind", self.cache.flight(&ask, &seen, request.headers()));
+        let flight = format!("{}\nbehind", flight(&ask, &seen, request.headers()));
         if let Ok(permit) = BEHIND.try_acquire()
             && let Part::Lead(lead) = board(self.cache.resources.identity(), flight)
         {
@@ -204,7 +213,7 @@ impl Cache {
         if waited || !ask.follows() {
             return Turn::Fetch(None);
         }
-        match board(self.resources.identity(), self.flight(ask, seen, request)) {
+        match board(self.resources.identity(), flight(ask, seen, request)) {
             Part::Lead(lead) => Turn::Fetch(Some(lead).filter(|_| ask.leads(seen))),
             Part::Alone => Turn::Fetch(None),
             Part::Follow(following) => {
@@ -215,10 +224,6 @@ impl Cache {
                 }
             }
         }
-    }
-
-    fn flight(&self, ask: &Ask, seen: &Seen, request: &HeaderMap) -> String {
-        ask.key.flight(&seen.selecting(request))
     }
 
     fn hit(&self, request: ServiceRequest, ask: &Ask, found: &Found, collapsed: bool) -> ServiceResponse {
@@ -260,8 +265,13 @@ impl Cache {
     }
 }
 
+/// What requests for the same answer have in common, as far as that is known.
+fn flight(ask: &Ask, seen: &Seen, request: &HeaderMap) -> String {
+    ask.key.flight(&seen.selecting(request))
+}
+
 /// A request like the one that is in use elsewhere.
 fn stand_in(method: &Method, uri: &str, headers: &HeaderMap) -> HttpRequest {
     let like = TestRequest::with_uri(uri).method(method.clone());
-    headers.iter().fold(like, |like, header| like.append_header(header)).to_http_request()
+    headers.iter().fold(like, TestRequest::append_header).to_http_request()
 }

@@ -9,8 +9,8 @@ use std::{
 use actix_web::http::{
     StatusCode,
     header::{
-        AGE, CONNECTION, ETAG, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER,
-        TRANSFER_ENCODING, UPGRADE,
+        AGE, CONNECTION, ETAG, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+        TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
 };
 use bytes::Bytes;
@@ -118,7 +118,8 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: Bytes, terms: Terms) -> Self {
-        let headers = headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+        let headers =
+            headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
         Self { status: status.as_u16(), headers, body, terms }
     }
 
@@ -152,7 +153,8 @@ impl Kept {
 
 /// Takes what is of one message out of an answer's fields, so that the rest may be stored (RFC 9111 §3.1).
 pub(super) fn storable(headers: &HeaderMap) -> HeaderMap {
-    let listed: Vec<_> = headers.get_all(CONNECTION).flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).collect();
+    let listed: Vec<_> =
+        headers.get_all(CONNECTION).flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).collect();
     let is_of_message = |name: &HeaderName| {
         OF_MESSAGE.contains(name)
             || OF_MESSAGE_TOO.contains(&name.as_str())

@@ -118,7 +118,9 @@ fn authority(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
     let is_literal = host.len() > 2 && host.starts_with('[') && host.ends_with(']');
     let inside = if is_literal { &host[1..host.len() - 1] } else { host };
     let is_host = !inside.is_empty()
-        && inside.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || (is_literal && byte == b':'));
+        && inside
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) || (is_literal && byte == b':'));
     let own_port = if scheme == "https" { "443" } else { "80" };
     match port {
         _ if !is_host => None,

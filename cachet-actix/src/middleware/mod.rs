@@ -30,7 +30,79 @@ use cachet_core::Cachet;
 
 use self::{flow::Flow, policy::Rules};
 
-/// A shared response cache as a middleware.
+/// A shared response cache (RFC 9111) as a middleware, in the tiers of a [`Cachet`].
+///
+/// It stores what the answers of the handlers behind it say may be stored. A handler that says nothing is not cached,
+/// but for the guess that [`heuristics`](Self::heuristics) makes.
+///
+/// ```no_run
+/// use actix_web::{App, HttpResponse, HttpServer, get};
+/// use cachet_actix::{CacheControl, ResponseCache};
+/// use cachet_core::Cachet;
+///
+/// #[get("/news")]
+/// async fn news() -> HttpResponse {
+///     HttpResponse::Ok()
+///         .insert_header(("cache-control", "public, max-age=30, stale-while-revalidate=60"))
+///         .body("…")
+/// }
+///
+/// # #[actix_web::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cachet = Cachet::builder().namespace("shop").build()?.install()?;
+/// let responses = ResponseCache::new(&cachet).max_bytes(256 << 20);
+/// HttpServer::new(move || App::new().wrap(responses.clone()).service(news)).bind("127.0.0.1:8080")?.run().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What is stored, and for how long
+///
+/// | | |
+/// |---|---|
+/// | methods | answers to GET; they answer HEAD and a single range as well (RFC 9110 §14.2) |
+/// | never | `no-store`, `private`, `Set-Cookie`, a partial or broken body, one beyond [`max_entry_bytes`](Self::max_entry_bytes), an unknown status with `must-understand`, [`DoNotStore`] |
+/// | statuses | 200, 203, 204, 301, 308, 404, 410; others with a lifetime or `public` |
+/// | `Authorization` | only with `public`, `s-maxage` or `must-revalidate` (RFC 9111 §3.5); so is who gets a stored answer |
+/// | `Cookie` | goes past the cache, unless [`cookies`](Self::cookies) makes it a credential like that |
+/// | fresh for | `s-maxage`, else `max-age`, else `Expires`, else a guess (RFC 9111 §4.2); [`targets`](Self::targets) come first |
+/// | stale for | `stale-while-revalidate` and `stale-if-error` (RFC 5861), never under `no-cache`, `must-revalidate`, `proxy-revalidate`, `s-maxage` |
+/// | kept for | that, and another day where there is a validator to ask the handler with |
+/// | told apart by | `Vary` (RFC 9111 §4.1), at most [`max_variants`](Self::max_variants) an URI and 16 fields an answer; `Vary: *` only to be validated |
+///
+/// # Who waits, and who is told
+///
+/// One request of those that want the same answer asks the handler, in the process; the others wait for it, at most 10 s.
+/// When the answer turns out not to be stored they ask by themselves, all at once, and for 10 s nobody waits for it.
+/// Requests with credentials wait for nobody. What is stale is validated with all stored entity tags. A client's own
+/// `If-None-Match` and `If-Modified-Since` are held against what is stored, and reach the handler only where nothing is;
+/// `If-Match` and `If-Unmodified-Since` always do.
+///
+/// A body is sent on as it comes, and stored before its end is sent. A client that goes away takes the body with it.
+/// Beside a Redis an answer is stored if it is whole within [`Builder::lease`](cachet_core::Builder::lease).
+///
+/// A method that is not GET, HEAD, OPTIONS or TRACE and that succeeds invalidates its URI, and those of the same origin in
+/// `Location` and `Content-Location` (RFC 9111 §4.4), with all variants. A fence keeps out what was fetched before it.
+/// [`tags`](Self::tags) do the same for [`Cachet::invalidate_tag`].
+///
+/// `Cache-Status` (RFC 9211) says what became of each request, with the reason why an answer was not stored.
+///
+/// # What a client cannot do
+///
+/// The key is the URI in one spelling: the host in lower case without the scheme's own port, percent-encodings of
+/// unreserved characters undone. The handler sees that spelling, and not the fields that others have poisoned caches
+/// with: `Forwarded`, `X-Forwarded-*`, `X-Original-URL`, `X-HTTP-Method-Override` and their like, unless
+/// [`keyed_by`](Self::keyed_by) declares them. (A GET or HEAD that goes past the cache keeps them, and so does any other
+/// method.) A request with a body, with dot segments in its path, a malformed host or two of them goes past the cache. A
+/// request's `Cache-Control` is ignored unless [`honour_request_directives`](Self::honour_request_directives) is set.
+///
+/// # Where it stands
+///
+/// It decides on the fields that it sees: a middleware that sets cookies belongs between it and the handler, so that its
+/// answers are not stored. Around `Compress` it stores each coding by its `Vary`. Clones share everything, and so do all
+/// response caches of one runtime, whose memory is bounded by [`max_bytes`](Self::max_bytes).
+///
+/// An answer that is served stale while it is refreshed goes out under a copy of the request: what outer middleware put
+/// into the request's extensions is with the refresh.
 #[derive(Clone)]
 pub struct ResponseCache {
     runtime: Cachet,

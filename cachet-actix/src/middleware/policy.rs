@@ -18,9 +18,8 @@ use crate::validators::date;
 const BY_DEFAULT: [u16; 7] = [200, 203, 204, 301, 308, 404, 410];
 
 /// Statuses whose rules of caching this cache knows: for `must-understand`.
-const UNDERSTOOD: [u16; 22] = [
-    200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 403, 404, 405, 410, 414, 421, 429, 451, 500, 501, 503, 504,
-];
+const UNDERSTOOD: [u16; 22] =
+    [200, 203, 204, 300, 301, 302, 303, 307, 308, 400, 403, 404, 405, 410, 414, 421, 429, 451, 500, 501, 503, 504];
 
 /// The share of its age that an answer without a lifetime is fresh for, and the most of it (RFC 9111 §4.2.2).
 const HEURISTIC: (u32, Duration) = (10, Duration::from_hours(24));
@@ -85,10 +84,12 @@ pub(super) fn judge(
     if explicit.is_none() && !by_default && !is_public {
         return Err("status");
     }
-    let guessed = || if rules.heuristics && !says_no_cache(headers) { heuristic(headers, made) } else { Duration::ZERO };
+    let guessed =
+        || if rules.heuristics && !says_no_cache(headers) { heuristic(headers, made) } else { Duration::ZERO };
     let lifetime = explicit.unwrap_or_else(guessed);
     let apparent = now.duration_since(made).unwrap_or_default();
-    let strict = ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage"].iter().any(|name| directives.has(name));
+    let strict =
+        ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage"].iter().any(|name| directives.has(name));
     let window = |name| if strict { Duration::ZERO } else { seconds_of(directives.seconds(name)) };
     Terms {
         lifetime,
@@ -153,7 +154,9 @@ fn explicit_lifetime(
 fn heuristic(headers: &HeaderMap, made: SystemTime) -> Duration {
     let (share, most) = HEURISTIC;
     let modified = headers.get(LAST_MODIFIED).and_then(date);
-    modified.and_then(|modified| made.duration_since(modified).ok()).map_or(Duration::ZERO, |age| (age / share).min(most))
+    modified
+        .and_then(|modified| made.duration_since(modified).ok())
+        .map_or(Duration::ZERO, |age| (age / share).min(most))
 }
 
 /// `Pragma`, where nothing better is there to say it.
@@ -212,8 +215,7 @@ impl Terms {
     }
 
     fn staleness(&self, resident: Duration) -> Option<Duration> {
-        let age = self.age(resident);
-        (age >= self.lifetime).then(|| age - self.lifetime)
+        self.age(resident).checked_sub(self.lifetime)
     }
 
     /// What RFC 9111 §4.2.4 and RFC 5861 §3 allow.
@@ -253,7 +255,8 @@ impl Wishes {
         let directives = Directives::read(headers);
         let has_cache_control = headers.contains_key(CACHE_CONTROL);
         Self {
-            validated: ["no-cache", "no-store"].iter().any(|name| directives.has(name)) || (!has_cache_control && says_no_cache(headers)),
+            validated: ["no-cache", "no-store"].iter().any(|name| directives.has(name))
+                || (!has_cache_control && says_no_cache(headers)),
             no_store: directives.has("no-store"),
             only_if_cached: directives.has("only-if-cached"),
             max_age: directives.seconds("max-age").map(Duration::from_secs),
@@ -289,7 +292,8 @@ mod tests {
     }
 
     fn judged(status: u16, lines: &[(&'static str, &'static str)], personal: bool) -> Result<Terms, &'static str> {
-        let rules = Rules { targets: vec![HeaderName::from_static("cdn-cache-control")], heuristics: true, honours: false };
+        let rules =
+            Rules { targets: vec![HeaderName::from_static("cdn-cache-control")], heuristics: true, honours: false };
         let circumstances = Circumstances { personal, no_store: false, now: NOW, delay: Duration::ZERO };
         judge(&rules, StatusCode::from_u16(status).expect("a status"), &headers(lines), circumstances)
     }
@@ -349,7 +353,10 @@ mod tests {
             assert_eq!(judged(status, lines, false).err(), Some(reason), "{status} {lines:?}");
         }
         for status in [200, 302, 400, 500, 599] {
-            assert!(judged(status, &[("cache-control", "max-age=5")], false).is_ok(), "{status}: it is said explicitly");
+            assert!(
+                judged(status, &[("cache-control", "max-age=5")], false).is_ok(),
+                "{status}: it is said explicitly"
+            );
         }
         assert!(judged(200, &[("cache-control", "max-age=5, no-store, must-understand")], false).is_ok());
     }

@@ -111,14 +111,12 @@ impl MessageBody for Recording {
                 State::Complete(_) => {
                     let end = ready!(Pin::new(&mut this.body).poll_next(cx));
                     let State::Complete(last) = mem::replace(&mut this.state, State::Over) else { unreachable!() };
-                    match end {
-                        None => this.store(Some(last)),
+                    if end.is_some() {
                         // What follows is beyond the announced size, so that no client reads it.
-                        Some(_) => {
-                            this.discard();
-                            return Poll::Ready(Some(Ok(last)));
-                        }
+                        this.discard();
+                        return Poll::Ready(Some(Ok(last)));
                     }
+                    this.store(Some(last));
                 }
                 State::Storing(storing, last) => {
                     ready!(storing.as_mut().poll(cx));

@@ -15,8 +15,8 @@ use tokio::sync::Mutex;
 
 use super::{
     ask::Ask,
-    key::Key,
     kept::{Kept, Rc, Slot, Variant},
+    key::Key,
     vary,
 };
 
@@ -93,13 +93,7 @@ impl Resources {
     }
 
     /// The newest of the answers that match a request (RFC 9111 §4).
-    async fn select(
-        &self,
-        key: &Key,
-        tags: &[String],
-        variants: &[Variant],
-        request: &HeaderMap,
-    ) -> Option<Found> {
+    async fn select(&self, key: &Key, tags: &[String], variants: &[Variant], request: &HeaderMap) -> Option<Found> {
         let mut matching: Vec<_> = variants.iter().filter(|variant| matches(variant, request)).collect();
         matching.sort_by_key(|variant| variant.made);
         for variant in matching.into_iter().rev() {
@@ -126,7 +120,14 @@ impl Resources {
     }
 
     /// Stores an answer and enters it into the list, in the place of those that matched the same request.
-    pub(super) async fn keep(&self, key: &Key, opening: Opening, kept: Kept, request: &HeaderMap, replaced: Option<u128>) {
+    pub(super) async fn keep(
+        &self,
+        key: &Key,
+        opening: Opening,
+        kept: Kept,
+        request: &HeaderMap,
+        replaced: Option<u128>,
+    ) {
         let fields = vary::fields(&kept.headers());
         let digest = vary::digest(fields.as_deref().unwrap_or_default(), request);
         let entered = kept.variant(opening.id, fields, digest, SystemTime::now());
@@ -166,7 +167,8 @@ impl Seen {
 
     /// What tells this request's answer from others to the same URI, as far as that is known.
     pub(super) fn selecting(&self, request: &HeaderMap) -> String {
-        let mut fields: Vec<_> = self.variants.iter().flat_map(|variant| variant.fields.iter().flatten()).cloned().collect();
+        let mut fields: Vec<_> =
+            self.variants.iter().flat_map(|variant| variant.fields.iter().flatten()).cloned().collect();
         fields.sort_unstable();
         fields.dedup();
         vary::digest(&fields, request)

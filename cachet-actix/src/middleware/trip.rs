@@ -57,7 +57,7 @@ impl Trip {
         lead: Option<Leading>,
     ) -> Self {
         let reason = match (&seen.selected, seen.is_known()) {
-            (Some(_), _) if ask.preconditioned || ask.wishes.validated => "request",
+            (Some(_), _) if ask.is_preconditioned() || ask.wishes.validated => "request",
             (Some(_), _) => "stale",
             (None, true) => "vary-miss",
             (None, false) => "uri-miss",
@@ -101,7 +101,7 @@ impl Trip {
     /// The stale answer that serves in place of an error, if one may.
     pub(super) fn instead_of_error(&mut self, cache: &Cache, status: Option<StatusCode>) -> Option<HttpResponse> {
         let found = self.seen.selected.clone()?;
-        let serves = !self.ask.preconditioned
+        let serves = !self.ask.is_preconditioned()
             && self.ask.may_have(&found.kept)
             && found.kept.terms.serves_after_error(found.resident);
         serves.then(|| {
@@ -135,7 +135,9 @@ impl Trip {
         let kept = Kept::new(found.kept.status(), &headers, found.kept.body.clone(), terms.unwrap_or_default());
         let age = kept.terms.age(Duration::ZERO);
         let mut response = answer(&self.method, &self.headers, &kept, age);
-        if terms.is_some() && let Some(opening) = self.opening.take() {
+        if terms.is_some()
+            && let Some(opening) = self.opening.take()
+        {
             self.status.stored = true;
             self.status.ttl = Some(kept.terms.ttl(Duration::ZERO));
             let replaced = self.seen.selected.as_ref().map(|selected| selected.id).filter(|id| *id == found.id);
@@ -191,7 +193,10 @@ impl Trip {
             self.status.detail = refused;
             // What the origin answers now is newer than what is stored, and may not be. What it answers to one client's
             // credentials says nothing about that.
-            if status.is_success() && !self.ask.personal && let Some(found) = self.seen.selected.take() {
+            if status.is_success()
+                && !self.ask.personal
+                && let Some(found) = self.seen.selected.take()
+            {
                 cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await;
             }
         }
@@ -244,12 +249,8 @@ impl Trip {
         if !has_date {
             headers.insert(DATE, date_field(now));
         }
-        let circumstances = Circumstances {
-            personal: self.ask.personal,
-            no_store: self.ask.wishes.no_store,
-            now,
-            delay: self.delay,
-        };
+        let circumstances =
+            Circumstances { personal: self.ask.personal, no_store: self.ask.wishes.no_store, now, delay: self.delay };
         let terms = judge(&cache.configuration.rules, status, &headers, circumstances)?;
         Ok((storable(&headers), terms))
     }

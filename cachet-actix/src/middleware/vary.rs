@@ -18,7 +18,8 @@ const MOST_FIELDS: usize = 16;
 pub(super) fn fields(headers: &HeaderMap) -> Option<Vec<String>> {
     let mut fields = Vec::new();
     for line in headers.get_all(VARY) {
-        for name in line.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty()) {
+        for name in line.as_bytes().split(|&byte| byte == b',').map(<[u8]>::trim_ascii).filter(|name| !name.is_empty())
+        {
             // An asterisk is a token too.
             let name = HeaderName::from_bytes(name).ok().filter(|name| name.as_str() != "*")?;
             fields.push(name.as_str().to_owned());
@@ -58,7 +59,8 @@ fn normalised(name: &HeaderName, headers: &HeaderMap) -> Option<Vec<u8>> {
         return Some(lines.join(&b", "[..]));
     }
     let members = lines.iter().flat_map(|line| line.split(|&byte| byte == b','));
-    let mut members: Vec<_> = members.map(|member| cased(name, member.trim_ascii())).filter(|m| !m.is_empty()).collect();
+    let mut members: Vec<_> =
+        members.map(|member| cased(name, member.trim_ascii())).filter(|m| !m.is_empty()).collect();
     if ANY_ORDER.contains(name) {
         members.sort_unstable();
     }
@@ -116,6 +118,9 @@ mod tests {
         let without = digest(&["x-any".to_owned()], &headers(&[]));
         assert_ne!(without, digest(&["x-any".to_owned()], &headers(&[("x-any", "")])), "absent is not empty");
         let two_lines = headers(&[("x-any", "a"), ("x-any", "b")]);
-        assert_eq!(digest(&["x-any".to_owned()], &two_lines), digest(&["x-any".to_owned()], &headers(&[("x-any", "a, b")])));
+        assert_eq!(
+            digest(&["x-any".to_owned()], &two_lines),
+            digest(&["x-any".to_owned()], &headers(&[("x-any", "a, b")]))
+        );
     }
 }
