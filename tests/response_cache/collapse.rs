@@ -65,3 +65,16 @@ fn a_stale_answer_is_validated_once_for_all() {
     assert_eq!(server.origin.runs(), 2);
     assert!(replies.iter().all(|reply| reply.status == 200 && reply.body == first.body));
 }
+
+#[test]
+fn an_origin_that_fails_is_asked_once_while_a_stale_answer_serves() {
+    let server = Server::start();
+    let target = "/?cache-control=max-age=60,stale-if-error=60&held=1";
+    server.origin.release(1);
+    let first = server.get(target);
+    server.advance(61);
+    server.origin.breaks();
+    let replies = rush(&server, target, 1, &[]);
+    assert!(replies.iter().all(|reply| reply.status == 200 && reply.body == first.body));
+    assert!(replies.iter().any(|reply| reply.cache_status().ends_with("; collapsed")));
+}

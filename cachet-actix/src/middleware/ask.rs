@@ -123,7 +123,13 @@ impl Ask {
         self.condition == Condition::State
     }
 
-    pub(super) fn may_have(&self, kept: &Kept) -> bool {
+    /// Whether a stale answer serves in place of an error.
+    pub(super) fn may_have_after_error(&self, found: &Found) -> bool {
+        let serves = found.kept.terms.serves_after_error(found.resident);
+        serves && !self.is_preconditioned() && self.may_have(&found.kept)
+    }
+
+    fn may_have(&self, kept: &Kept) -> bool {
         !self.personal || kept.terms.is_for_all()
     }
 

@@ -30,8 +30,17 @@ type Name = (usize, String);
 
 #[derive(Default)]
 struct Flights {
-    under_way: HashMap<Name, watch::Receiver<bool>>,
+    under_way: HashMap<Name, watch::Receiver<Option<Landing>>>,
     apart: HashMap<Name, Instant>,
+}
+
+/// What came of a request that others wait for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Landing {
+    /// Its answer is stored.
+    Stored,
+    /// The origin failed.
+    Failed,
 }
 
 /// A request's part.
@@ -45,11 +54,11 @@ pub(super) enum Part {
 /// The one that fetches. Dropping it lets the others go.
 pub(super) struct Leading {
     name: Name,
-    landed: watch::Sender<bool>,
+    landed: watch::Sender<Option<Landing>>,
 }
 
 /// One that waits.
-pub(super) struct Following(watch::Receiver<bool>);
+pub(super) struct Following(watch::Receiver<Option<Landing>>);
 
 pub(super) fn board(store: usize, key: String) -> Part {
     let name = (store, key);
@@ -60,7 +69,7 @@ pub(super) fn board(store: usize, key: String) -> Part {
     if flights.is_apart(&name) {
         return Part::Alone;
     }
-    let (landed, following) = watch::channel(false);
+    let (landed, following) = watch::channel(None);
     flights.under_way.insert(name.clone(), following);
     Part::Lead(Leading { name, landed })
 }
@@ -85,9 +94,8 @@ impl Flights {
 }
 
 impl Leading {
-    /// The answer is stored.
-    pub(super) fn land(self) {
-        self.landed.send_replace(true);
+    pub(super) fn land(self, landing: Landing) {
+        self.landed.send_replace(Some(landing));
     }
 
     /// The answer is none that may be stored.
@@ -103,9 +111,10 @@ impl Drop for Leading {
 }
 
 impl Following {
-    /// Whether the answer was stored.
-    pub(super) async fn landed(mut self) -> bool {
-        timeout(PATIENCE, self.0.wait_for(|landed| *landed)).await.is_ok_and(|landed| landed.is_ok())
+    /// What came of the other request; nothing where its answer is not for others, or takes too long.
+    pub(super) async fn landed(mut self) -> Option<Landing> {
+        let landed = timeout(PATIENCE, self.0.wait_for(Option::is_some)).await.ok()?;
+        landed.ok().and_then(|landed| *landed)
     }
 }
 

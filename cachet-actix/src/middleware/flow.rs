@@ -27,7 +27,7 @@ use super::{
     Configuration, ResponseCache,
     answer::answer,
     ask::Ask,
-    collapse::{Leading, Part, board},
+    collapse::{Landing, Leading, Part, board},
     key::Key,
     policy::Use,
     resources::{Found, Resources, Seen},
@@ -60,6 +60,8 @@ enum Turn {
     Fetch(Option<Leading>),
     /// Another one did, and it is stored.
     Landed,
+    /// Another one found the origin failing.
+    Failed,
 }
 
 impl<S, B> Flow<S>
@@ -106,6 +108,10 @@ where
             match self.cache.turn(&ask, &seen, request.headers(), collapsed).await {
                 Turn::Fetch(lead) => return self.fetch(request, ask, seen, lead).await,
                 Turn::Landed => seen = self.cache.resources.look(&ask, request.headers()).await,
+                Turn::Failed => match seen.selected.take().filter(|found| ask.may_have_after_error(found)) {
+                    Some(found) => return Ok(self.cache.hit(request, &ask, &found, true)),
+                    None => return self.fetch(request, ask, seen, None).await,
+                },
             }
             collapsed = true;
         }
@@ -181,7 +187,7 @@ where
     /// A method that changes something: what is stored of its URI is fenced before, and gone after it succeeded
     /// (RFC 9111 §4.4). A fetch that began before cannot bring the old answer back.
     async fn change(&self, request: ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error> {
-        let key = Key::of(&request, &[]).ok();
+        let key = Key::of_change(&request);
         let writing = match &key {
             Some(key) => Some(self.cache.runtime.scope(Write::new().tag(key.tag()).begin()).await),
             None => None,
@@ -216,13 +222,11 @@ impl Cache {
         match board(self.resources.identity(), flight(ask, seen, request)) {
             Part::Lead(lead) => Turn::Fetch(Some(lead).filter(|_| ask.leads(seen))),
             Part::Alone => Turn::Fetch(None),
-            Part::Follow(following) => {
-                if following.landed().await {
-                    Turn::Landed
-                } else {
-                    Turn::Fetch(None)
-                }
-            }
+            Part::Follow(following) => match following.landed().await {
+                Some(Landing::Stored) => Turn::Landed,
+                Some(Landing::Failed) => Turn::Failed,
+                None => Turn::Fetch(None),
+            },
         }
     }
 

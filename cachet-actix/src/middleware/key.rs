@@ -30,7 +30,7 @@ pub(super) struct Key {
 impl Key {
     /// The key of a request; the error is the reason why there is none.
     pub(super) fn of(request: &ServiceRequest, declared: &[HeaderName]) -> Result<Self, &'static str> {
-        let scheme = if request.app_config().secure() { "https" } else { "http" };
+        let scheme = scheme(request);
         let authority = authority(scheme, request.uri(), request.headers()).ok_or("authority")?;
         let target = target(request.uri().path(), request.uri().query()).ok_or("path")?;
         let mut fields = String::new();
@@ -43,10 +43,29 @@ impl Key {
         Ok(Self { origin: format!("{scheme}://{authority}"), authority, target, declared: fields })
     }
 
+    /// What a method that changes something changes. Unlike a reader it may name that in a way that others resolve:
+    /// what they would find is what is stored.
+    pub(super) fn of_change(request: &ServiceRequest) -> Option<Self> {
+        let written = request.uri().path_and_query()?.as_str();
+        Self::of(request, &[]).ok().or_else(|| {
+            let root = Self::rooted(request)?;
+            root.refer(&HeaderValue::try_from(written).ok()?)
+        })
+    }
+
+    fn rooted(request: &ServiceRequest) -> Option<Self> {
+        let scheme = scheme(request);
+        let authority = authority(scheme, request.uri(), request.headers())?;
+        Some(Self { origin: format!("{scheme}://{authority}"), authority, target: "/".into(), declared: String::new() })
+    }
+
     /// Makes the request one that says nothing but the key: what answers it sees the same spelling.
     pub(super) fn impose(&self, request: &mut ServiceRequest) {
         let head = request.head_mut();
-        head.headers.insert(HOST, HeaderValue::try_from(&self.authority).expect("a validated authority is a value"));
+        if head.headers.get(HOST).is_none_or(|written| written != self.authority.as_str()) {
+            let authority = HeaderValue::try_from(&self.authority).expect("a validated authority is a value");
+            head.headers.insert(HOST, authority);
+        }
         if head.uri.path_and_query().is_none_or(|written| written.as_str() != self.target) {
             let mut parts = std::mem::take(&mut head.uri).into_parts();
             parts.path_and_query = PathAndQuery::try_from(self.target.as_str()).ok();
@@ -96,6 +115,10 @@ impl Key {
         }
         key
     }
+}
+
+fn scheme(request: &ServiceRequest) -> &'static str {
+    if request.app_config().secure() { "https" } else { "http" }
 }
 
 /// The host in lower case, without the scheme's own port. `None` where it is missing, named twice, or malformed.

@@ -22,7 +22,7 @@ use super::{
     DoNotStore,
     answer::{answer, updated},
     ask::Ask,
-    collapse::Leading,
+    collapse::{Landing, Leading},
     flow::Cache,
     kept::{Kept, storable},
     policy::{Circumstances, Terms, date_field, judge},
@@ -101,14 +101,14 @@ impl Trip {
     /// The stale answer that serves in place of an error, if one may.
     pub(super) fn instead_of_error(&mut self, cache: &Cache, status: Option<StatusCode>) -> Option<HttpResponse> {
         let found = self.seen.selected.clone()?;
-        let serves = !self.ask.is_preconditioned()
-            && self.ask.may_have(&found.kept)
-            && found.kept.terms.serves_after_error(found.resident);
-        serves.then(|| {
+        self.ask.may_have_after_error(&found).then(|| {
             self.status.forwarded_status = status.map(|status| status.as_u16());
             self.status.ttl = Some(found.kept.terms.ttl(found.resident));
             let mut response = answer(&self.method, &self.headers, &found.kept, found.kept.terms.age(found.resident));
             self.tell(cache, &mut response);
+            if let Some(lead) = self.lead.take() {
+                lead.land(Landing::Failed);
+            }
             response
         })
     }
@@ -143,7 +143,7 @@ impl Trip {
             let replaced = self.seen.selected.as_ref().map(|selected| selected.id).filter(|id| *id == found.id);
             cache.resources.keep(&self.ask.key, opening, kept, &self.headers, replaced).await;
             if let Some(lead) = self.lead.take() {
-                lead.land();
+                lead.land(Landing::Stored);
             }
         }
         self.tell(cache, &mut response);
@@ -218,7 +218,7 @@ impl Trip {
             let kept = Kept::new(status, &headers, body, terms);
             resources.keep(&ask.key, opening, kept, &request, replaced).await;
             if let Some(lead) = lead {
-                lead.land();
+                lead.land(Landing::Stored);
             }
         };
         // Nobody asks for the chunks of a body that has none.
