@@ -129,6 +129,32 @@ async fn two_nodes_that_miss_at_once_make_one_load() {
     assert_eq!(gate.arrivals(), 1);
 }
 
+#[cached(ttl = 3600, tier = "redis")]
+async fn hot(id: u64) -> u64 {
+    id
+}
+
+/// Who: a caller that asks for a hot key again and again, and others who join its flights after their command was sent.
+/// When: each flight ends. What lets the others in: the first caller stands back before its next call.
+#[tokio::test]
+async fn a_caller_that_never_pauses_does_not_keep_others_from_a_hot_key() {
+    let redis = Redis::start();
+    let node = node(&redis, "hot");
+    node.scope(hot(1)).await;
+    let calls = std::sync::Arc::new([const { AtomicU32::new(0) }; 4]);
+    let mut callers = tokio::task::JoinSet::new();
+    for at in 0..calls.len() {
+        let (node, calls) = (node.clone(), std::sync::Arc::clone(&calls));
+        callers.spawn(async move {
+            loop {
+                node.scope(hot(1)).await;
+                calls[at].fetch_add(1, Ordering::Relaxed);
+            }
+        });
+    }
+    until("everyone is answered", async || calls.iter().all(|calls| calls.load(Ordering::Relaxed) >= 20)).await;
+}
+
 #[tokio::test]
 async fn a_cancelled_load_gives_its_lease_back() {
     let redis = Redis::start();

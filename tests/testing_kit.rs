@@ -113,7 +113,8 @@ async fn a_tier_with_no_faults_in_front_keeps_the_promises_of_a_tier() {
     let (tier, behind, faults) = faulty();
     assert_eq!(tier.name(), behind.name());
     tier_conformance(Arc::new(tier), "faulty").await.expect("no fault is injected");
-    for operation in Operation::ALL {
+    let of_a_backplane = [Operation::Subscribe, Operation::Heartbeat];
+    for operation in Operation::ALL.into_iter().filter(|operation| !of_a_backplane.contains(operation)) {
         assert!(faults.calls(operation) > 0, "the suite calls {operation:?}");
         assert_eq!((faults.calls(operation), faults.injected(operation)), (faults.answers(operation), 0));
     }

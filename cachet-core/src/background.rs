@@ -4,6 +4,7 @@
 use std::{
     collections::{BTreeMap, HashMap},
     future::Future,
+    mem,
     pin::Pin,
     sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError},
     time::Duration,
@@ -72,6 +73,15 @@ impl Drop for Running {
     }
 }
 
+/// Lets others start jobs again when a start panics, as it does where no thread can be had.
+struct Starting<'a>(&'a Inner);
+
+impl Drop for Starting<'_> {
+    fn drop(&mut self) {
+        self.0.state().is_starting = false;
+    }
+}
+
 impl Background {
     pub(crate) fn new(concurrent: usize) -> Self {
         let inner = Inner {
@@ -114,7 +124,11 @@ impl Background {
             state.running.insert(id, None);
             id
         };
-        Inner::start(&self.0, id, Job { work: scoped(work), is_blocking: false, handle: self.handle() });
+        Inner::start(
+            &self.0,
+            Running { inner: Arc::clone(&self.0), id },
+            Job { work: scoped(work), is_blocking: false, handle: self.handle() },
+        );
     }
 
     /// The caller's tokio runtime, or one of our own.
@@ -126,6 +140,15 @@ impl Background {
     pub(crate) fn timer(&self, span: Duration) -> time::Sleep {
         let _inside = self.handle().enter();
         time::sleep(span)
+    }
+
+    /// Keeps something for a while.
+    pub(crate) fn drop_later(&self, span: Duration, what: impl Send + 'static) {
+        let timer = self.timer(span);
+        self.handle().spawn(async move {
+            timer.await;
+            drop(what);
+        });
     }
 
     /// Begins no refresh any more, waits at most that long for those that run or wait for their turn, and ends the rest.
@@ -152,7 +175,7 @@ impl Background {
             let (waiting, running) = {
                 let mut state = self.0.state();
                 state.is_over = true;
-                (std::mem::take(&mut state.waiting), state.running.values().flatten().cloned().collect::<Vec<_>>())
+                (mem::take(&mut state.waiting), state.running.values().flatten().cloned().collect::<Vec<_>>())
             };
             drop(waiting);
             for job in running {
@@ -176,26 +199,33 @@ impl Inner {
     /// Starts jobs while there is room, in one place at a time: a job that is given to a tokio runtime that was shut down
     /// ends inside this, and so asks for the next one.
     fn start_waiting(self: &Arc<Self>) {
-        if std::mem::replace(&mut self.state().is_starting, true) {
+        self.start_each(Self::start);
+    }
+
+    fn start_each(self: &Arc<Self>, start: impl Fn(&Arc<Self>, Running, Job)) {
+        if mem::replace(&mut self.state().is_starting, true) {
             return;
         }
+        let starting = Starting(self);
         loop {
             let (id, job) = {
                 let mut state = self.state();
                 let has_room = state.running.len() < self.concurrent;
                 let Some(((_, id), job)) = has_room.then(|| state.waiting.pop_first()).flatten() else {
+                    // Under the same lock, so that a job which comes now finds nobody who starts it.
                     state.is_starting = false;
+                    mem::forget(starting);
                     return;
                 };
                 state.running.insert(id, None);
                 (id, job)
             };
-            Self::start(self, id, job);
+            start(self, Running { inner: Arc::clone(self), id }, job);
         }
     }
 
-    fn start(self: &Arc<Self>, id: u64, job: Job) {
-        let running = Running { inner: Arc::clone(self), id };
+    fn start(self: &Arc<Self>, running: Running, job: Job) {
+        let id = running.id;
         let work = async move {
             let _running = running;
             job.work.await;
@@ -239,5 +269,24 @@ fn scoped(work: impl Future<Output = ()> + Send + 'static) -> Work {
     match Cachet::scoped() {
         Some(runtime) => Box::pin(async move { runtime.scope(work).await }),
         None => Box::pin(work),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+
+    use super::*;
+
+    #[test]
+    fn a_start_that_panics_stops_no_later_refresh() {
+        let background = Background::new(1);
+        let job = || Job { work: Box::pin(async {}), is_blocking: false, handle: background.handle() };
+        background.0.state().waiting.insert((Tick::default(), 0), job());
+        let start = |_: &Arc<Inner>, _: Running, _: Job| panic!("no thread can be started");
+        assert!(catch_unwind(AssertUnwindSafe(|| background.0.start_each(start))).is_err());
+        let (sender, ran) = std::sync::mpsc::channel();
+        background.refresh(Tick::default(), false, async move { sender.send(()).expect("the test waits") });
+        ran.recv_timeout(Duration::from_secs(10)).expect("the next one runs");
     }
 }

@@ -55,6 +55,17 @@ impl AtomicTick {
     pub(crate) fn set(&self, tick: Tick) {
         self.0.store(tick.0, Ordering::Relaxed);
     }
+
+    /// Reads it before whatever follows.
+    #[inline]
+    pub(crate) fn acquire(&self) -> Tick {
+        Tick(self.0.load(Ordering::Acquire))
+    }
+
+    /// Moves it after whatever came before.
+    pub(crate) fn release(&self, tick: Tick) {
+        self.0.store(tick.0, Ordering::Release);
+    }
 }
 
 fn ticks(span: Duration) -> u64 {
@@ -78,6 +89,16 @@ impl Clock {
             Self::System => Tick(coarsetime::Instant::now_without_cache_update().as_ticks()),
             #[cfg(feature = "testing")]
             Self::Manual(ticks) => Tick(ticks.load(Ordering::Acquire)),
+        }
+    }
+
+    /// The system's time, where that was read already.
+    #[inline]
+    pub(crate) fn system(&self, now: Tick) -> Tick {
+        match self {
+            Self::System => now,
+            #[cfg(feature = "testing")]
+            Self::Manual(_) => Self::System.now(),
         }
     }
 

@@ -46,8 +46,13 @@ pub(crate) struct Meta {
     pub(crate) usable_until: Tick,
     /// How long its load took; zero where that is not known.
     pub(crate) load_time: Micros,
+    /// The [mark](crate::tier::EntryId::mark) of the shared tier's fill that it mirrors; zero for none.
+    pub(crate) fill: u16,
     /// Whether a refresh is on its way or waits for its turn.
     pub(crate) refreshing: AtomicBool,
+    /// When the load began, or the shared tier was asked, by the system's clock; of a function whose shared tier tells of
+    /// changes.
+    pub(crate) asked: Tick,
     /// The function's generation when the load began; another one means that all was cleared since.
     pub(crate) generation: u64,
     pub(crate) modified: WallTime,

@@ -1,9 +1,9 @@
-//! What can go wrong outside a call: configuration, installation, and a strict write.
+//! What can go wrong outside a call: configuration, installation, a strict write, and an outage that is to be told.
 
-/// An error of configuring or installing the runtime, or of a strict write.
+/// An error of configuring or installing the runtime, of a strict write, or of an outage.
 ///
-/// A call of a cached function never fails with one: a tier's fault is a miss, and only the loader's own error reaches
-/// the caller.
+/// A call of a cached function never fails with one, unless `on_outage = "fail"` says so: a tier's fault is a miss, and
+/// only the loader's own error reaches the caller.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -22,6 +22,9 @@ pub enum Error {
     /// began before the write.
     #[error("the fence of a strict write could not be set: the shared tier cannot be asked; nothing was written")]
     Fence,
+    /// The shared tier could not be asked, and the function is to fail then: `on_outage = "fail"`.
+    #[error("the shared tier cannot be asked")]
+    Outage,
     /// The background thread did not start.
     #[error("the background thread could not be started")]
     Background(#[source] std::io::Error),

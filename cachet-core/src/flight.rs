@@ -20,6 +20,7 @@ use std::{
 use tokio::sync::watch;
 
 use crate::{
+    clock::Tick,
     entry::Entry,
     key::{Key, KeyHash, KeyRef},
     returns::SharedError,
@@ -43,6 +44,8 @@ struct Flight {
 
 /// What a flight's load depends on, noted before it began.
 pub(crate) struct Ticket {
+    /// When it was taken, by the system's clock; of a function whose shared tier tells of changes.
+    pub(crate) asked: Tick,
     pub(crate) generation: u64,
     pub(crate) tags: Option<Arc<[TagSeen]>>,
     /// Of a function whose values have tags of their own.
@@ -102,6 +105,11 @@ pub(crate) fn leading<'a>(leaders: impl IntoIterator<Item = &'a Leader>) -> Lead
         flights.extend(leaders.into_iter().map(|leader| leader.state.id()));
         Leading { before }
     })
+}
+
+/// Whether the caller is inside a load.
+pub(crate) fn is_inside_a_load() -> bool {
+    LEADING.with_borrow(|flights| !flights.is_empty())
 }
 
 /// Forgets what [`leading`] noted.
@@ -197,6 +205,12 @@ impl Leader {
     pub(crate) fn stands(&self) -> bool {
         let shard = self.flights.shard(self.key.borrowed());
         shard.get(&self.key).is_some_and(|flight| Arc::ptr_eq(&flight.state, &self.state))
+    }
+
+    /// Whether anybody waits for this flight.
+    pub(crate) fn is_followed(&self) -> bool {
+        // The table has a receiver as well.
+        self.sender.receiver_count() > 1
     }
 
     /// The key of the flight.

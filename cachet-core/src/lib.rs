@@ -20,14 +20,17 @@
 //! [`cached`] is the reference of the attribute and [`mod@reference`] its examples, [`Cachet`] configures the tiers, [`Tier`] is the extension point.
 
 mod background;
+mod backplane;
 mod batch;
 mod breaker;
 mod cache;
 mod call;
 mod clock;
 mod codec;
+mod coherence;
 mod controls;
 mod entry;
+mod envelope;
 mod erased;
 mod error;
 mod events;
@@ -37,6 +40,7 @@ mod key;
 mod loader;
 mod memory;
 mod names;
+pub mod operations;
 mod policy;
 mod private;
 mod recovery;
@@ -65,6 +69,7 @@ pub use cachet_macros::{CacheKey, cached, invalidates, updates};
 pub use crate::{
     controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
     entry::{Cached, Origin},
+    envelope::Seal,
     error::Error,
     events::Stats,
     invalidate::{Invalidation, invalidate_tag},

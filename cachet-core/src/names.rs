@@ -46,9 +46,30 @@ impl Names {
         Target::Tag(self.function.as_str().into())
     }
 
-    fn key(&self, call: &KeyBuf) -> Arc<str> {
+    pub(crate) fn key(&self, call: &KeyBuf) -> Arc<str> {
         format!("{}{}", self.prefix, call.tail()).into()
     }
+}
+
+/// What a key of the namespace stands for, to a node that hears of its change.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Named<'a> {
+    Everything,
+    Function(&'a str),
+    Tag(&'a str),
+    Entry,
+}
+
+/// Reads a key of the namespace; `None` for one of another.
+pub(crate) fn read<'a>(namespace: &str, key: &'a str) -> Option<Named<'a>> {
+    let rest = key.strip_prefix(namespace)?.strip_prefix(':')?;
+    let special = rest.strip_prefix('@').map(|special| special.split_once(':').unwrap_or((special, "")));
+    Some(match special {
+        Some(("all", _)) => Named::Everything,
+        Some(("function", name)) => Named::Function(name),
+        Some(("tag", tag)) => Named::Tag(tag),
+        _ => Named::Entry,
+    })
 }
 
 fn everything_key(namespace: &str) -> String {
@@ -83,4 +104,23 @@ fn fingerprint(spec: &Settings) -> String {
     hasher.update(spec.instance.unwrap_or_default().as_bytes());
     hasher.update(&spec.version.to_le_bytes());
     hasher.finalize().to_hex()[..16].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_says_what_it_stands_for() {
+        let (everything, tag) = (everything("shop"), tag("shop", "product:7"));
+        for (key, named) in [
+            (everything.key(), Some(Named::Everything)),
+            (tag.key(), Some(Named::Tag("product:7"))),
+            ("shop:@function:a::b", Some(Named::Function("a::b"))),
+            ("shop:product:0123:7", Some(Named::Entry)),
+            ("shopping:product:0123:7", None),
+        ] {
+            assert_eq!(read("shop", key), named, "{key}");
+        }
+    }
 }

@@ -8,7 +8,7 @@ use crate::{
     codec::Codec,
     entry::AnyValue,
     erased::{AnyCodec, ErrorCodec},
-    returns::{Probed, Share, Splits, Validate},
+    returns::{Fails, OutageError, Probed, Share, SharedError, Splits, Validate},
 };
 
 /// The default bound of a function's memory tier, in entries.
@@ -42,6 +42,7 @@ pub(crate) struct Settings {
     pub(crate) early: f64,
     /// How long a load may keep its callers waiting while there is something stale to serve.
     pub(crate) timeout: Option<Duration>,
+    pub(crate) on_outage: OnOutage,
     pub(crate) memory: bool,
     pub(crate) capacity: usize,
     /// The bound in bytes, in place of that in entries.
@@ -64,6 +65,17 @@ pub(crate) struct Settings {
     pub(crate) tags_of: Option<Ask<AnyValue, Vec<String>>>,
 }
 
+/// What a call does that the shared tier should answer, and cannot.
+#[derive(Clone, Copy)]
+pub(crate) enum OnOutage {
+    /// It loads.
+    Load,
+    /// It takes what memory has, fresh or stale, though another node may have invalidated it unheard; else it loads.
+    Stale,
+    /// It fails with an error that is made for it.
+    Fail(fn() -> SharedError),
+}
+
 impl<R, K: Splits<R>> Spec<R, K> {
     /// A memory-only function with the defaults; `path` is its full path.
     #[expect(clippy::needless_pass_by_value, reason = "it is made for this call")]
@@ -80,6 +92,7 @@ impl<R, K: Splits<R>> Spec<R, K> {
             stale_if_error: Duration::ZERO,
             early: 0.0,
             timeout: None,
+            on_outage: OnOutage::Load,
             memory: true,
             capacity: CAPACITY,
             max_bytes: None,
@@ -100,6 +113,15 @@ impl<R, K: Splits<R>> Spec<R, K> {
 
     fn with(mut self, set: impl FnOnce(&mut Settings)) -> Self {
         set(&mut self.settings);
+        self
+    }
+
+    /// Takes it that a load may end in an error.
+    #[must_use]
+    pub fn fails(self) -> Self
+    where
+        K: Fails,
+    {
         self
     }
 
@@ -238,6 +260,21 @@ impl<R, K: Splits<R>> Spec<R, K> {
     #[must_use]
     pub fn timeout(self, deadline: Duration) -> Self {
         self.with(|settings| settings.timeout = Some(deadline))
+    }
+
+    /// A call that the shared tier should answer, and cannot, takes what memory has.
+    #[must_use]
+    pub fn stale_in_outage(self) -> Self {
+        self.with(|settings| settings.on_outage = OnOutage::Stale)
+    }
+
+    /// It fails.
+    #[must_use]
+    pub fn fail_in_outage(self) -> Self
+    where
+        K::Failure: OutageError,
+    {
+        self.with(|settings| settings.on_outage = OnOutage::Fail(|| SharedError::new(K::Failure::outage())))
     }
 
     /// Which values are stored. A `None` is none.

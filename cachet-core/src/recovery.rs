@@ -5,7 +5,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{
+        Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use crate::tier::Target;
@@ -16,6 +19,8 @@ const MAX_TARGETS: usize = 10_000;
 #[derive(Debug)]
 pub(crate) struct Recovery {
     queue: Mutex<Queue>,
+    /// How many targets the queue has.
+    length: AtomicUsize,
     /// The tag that every entry of the namespace carries.
     everything: Target,
 }
@@ -29,11 +34,11 @@ struct Queue {
 
 impl Recovery {
     pub(crate) fn new(everything: Target) -> Self {
-        Self { queue: Mutex::default(), everything }
+        Self { queue: Mutex::default(), length: AtomicUsize::new(0), everything }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
-        self.queue().targets.is_empty()
+        self.length.load(Ordering::Acquire) == 0
     }
 
     /// Keeps a target for later.
@@ -47,6 +52,7 @@ impl Recovery {
         } else {
             queue.targets.insert(target, latest);
         }
+        self.length.store(queue.targets.len(), Ordering::Release);
     }
 
     /// What is kept, oldest first.
@@ -63,6 +69,7 @@ impl Recovery {
         if queue.targets.get(target) == Some(&number) {
             queue.targets.remove(target);
         }
+        self.length.store(queue.targets.len(), Ordering::Release);
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {

@@ -216,7 +216,7 @@
 //! # `timeout`
 //!
 //! How long a load keeps its callers waiting while there is a stale value to serve. The load goes on, and what it gives
-//! is kept.
+//! is kept. A shared tier is asked first: what another node invalidated meanwhile is not served.
 //!
 //! ```
 //! use cachet_core::cached;

@@ -41,13 +41,18 @@ pub struct Refresh<T> {
     of: PhantomData<fn() -> T>,
 }
 
-impl<T: Clone + 'static> Refresh<T> {
+impl<T: 'static> Refresh<T> {
     /// What the load that is being polled replaces.
     #[doc(hidden)]
-    pub fn current() -> Self {
+    pub fn current() -> Self
+    where
+        T: Clone,
+    {
         Self { replaced: loader::replaced(), of: PhantomData }
     }
+}
 
+impl<T: Clone + 'static> Refresh<T> {
     /// The value, if there is one. Of a function that returns `Option<T>` it is what is inside.
     pub fn value(&self) -> Option<&T> {
         let value = &self.replaced.as_ref()?.entry.value;

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use crate::{
     entry::{AnyValue, Cached},
+    error::Error,
     validator::Validator,
 };
 
@@ -71,6 +72,19 @@ pub trait Splits<R> {
     /// The value, if there is one.
     fn value(stored: &Self::Stored) -> Option<&Self::Value>;
 }
+
+/// The shapes that have an error.
+#[diagnostic::on_unimplemented(
+    message = "`stale_if_error` serves a value when the load fails, and this function returns no error; write `timeout` \
+               beside it, or `stale`",
+    label = "no error"
+)]
+pub trait Fails {}
+
+#[diagnostic::do_not_recommend]
+impl Fails for Shape<RESULT> {}
+#[diagnostic::do_not_recommend]
+impl Fails for Shape<RESULT_OPTION> {}
 
 #[diagnostic::do_not_recommend]
 impl<T: Value> Splits<T> for Shape<PLAIN> {
@@ -386,6 +400,25 @@ fn validate<T: Serialize + 'static>(value: &AnyValue) -> Option<Validator> {
 
 /// Makes an error one that can be handed out many times; `None` for one that is its own caller's.
 pub(crate) type Share = fn(&dyn Any) -> Option<SharedError>;
+
+/// An error that a function can fail with when the shared tier cannot be asked.
+#[diagnostic::on_unimplemented(
+    message = "`on_outage = \"fail\"` needs an error to fail with: a `Result` whose error is `Clone + Send + Sync` and \
+               `From<cachet_core::Error>`, which `{Self}` is not",
+    label = "has no error for an outage",
+    note = "implement `From<cachet_core::Error>` for it, or write `on_outage = \"load\"`"
+)]
+pub trait OutageError: Clone + Send + Sync + 'static {
+    /// The error.
+    fn outage() -> Self;
+}
+
+#[diagnostic::do_not_recommend]
+impl<E: Clone + From<Error> + Send + Sync + 'static> OutageError for E {
+    fn outage() -> Self {
+        Error::Outage.into()
+    }
+}
 
 /// An error on its way to the followers of a flight, or kept for `error_ttl`.
 #[derive(Clone)]

@@ -12,23 +12,28 @@ use std::{
     time::Duration,
 };
 
-use tokio::{runtime::Runtime, task_local};
+use tokio::task_local;
 
 use crate::{
     background::{self, Background},
+    backplane::{Inbox, News},
     cache::Cache,
     clock::Clock,
+    envelope::{Envelope, Seal},
     error::Error,
     events::Stats,
     invalidate::Invalidation,
     memory::Engine,
-    names,
+    names::{self, Named},
     redis::RedisTier,
-    shared::Shared,
+    shared::{Limits, Shared, Thread},
     sweep::Sweeper,
     tags::TagBoard,
     tier::{Target, Tier},
 };
+
+/// The least Δ: a heartbeat goes out four times in it, and times are read coarsely.
+const SHORTEST_BOUND: Duration = Duration::from_millis(100);
 
 /// The runtime of every call that is in no scope.
 static INSTALLED: OnceLock<Cachet> = OnceLock::new();
@@ -64,8 +69,6 @@ struct Inner {
     /// How often expired entries are given back, and the thread that does it from the first call on.
     sweep: Duration,
     sweeper: OnceLock<Option<Sweeper>>,
-    /// Keeps the thread alive that talks to the shared tier.
-    background: Option<Runtime>,
     drain: Duration,
 }
 
@@ -81,6 +84,7 @@ pub(crate) struct Surroundings {
     pub(crate) shared: Option<Shared>,
     pub(crate) background: Background,
     pub(crate) throttle: Duration,
+    pub(crate) envelope: Arc<Envelope>,
 }
 
 impl Cachet {
@@ -145,6 +149,18 @@ impl Cachet {
         self.0.surroundings.background.shut_down(self.0.drain).await;
     }
 
+    /// Waits until the shared tier can be asked and its news of other nodes' changes come in, at the longest for
+    /// `patience`. Says whether it came to that; without a shared tier it is `true` at once.
+    ///
+    /// Calls need not wait for it: until then they load, or ask the shared tier where memory would do. It serves as a
+    /// probe of readiness, and in tests.
+    pub async fn is_ready(&self, patience: Duration) -> bool {
+        match &self.0.surroundings.shared {
+            Some(shared) => shared.is_ready(patience).await,
+            None => true,
+        }
+    }
+
     /// The counters of every function that was called in this runtime, by name.
     pub fn stats(&self) -> Vec<(String, Stats)> {
         let mut stats: Vec<_> = self.caches().values().map(|cache| (cache.name().to_owned(), cache.stats())).collect();
@@ -183,11 +199,11 @@ impl Cachet {
     fn from_environment() -> Self {
         Self::builder().build().unwrap_or_else(|error| {
             tracing::error!(%error, "the environment cannot be used; caching in memory only");
-            Self::assemble(Builder::default(), "cachet".into(), None, None)
+            Self::assemble(Builder::default(), "cachet".into(), None)
         })
     }
 
-    fn assemble(builder: Builder, namespace: Arc<str>, shared: Option<Shared>, background: Option<Runtime>) -> Self {
+    fn assemble(builder: Builder, namespace: Arc<str>, shared: Option<Shared>) -> Self {
         let surroundings = Surroundings {
             namespace,
             engine: builder.engine,
@@ -196,9 +212,19 @@ impl Cachet {
             shared,
             background: Background::new(builder.refreshes),
             throttle: builder.throttle,
+            envelope: Arc::new(builder.envelope),
         };
         let (sweep, sweeper, drain) = (builder.sweep, OnceLock::new(), builder.drain);
-        Self(Arc::new(Inner { surroundings, caches: Mutex::default(), sweep, sweeper, background, drain }))
+        let inner = Arc::new(Inner { surroundings, caches: Mutex::default(), sweep, sweeper, drain });
+        if let Some(shared) = &inner.surroundings.shared {
+            let runtime = Arc::downgrade(&inner);
+            shared.listen(Inbox::new(move |news| {
+                if let Some(inner) = runtime.upgrade() {
+                    inner.took(news);
+                }
+            }));
+        }
+        Self(inner)
     }
 
     /// The cache of one function, made at its first call in this runtime.
@@ -224,9 +250,7 @@ impl Cachet {
     }
 
     fn drop_all_local(&self) {
-        for cache in self.caches().values() {
-            cache.drop_all_local();
-        }
+        self.0.drop_all_local();
     }
 
     fn caches(&self) -> MutexGuard<'_, HashMap<CacheId, Arc<Cache>>> {
@@ -235,6 +259,33 @@ impl Cachet {
 }
 
 impl Inner {
+    /// What another node changed is dead here as well.
+    fn took(&self, news: News<'_>) {
+        let Some(coherence) = self.surroundings.shared.as_ref().and_then(Shared::coherence) else { return };
+        match news {
+            News::Filled(key) => coherence.waiting().wake(key),
+            News::AllChanged => coherence.advance_all(),
+            News::Changed(key) => match names::read(&self.surroundings.namespace, key) {
+                Some(Named::Entry) => {
+                    coherence.advance(key);
+                    coherence.waiting().wake(key);
+                }
+                Some(Named::Tag(tag)) => self.surroundings.tags.invalidate(tag),
+                Some(Named::Function(name)) => {
+                    self.every_cache().iter().filter(|cache| cache.name() == name).for_each(|it| it.drop_all_local());
+                }
+                Some(Named::Everything) => self.drop_all_local(),
+                None => {}
+            },
+        }
+    }
+
+    fn drop_all_local(&self) {
+        for cache in self.every_cache() {
+            cache.drop_all_local();
+        }
+    }
+
     fn caches(&self) -> MutexGuard<'_, HashMap<CacheId, Arc<Cache>>> {
         self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -254,10 +305,9 @@ impl fmt::Debug for Cachet {
 }
 
 impl Drop for Inner {
-    /// A runtime may be dropped inside another one, where waiting for its thread would be an error.
     fn drop(&mut self) {
-        if let Some(background) = self.background.take() {
-            background.shutdown_background();
+        if let Some(shared) = &self.surroundings.shared {
+            shared.end();
         }
     }
 }
@@ -270,10 +320,14 @@ pub struct Builder {
     engine: Engine,
     deadline: Duration,
     lease: Duration,
+    staleness_bound: Duration,
+    recovery_grace: Duration,
+    outage_loads: usize,
     refreshes: usize,
     throttle: Duration,
     drain: Duration,
     sweep: Duration,
+    envelope: Envelope,
     clock: Clock,
 }
 
@@ -294,10 +348,14 @@ impl Default for Builder {
             engine: Engine::default(),
             deadline: Duration::from_millis(250),
             lease: Duration::from_secs(5),
+            staleness_bound: Duration::from_secs(1),
+            recovery_grace: Duration::from_millis(600),
+            outage_loads: 64,
             refreshes: background::CONCURRENT,
             throttle: Duration::from_secs(5),
             drain: Duration::from_secs(5),
             sweep: Duration::from_mins(1),
+            envelope: Envelope::default(),
             clock: Clock::default(),
         }
     }
@@ -350,7 +408,43 @@ impl Builder {
         self
     }
 
+    /// For how long memory may answer with a value that another node has invalidated, at the most: the bound for when news
+    /// of it do not come, because the connection that brings them is lost or hangs. Default 1 s.
+    ///
+    /// Usually news come within a millisecond. A heartbeat goes out four times in this span; without an answer memory is
+    /// not asked until one comes, which costs reads of the shared tier and nothing else. It applies to a tier that has a
+    /// [`Backplane`](crate::tier::Backplane), as Redis has.
+    #[must_use]
+    pub fn staleness_bound(mut self, bound: Duration) -> Self {
+        self.staleness_bound = bound;
+        self
+    }
+
+    /// How long a shared tier that was out of reach is asked for no values once it answers again. Default 600 ms.
+    ///
+    /// Other nodes may have kept invalidations meanwhile, which they send as soon as they reach it, trying five times a
+    /// second; until they have, it may still hold what was invalidated. Zero believes it at once.
+    #[must_use]
+    pub fn recovery_grace(mut self, grace: Duration) -> Self {
+        self.recovery_grace = grace;
+        self
+    }
+
+    /// How many loads run at a time while the shared tier cannot be asked, so that its outage is not the source's as well.
+    /// Default 64; zero is taken as one.
+    ///
+    /// Others wait for their turn, as long as [`Builder::lease`] at the most. Loads of one key are one load as always, and
+    /// one that another load makes needs no turn.
+    #[must_use]
+    pub fn outage_loads(mut self, at_a_time: usize) -> Self {
+        self.outage_loads = at_a_time;
+        self
+    }
+
     /// How long a node may load before another one may load as well, and how long others wait for it. Default 5 s.
+    ///
+    /// A load that takes longer keeps its lease up, for twelve times that long at the most; a node that dies loses it
+    /// after that time.
     #[must_use]
     pub fn lease(mut self, lease: Duration) -> Self {
         self.lease = lease;
@@ -393,6 +487,24 @@ impl Builder {
         self
     }
 
+    /// Compresses values in the shared tier that are longer than so many bytes, if that makes them shorter. Default: none.
+    ///
+    /// LZ4 is quick; it pays where values repeat themselves, as JSON does, and the network or the memory of
+    /// the server is what is scarce. Every node reads compressed values, whether it compresses itself or not.
+    #[must_use]
+    pub fn compress_over(mut self, bytes: usize) -> Self {
+        self.envelope.compress_over = Some(bytes);
+        self
+    }
+
+    /// Seals entries in the shared tier, and believes none that is not sealed. Default: none; whoever can write to the
+    /// tier can then make this service believe anything.
+    #[must_use]
+    pub fn seal(mut self, seal: Seal) -> Self {
+        self.envelope.seal = Some(seal);
+        self
+    }
+
     /// Takes the time from a clock that a test moves by hand.
     #[cfg(feature = "testing")]
     #[must_use]
@@ -409,14 +521,19 @@ impl Builder {
     /// [`Error::Configuration`] names the field that cannot be used.
     pub fn build(mut self) -> Result<Cachet, Error> {
         let namespace = self.checked_namespace()?;
-        for (field, duration) in [("deadline", self.deadline), ("lease", self.lease), ("sweep", self.sweep)] {
-            if duration < Duration::from_millis(1) {
-                return Err(Error::Configuration { field, reason: "it is shorter than a millisecond".into() });
+        let shortest = [("deadline", self.deadline, 10), ("lease", self.lease, 1), ("sweep", self.sweep, 1)];
+        for (field, duration, millis) in shortest {
+            if duration < Duration::from_millis(millis) {
+                return Err(Error::Configuration { field, reason: format!("it is shorter than {millis} ms") });
             }
         }
-        let Some(tier) = self.chosen_tier()? else {
-            return Ok(Cachet::assemble(self, namespace, None, None));
+        let Some(tier) = self.chosen_tier(&namespace)? else {
+            return Ok(Cachet::assemble(self, namespace, None));
         };
+        if self.staleness_bound < SHORTEST_BOUND {
+            let reason = format!("it is shorter than {} ms", SHORTEST_BOUND.as_millis());
+            return Err(Error::Configuration { field: "staleness_bound", reason });
+        }
         let background = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
             .thread_name("cachet")
@@ -424,8 +541,15 @@ impl Builder {
             .build()
             .map_err(Error::Background)?;
         let everything = names::everything(&namespace);
-        let shared = Shared::new(tier, background.handle().clone(), self.deadline, self.lease, everything);
-        Ok(Cachet::assemble(self, namespace, Some(shared), Some(background)))
+        let limits = Limits {
+            deadline: self.deadline,
+            lease: self.lease,
+            staleness_bound: self.staleness_bound,
+            grace: self.recovery_grace,
+            outage_loads: self.outage_loads,
+        };
+        let shared = Shared::new(tier, Thread::new(background), limits, everything);
+        Ok(Cachet::assemble(self, namespace, Some(shared)))
     }
 
     fn checked_namespace(&self) -> Result<Arc<str>, Error> {
@@ -442,7 +566,7 @@ impl Builder {
         Ok(namespace.into())
     }
 
-    fn chosen_tier(&mut self) -> Result<Option<Arc<dyn Tier>>, Error> {
+    fn chosen_tier(&mut self, namespace: &str) -> Result<Option<Arc<dyn Tier>>, Error> {
         let (field, url) = match std::mem::replace(&mut self.shared, SharedChoice::None) {
             SharedChoice::None => return Ok(None),
             SharedChoice::Tier(tier) => return Ok(Some(tier)),
@@ -452,7 +576,7 @@ impl Builder {
                 _ => return Ok(None),
             },
         };
-        let tier = RedisTier::new(&url).map_err(|reason| Error::Configuration { field, reason })?;
+        let tier = RedisTier::new(&url, namespace, true).map_err(|reason| Error::Configuration { field, reason })?;
         Ok(Some(Arc::new(tier)))
     }
 }

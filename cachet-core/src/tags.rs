@@ -22,6 +22,11 @@ pub(crate) struct TagSeen {
 }
 
 impl TagSeen {
+    /// A counter as it stands now.
+    pub(crate) fn of(counter: &Arc<AtomicU64>) -> Self {
+        Self { seen: counter.load(Ordering::Acquire), counter: Arc::clone(counter) }
+    }
+
     pub(crate) fn all_current(tags: &[Self]) -> bool {
         tags.iter().all(|tag| tag.counter.load(Ordering::Acquire) == tag.seen)
     }
@@ -40,13 +45,14 @@ struct Counters {
 }
 
 impl TagBoard {
-    /// Notes the tags' counts, to be called before the load (or read) whose result they date.
-    pub(crate) fn observe(&self, tags: &[String]) -> Option<Arc<[TagSeen]>> {
+    /// Notes the tags' counts, to be called before the load (or read) whose result they date. The stamp is one more that
+    /// the result carries.
+    pub(crate) fn observe(&self, tags: &[String], stamp: Option<TagSeen>) -> Option<Arc<[TagSeen]>> {
         if tags.is_empty() {
-            return None;
+            return stamp.map(|stamp| Arc::from([stamp]));
         }
         let mut counters = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let seen = tags.iter().map(|tag| counters.observe(tag)).collect();
+        let seen = stamp.into_iter().chain(tags.iter().map(|tag| counters.observe(tag))).collect();
         counters.sweep();
         Some(seen)
     }
@@ -95,11 +101,10 @@ impl AnyTag {
 
 impl Counters {
     fn observe(&mut self, tag: &str) -> TagSeen {
-        let counter = match self.by_tag.get(tag) {
-            Some(counter) => Arc::clone(counter),
-            None => Arc::clone(self.by_tag.entry(tag.to_owned()).or_default()),
-        };
-        TagSeen { seen: counter.load(Ordering::Acquire), counter }
+        match self.by_tag.get(tag) {
+            Some(counter) => TagSeen::of(counter),
+            None => TagSeen::of(self.by_tag.entry(tag.to_owned()).or_default()),
+        }
     }
 
     /// Drops counters that nobody holds. Under the lock a count of one cannot grow: only `observe` hands clones out.
@@ -122,22 +127,22 @@ mod tests {
     #[test]
     fn an_invalidated_tag_is_no_longer_current() {
         let board = TagBoard::default();
-        let before = board.observe(&named("a")).expect("there is a tag");
-        let other = board.observe(&named("b")).expect("there is a tag");
+        let before = board.observe(&named("a"), None).expect("there is a tag");
+        let other = board.observe(&named("b"), None).expect("there is a tag");
         assert!(TagSeen::all_current(&before));
         board.invalidate("a");
         assert!(!TagSeen::all_current(&before));
         assert!(TagSeen::all_current(&other));
-        let after = board.observe(&named("a")).expect("there is a tag");
+        let after = board.observe(&named("a"), None).expect("there is a tag");
         assert!(TagSeen::all_current(&after));
     }
 
     #[test]
     fn tags_that_nobody_refers_to_are_forgotten() {
         let board = TagBoard::default();
-        let kept = board.observe(&named("kept")).expect("there is a tag");
+        let kept = board.observe(&named("kept"), None).expect("there is a tag");
         for n in 0..SWEEP_FROM * 4 {
-            board.observe(&named(&n.to_string()));
+            board.observe(&named(&n.to_string()), None);
         }
         assert!(board.0.lock().expect("no test panicked").by_tag.len() <= SWEEP_FROM);
         board.invalidate("kept");

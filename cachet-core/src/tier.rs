@@ -23,6 +23,7 @@ use std::{
     error::Error as StdError,
     fmt,
     future::Future,
+    hash::BuildHasher as _,
     pin::Pin,
     sync::Arc,
     time::{Duration, SystemTime},
@@ -30,6 +31,7 @@ use std::{
 
 use bytes::Bytes;
 
+pub use crate::backplane::{Backplane, Inbox, News, Subscription};
 use crate::{unique::unique, validator::Validator};
 
 /// The cache asks for at most so many entries, or names so many targets, in one exchange.
@@ -55,16 +57,27 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// The lease notes the versions of the tags, before the load begins.
     fn acquire(&self, lookup: Lookup, lease: Duration, dead: Option<EntryId>) -> TierFuture<'_, Acquired>;
 
-    /// Takes the right to replace a value that is no longer fresh, for that long, while readers still get it.
+    /// Takes the right to replace the value that the caller saw, fresh or stale, for that long, while readers still get
+    /// it.
     ///
-    /// The value becomes one of the new lease, so that an earlier refresher's fill is refused. Anything else that stands
-    /// there by now, a refreshed value first of all, is [`Acquired::Filled`]. A release leaves the value where it is.
-    fn refresh(&self, lookup: Lookup, lease: Duration, stale: EntryId) -> TierFuture<'_, Acquired>;
+    /// The value keeps its id until it is replaced, and the new one has another: so whoever saw the old one, before this
+    /// or meanwhile, is not granted a refresh of the new one. Anything but that value is [`Acquired::Filled`]. A later
+    /// refresher's lease takes the place of one whose time is over, whose fill is refused from then on. A release leaves
+    /// the value where it is.
+    fn refresh(&self, lookup: Lookup, lease: Duration, seen: EntryId) -> TierFuture<'_, Acquired>;
 
     /// Stores a value if the lease still stands, and says whether it did.
     ///
-    /// A repeated fill of the same lease is answered like the first one.
+    /// A repeated fill of the same lease is answered like the first one, and changes nothing.
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool>;
+
+    /// Lets a lease go on for that long from now, and says whether it still stood.
+    ///
+    /// By default it cannot, so that a load which takes longer than its lease is not stored.
+    fn renew(&self, lookup: Lookup, lease: Lease, time: Duration) -> TierFuture<'_, bool> {
+        let _ = (lookup, lease, time);
+        Box::pin(async { Ok(false) })
+    }
 
     /// Gives a lease back, and says whether it still stood.
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool>;
@@ -84,6 +97,12 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// The last writer out leaves nothing under the key. Where no fence stands any more, or never stood, whatever is
     /// there was loaded while the writer wrote, and goes too.
     fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()>;
+
+    /// How the tier tells each node what others change; by default it does not, and memory keeps what it has for 10 s at
+    /// most, or as `memory_ttl` says.
+    fn backplane(&self) -> Option<&dyn Backplane> {
+        None
+    }
 
     /// Finds out whether the tier can be reached.
     fn probe(&self) -> TierFuture<'_, ()>;
@@ -174,6 +193,14 @@ impl WriterId {
 /// Names one fill of one entry, for ever: made by the tier, never by a node, so that no late command can match it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct EntryId(pub [u8; 32]);
+
+impl EntryId {
+    /// A short mark, by which memory knows the fill that an entry mirrors; another one has the same once in 65 536 times.
+    pub(crate) fn mark(self) -> u16 {
+        let hash = foldhash::fast::FixedState::default().hash_one(self.0);
+        u16::try_from(hash >> 48).unwrap_or_default().max(1)
+    }
+}
 
 /// The right to load and store one entry.
 #[derive(Clone, Copy, Debug)]

@@ -3,7 +3,7 @@
 use syn::{Ident, Pat, ext::IdentExt as _};
 
 use crate::{
-    args::{Args, ErrorTtl, KeySource, Lifetime},
+    args::{Args, ErrorTtl, KeySource, Lifetime, OnOutage, Tiers},
     errors::{Errors, did_you_mean},
     freshness,
     key::Template,
@@ -33,6 +33,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     handlers_store_responses(args, errors);
     handlers_are_free_functions(args, function, errors);
     codec_needs_the_shared_tier(args, errors);
+    outages_are_of_the_shared_tier(args, errors);
     error_ttl_has_errors(args, function, errors);
     impl_trait_can_be_named(args, function, errors);
     arguments_fit_a_tuple(function, errors);
@@ -342,6 +343,30 @@ fn codec_needs_the_shared_tier(args: &Args, errors: &Errors) {
             name,
             "`codec` is about the shared tier, which this function does not use; write `tier = \"memory,redis\"`",
         );
+    }
+}
+
+/// Without a shared tier nothing can be out of reach; what memory does not keep, it cannot serve; and neither a batch nor
+/// a handler has an error for it.
+fn outages_are_of_the_shared_tier(args: &Args, errors: &Errors) {
+    let Some(place) = args.mentioned_at("on_outage") else { return };
+    let tiers = args.tier.as_ref().map(|tier| tier.value);
+    if !tiers.is_some_and(Tiers::has_shared) {
+        errors.at(
+            place,
+            "`on_outage` is about the shared tier, which this function does not use; write `tier = \"memory,redis\"`",
+        );
+        return;
+    }
+    let then = args.on_outage.as_ref().map(|then| then.value);
+    if then == Some(OnOutage::Stale) && !tiers.is_some_and(Tiers::has_memory) {
+        errors.at(place, "`on_outage = \"stale\"` serves what memory has; write `tier = \"memory,redis\"`");
+    }
+    if then == Some(OnOutage::Fail) && args.batch.is_some() {
+        errors.at(place, "a batch loads in an outage; write `on_outage = \"load\"`, or remove it");
+    }
+    if then == Some(OnOutage::Fail) && args.http.is_some() {
+        errors.at(place, "a handler loads in an outage; write `on_outage = \"load\"`, or remove it");
     }
 }
 

@@ -36,9 +36,12 @@ pub(crate) fn is_unit(suffix: &str) -> bool {
     UNITS.iter().any(|(unit, _)| *unit == suffix)
 }
 
+/// What a lifetime of zero means. A deadline has words of its own.
+pub(crate) const ZERO: &str = "a duration of zero keeps nothing; write how long, such as \"5m\"";
+
 fn bounded(duration: Duration) -> Result<Duration, String> {
     if duration.is_zero() {
-        return Err("a duration of zero keeps nothing; write how long, such as \"5m\"".into());
+        return Err(ZERO.into());
     }
     if duration.as_secs() > LONGEST { Err(too_long()) } else { Ok(duration) }
 }

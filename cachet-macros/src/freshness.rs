@@ -26,7 +26,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     stale_if_error_is_not_about_responses(args, errors);
     arguments_can_be_kept(args, function, errors);
     a_plain_function_is_waited_for(args, function, errors);
-    a_deadline_has_something_to_serve(args, errors);
+    a_deadline_has_something_to_serve(args, function, errors);
     stale_if_error_has_errors(args, function, errors);
     a_refresh_has_something_to_replace(args, function, errors);
 }
@@ -128,8 +128,9 @@ fn a_plain_function_is_waited_for(args: &Args, function: &Function, errors: &Err
 }
 
 /// Past its deadline a load goes on, so that without a stale value nothing changes.
-fn a_deadline_has_something_to_serve(args: &Args, errors: &Errors) {
+fn a_deadline_has_something_to_serve(args: &Args, function: &Function, errors: &Errors) {
     if let Some(place) = args.mentioned_at("timeout")
+        && !matches!(function.waits, Waits::Plain)
         && !args.mentions("stale")
         && !args.mentions("stale_if_error")
     {
@@ -140,7 +141,7 @@ fn a_deadline_has_something_to_serve(args: &Args, errors: &Errors) {
     }
 }
 
-/// What cannot fail has only a deadline to miss.
+/// What cannot fail has only a deadline to miss. Where the spelling does not tell, the compiler is asked for the type.
 fn stale_if_error_has_errors(args: &Args, function: &Function, errors: &Errors) {
     let is_missed = !args.mentions("timeout") && args.http.is_none();
     let Some(place) = args.mentioned_at("stale_if_error").filter(|_| is_missed) else { return };

@@ -77,7 +77,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `weight` | `\|value\| usize`, or a path | how many bytes a value takes | none |
 /// | `version` | 0 to 4 294 967 295 | part of the shared key: another number, other entries | 0 |
 /// | `negative_ttl` | duration | how long a `None` is kept | not kept |
-/// | `memory_ttl` | duration, at most `ttl`; memory tier only | how long memory answers without asking the shared tier | 10 s beside a shared tier, else `ttl` |
+/// | `memory_ttl` | duration, at most `ttl`; memory tier only | how long memory answers without asking the shared tier | `ttl`; 10 s beside a shared tier without a backplane |
 /// | `error_ttl` | duration, or `(NotFound = "10s", Busy(_) = "1s")` | how long an error is kept, the first pattern that matches; `E: Clone + Send + Sync` | not kept |
 /// | `jitter` | a share between 0 and 1 | shortens each lifetime by up to that share, at random | 0 |
 /// | `stale` | duration | past its lifetime a value is served for so long, at once, and one refresh runs behind it | 0 |
@@ -88,6 +88,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `ttl_of` | `\|value\| Duration`, or a path | the lifetime by the value, in place of `ttl` | `ttl` |
 /// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag` | none |
 /// | `codec` | `"bincode"`, `"json"`, `"postcard"`; shared tier only | how values become bytes | `"bincode"` |
+/// | `on_outage` | `"load"`, `"stale"`, `"fail"`; shared tier only | what a call does that the shared tier should answer and cannot: load (a few at a time); take what memory has, fresh or stale, though another node may have invalidated it; or fail with an error that `E: Clone + From<cachet_core::Error>` makes of [`Error::Outage`] | `"load"` |
 /// | `batch` | the name of an argument of type `Vec<Id>` or `&[Id]` | a function of many keys: see below | one key a call |
 /// | `http` | Cache-Control directives | caches a handler's response, and sends these directives with it | no handler |
 /// | `associated` | alone | the function stands in an `impl` block, though it does not mention `Self` | by its tokens |
@@ -185,7 +186,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
 /// there, so that nothing else in the crate goes red. `const fn`, `unsafe fn`, `extern fn` and borrowed return values
 /// are refused. Not available yet:
-/// `on_outage`, `cdn`, `vary` and `etag`.
+/// `cdn`, `vary` and `etag`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_cached(options.into(), &item.into()).into()

@@ -3,7 +3,7 @@
 use syn::{Expr, Ident, LitStr, Path, Type, TypeParamBound, Visibility, parse_quote};
 
 use crate::{
-    args::{Args, Codec, ErrorTtl, KeySource, Lifetime, Tiers},
+    args::{Args, Codec, ErrorTtl, KeySource, Lifetime, OnOutage, Tiers},
     key::Template,
     signature::{Extractor, Function, Parameter, type_arguments},
 };
@@ -82,6 +82,7 @@ pub(crate) struct Settings {
     pub(crate) when: Option<Expr>,
     pub(crate) ttl_of: Option<Expr>,
     pub(crate) codec: Codec,
+    pub(crate) on_outage: OnOutage,
 }
 
 impl Settings {
@@ -151,6 +152,7 @@ impl Model {
             when: args.when.map(|when| when.value),
             ttl_of: args.ttl_of.map(|ttl| ttl.value),
             codec: args.codec.map_or(Codec::Bincode, |codec| codec.value),
+            on_outage: args.on_outage.map_or(OnOutage::Load, |then| then.value),
         };
         let http = args.http.map(|http| http.value.text());
         Some(Self { settings, key, tags: args.tags, batch, http, handle, krate: args.krate, function })

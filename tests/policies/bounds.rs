@@ -96,3 +96,35 @@ async fn beyond_a_thousand_and_twenty_four_that_wait_the_least_urgent_is_dropped
         })
         .await;
 }
+
+static BUSY: LoadCounter = LoadCounter::new();
+static TURN: Gate = Gate::closed();
+
+#[cached(ttl = 60, stale = "1h")]
+async fn turned(id: u64) -> usize {
+    let _load = BUSY.load();
+    if id == 1 && BUSY.count() > 2 {
+        TURN.pass().await;
+    }
+    BUSY.count()
+}
+
+#[tokio::test]
+async fn a_refresh_whose_value_was_loaded_while_it_waited_does_not_load_again() {
+    let runtime = Runtime::with(|builder| builder.refreshes(1).drain(Duration::from_secs(20)));
+    runtime
+        .run(async {
+            assert_eq!((turned(1).await, turned(2).await), (1, 2));
+            runtime.seconds_later(61);
+            assert_eq!(turned(1).await, 1, "its refresh is held");
+            TURN.arrived(1).await;
+            assert_eq!(turned(2).await, 2, "this one's waits for its turn");
+            assert_eq!(turned::refresh(2).await, 4, "and somebody loads it meanwhile");
+            assert_eq!(turned::stats().refreshes, 1);
+            TURN.open();
+            runtime.cachet.shutdown().await;
+            assert_eq!((turned::stats().refreshes, BUSY.count()), (2, 4), "its turn came, and it had nothing to do");
+            assert_eq!(turned(2).await, 4);
+        })
+        .await;
+}

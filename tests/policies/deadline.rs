@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cachet_core::{
     cached,
-    testing::{Gate, LoadCounter},
+    testing::{Gate, LoadCounter, Nodes, Operation},
 };
 use tokio::time::{Instant, sleep};
 
@@ -119,4 +119,61 @@ async fn what_is_invalidated_is_not_served_at_the_deadline_and_the_late_result_i
             assert_eq!(invalidated().await, 3, "which is not kept");
         })
         .await;
+}
+
+static TAKEN: LoadCounter = LoadCounter::new();
+static HELD: Gate = Gate::closed();
+
+#[cached(ttl = 60, stale_if_error = 600, timeout = "500ms", tier = "memory,redis", memory_ttl = 60)]
+async fn taken_back(name: &str) -> usize {
+    let _load = TAKEN.load();
+    if name == "held" && TAKEN.count() == 2 {
+        HELD.pass().await;
+    }
+    TAKEN.count()
+}
+
+#[tokio::test]
+async fn what_another_node_invalidated_during_the_load_is_not_served_at_the_deadline() {
+    let nodes = Nodes::new();
+    let [one, other] = nodes.start();
+    assert_eq!(one.scope(taken_back("held")).await, 1);
+    nodes.clock().advance(Duration::from_secs(61));
+    let elsewhere = async {
+        HELD.arrived(1).await;
+        assert!(other.scope(taken_back::invalidate("held")).await.is_done());
+        // Of the first call, of this load, and two at the deadline.
+        one.faults().answered(Operation::Read, 4).await;
+        HELD.open();
+    };
+    let (leader, follower, ()) = tokio::join!(one.scope(taken_back("held")), one.scope(taken_back("held")), elsewhere);
+    assert_eq!(leader, 2, "its own load's value");
+    assert!(follower >= 2, "nor is its follower served");
+    assert_eq!(one.scope(async { taken_back::stats() }).await.stale, 0);
+}
+
+static LATE: LoadCounter = LoadCounter::new();
+static SLOW_SHARED: Gate = Gate::closed();
+
+#[cached(ttl = 60, stale_if_error = 600, timeout = "500ms", tier = "memory,redis")]
+async fn late() -> usize {
+    let _load = LATE.load();
+    if LATE.count() == 2 {
+        SLOW_SHARED.pass().await;
+    }
+    LATE.count()
+}
+
+#[tokio::test(start_paused = true)]
+async fn beside_a_shared_tier_the_deadline_costs_one_look_at_it() {
+    let nodes = Nodes::new();
+    let [one, other] = nodes.start();
+    assert_eq!(one.scope(late()).await, 1);
+    nodes.clock().advance(Duration::from_secs(61));
+    let before = one.faults().calls(Operation::Read);
+    assert_eq!(one.scope(late()).await, 1, "stale, and nobody invalidated it");
+    assert_eq!(one.faults().calls(Operation::Read) - before, 2, "before the load and at the deadline");
+    assert_eq!(other.scope(late()).await, 1, "another node's load has the same deadline");
+    SLOW_SHARED.open();
+    eventually("the late result is kept", async || one.scope(late()).await == 2).await;
 }

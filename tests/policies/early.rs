@@ -89,3 +89,34 @@ async fn a_value_that_no_load_gave_is_not_refreshed_early() {
         })
         .await;
 }
+
+static FAILING: LoadCounter = LoadCounter::new();
+
+#[cached(ttl = 60, early = 100.0, error_ttl = 30)]
+async fn failing() -> Result<usize, String> {
+    let _load = FAILING.load();
+    thread::sleep(Duration::from_millis(20));
+    if FAILING.count() > 1 { Err("down".into()) } else { Ok(FAILING.count()) }
+}
+
+#[tokio::test]
+async fn an_early_refresh_that_fails_leaves_the_fresh_value() {
+    let runtime = Runtime::with(|builder| builder.throttle(Duration::from_millis(1)));
+    runtime
+        .run(async {
+            assert_eq!(failing().await, Ok(1));
+            runtime.clock.advance(Duration::from_secs(59));
+            eventually("a refresh fails", async || {
+                assert_eq!(failing().await, Ok(1), "it is fresh");
+                failing::stats().load_errors > 0
+            })
+            .await;
+            runtime.clock.advance(Duration::from_millis(500));
+            for _ in 0..100 {
+                assert_eq!(failing().await, Ok(1), "it is fresh");
+                tokio::task::yield_now().await;
+            }
+            assert_eq!(failing::stats().misses, 1, "and asked for by nobody");
+        })
+        .await;
+}

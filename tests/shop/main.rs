@@ -1,6 +1,7 @@
 //! `examples/shop` as its users meet it: processes over HTTP, a real database, a real Redis.
 
 mod alone;
+mod coherence;
 mod nodes;
 mod outages;
 mod refusals;

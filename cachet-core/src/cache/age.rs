@@ -6,9 +6,12 @@ use std::{
     time::Duration,
 };
 
+use bytes::Bytes;
+
 use super::{Cache, lead::Fate};
 use crate::{
     clock::{AtomicTick, RESOLUTION, Tick},
+    coherence,
     entry::{AnyValue, Entry, Meta},
     erased::Erased,
     flight::Ticket,
@@ -16,12 +19,12 @@ use crate::{
     tier::{NewEntry, StoredEntry},
 };
 
-/// How long memory answers without asking the shared tier, unless `memory_ttl` says otherwise: nothing tells this node
-/// yet of another one's invalidations.
+/// How long memory answers without asking a shared tier that has no backplane, unless `memory_ttl` says otherwise: nothing
+/// tells this node of another one's invalidations.
 const MEMORY_TTL_BESIDE_SHARED: Duration = Duration::from_secs(10);
 
 /// The same for a value that was loaded while the shared tier could not be asked.
-pub(super) const MEMORY_TTL_IN_OUTAGE: Duration = Duration::from_secs(1);
+const MEMORY_TTL_IN_OUTAGE: Duration = Duration::from_secs(1);
 
 impl Cache {
     /// How long a loaded value is kept; `None` for one that is not.
@@ -55,7 +58,9 @@ impl Cache {
             kept_until: AtomicTick::new(self.kept_until(now, fresh_until).min(at_most)),
             usable_until: self.memory_until(now, fresh_until + fate.grace).min(at_most),
             load_time: fate.load_time.into(),
+            fill: fate.fill,
             refreshing: AtomicBool::new(false),
+            asked: fate.asked,
             generation: fate.generation,
             modified: fate.modified.into(),
             validator: fate.validator.map(Some).map(Into::into).unwrap_or_default(),
@@ -79,12 +84,23 @@ impl Cache {
             kept_until: AtomicTick::new(self.kept_until(asked, fresh_until)),
             usable_until: self.memory_until(asked, fresh_until + grace),
             load_time: stored.entry.load_time.into(),
+            fill: stored.id.mark(),
             refreshing: AtomicBool::new(false),
+            asked: ticket.asked,
             generation: ticket.generation,
             modified: stored.entry.modified.into(),
             validator: stored.entry.validator.map(Some).map(Into::into).unwrap_or_default(),
             tags: ticket.tags.clone(),
         })
+    }
+
+    /// For how long memory keeps what was loaded, from `asked` on, while the shared tier could not be asked: what another
+    /// node changed meanwhile is not served for longer than the bound.
+    pub(super) fn kept_in_outage(&self, asked: Tick) -> Duration {
+        match &self.coherence {
+            None => MEMORY_TTL_IN_OUTAGE,
+            Some(coherence) => coherence.bound().saturating_sub(coherence::now().since(asked)),
+        }
     }
 
     /// Until when memory may answer with what is fresh until then.
@@ -98,19 +114,20 @@ impl Cache {
 
     /// Until when memory may use what it was given at `now`, at the latest at `end`.
     fn memory_until(&self, now: Tick, end: Tick) -> Tick {
-        let beside_shared = self.shared.as_ref().map(|_| MEMORY_TTL_BESIDE_SHARED);
+        let is_untold = self.shared.is_some() && self.coherence.is_none();
+        let beside_shared = is_untold.then_some(MEMORY_TTL_BESIDE_SHARED);
         self.settings.memory_ttl.or(beside_shared).map_or(end, |ttl| end.min(now + ttl))
     }
 
     /// A loaded value as the shared tier is given it.
-    pub(super) fn new_entry(&self, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
+    pub(super) fn new_entry(&self, key: &str, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
         let lifetime = fate.lifetime?;
-        let body = self.encode(value)?.into();
         // A refresh that began at the last moment still finds the value that it replaces.
         let shared = &self.shared.as_ref()?.0;
         let grace = if fate.grace.is_zero() { Duration::ZERO } else { fate.grace + shared.lease() };
         let (load_time, validator) = (fate.load_time, fate.validator);
-        Some(NewEntry { lifetime, grace, load_time, modified: fate.modified, validator, body })
+        let entry = NewEntry { lifetime, grace, load_time, modified: fate.modified, validator, body: Bytes::new() };
+        self.with_body(key, entry, value)
     }
 }
 

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Begun, Boxed, Cache, Lead, Permit, Purpose, lead::fill_many};
+use super::{Begun, Boxed, Cache, Lead, Permit, lead::fill_many};
 use crate::{
     entry::Entry,
     erased::Erased,
@@ -67,7 +67,7 @@ impl Cache {
         }
         count(&self.counters.misses);
         let key = self.key(&call.key).to_key();
-        match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+        match self.flights.board(&key, self.generation(), || self.ticket(call)) {
             // Another flight may have landed between the look-up and the boarding.
             Boarding::Lead(leader) => self.find(key.borrowed()).map(Place::Found).ok_or(leader),
             Boarding::Follow(follower) => {
@@ -80,6 +80,18 @@ impl Cache {
 
     fn place(self: &Arc<Self>, leader: Leader, permit: Permit) -> Place {
         Place::Lead(Lead::new(Arc::clone(self), leader, permit))
+    }
+
+    /// The shared tier cannot be asked; all the keys that are loaded are one load.
+    fn bypass_one(self: &Arc<Self>, leader: Leader, call: &Keyed) -> Place {
+        count(&self.counters.bypassed);
+        match self.kept_for_outages(self.key(&call.key)) {
+            Some(entry) => {
+                leader.land_unconfirmed(Arc::clone(&entry), |_, _| {});
+                Place::Found(entry)
+            }
+            None => self.place(leader, Permit::Outage(None)),
+        }
     }
 
     /// Asks the shared tier once for all values, and once for leases to load those that it does not have.
@@ -103,7 +115,7 @@ impl Cache {
                     stale.push(self.wait_for_another_node(index, leader, &calls[index]));
                     continue;
                 }
-                Some(Read::Hit(stored)) => match self.decode(&stored) {
+                Some(Read::Hit(stored)) => match self.decode(&lookup(index).key, &stored) {
                     Some(value) => {
                         count(&self.counters.shared_hits);
                         let entry = self.mirror(value, &stored, asked, leader.ticket());
@@ -120,8 +132,7 @@ impl Cache {
                     continue;
                 }
                 None => {
-                    count(&self.counters.bypassed);
-                    places.push((index, self.place(leader, Permit::Outage)));
+                    places.push((index, self.bypass_one(leader, &calls[index])));
                     continue;
                 }
             };
@@ -139,8 +150,8 @@ impl Cache {
                     continue;
                 }
                 None => {
-                    count(&self.counters.bypassed);
-                    Permit::Outage
+                    places.push((index, self.bypass_one(leader, &calls[index])));
+                    continue;
                 }
             };
             places.push((index, self.place(leader, permit)));
@@ -151,10 +162,12 @@ impl Cache {
 
     /// Goes the way of a single call, which waits for a node that loads or has just loaded the key.
     async fn wait_for_another_node(self: &Arc<Self>, index: usize, leader: Leader, call: &Keyed) -> (usize, Place) {
-        match self.lead(leader, call, Purpose::Call).await {
+        match self.lead(leader, call, None).await {
             Begun::Lead(lead) => (index, Place::Lead(lead)),
             Begun::Found(found) => (index, Place::Found(found.entry)),
-            Begun::Failed(_) | Begun::Spared => unreachable!("a call's leader is told of no other's load"),
+            Begun::Failed(_) | Begun::Spared => {
+                unreachable!("a batch does not fail in an outage, and its leader is told of no other's load")
+            }
         }
     }
 }

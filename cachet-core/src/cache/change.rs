@@ -26,12 +26,13 @@ impl Cache {
             return Some(found);
         }
         let (shared, _) = self.shared.as_ref()?;
-        let (asked, ticket) = (self.clock.now(), self.ticket(&call.tags));
-        let Some(Read::Hit(stored)) = shared.read(self.lookup(call)).await else { return None };
+        let (asked, ticket) = (self.clock.now(), self.ticket(call));
+        let lookup = self.lookup(call);
+        let Some(Read::Hit(stored)) = shared.read(lookup.clone()).await else { return None };
         if stored.remaining.is_zero() {
             return None;
         }
-        let entry = self.mirror(self.decode(&stored)?, &stored, asked, &ticket);
+        let entry = self.mirror(self.decode(&lookup.key, &stored)?, &stored, asked, &ticket);
         Some(Found { entry, origin: Origin::Shared })
     }
 
@@ -49,13 +50,13 @@ impl Cache {
         let invalidated = self.invalidate(&call.key).await;
         let key = self.key(&call.key).to_key();
         // Someone else may lead by now: that load began after the invalidation, and its value is as new as this one.
-        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+        if let Boarding::Lead(leader) = self.flights.board(&key, self.generation(), || self.ticket(call)) {
             let permit = match &self.shared {
                 None => Permit::Alone,
                 Some((shared, _)) => match shared.acquire(self.lookup(call), None).await {
                     Some(Grant::Lease(lease)) => Permit::Leased(lease),
                     Some(Grant::Held(_) | Grant::Filled | Grant::Fenced) => Permit::Unleased,
-                    None => Permit::Outage,
+                    None => Permit::Outage(None),
                 },
             };
             Lead::new(Arc::clone(self), leader, permit).fill(Loaded::put(value)).await;

@@ -6,8 +6,9 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use super::{Boxed, Cache, Permit, age::MEMORY_TTL_IN_OUTAGE};
+use super::{Boxed, Cache, Permit};
 use crate::{
+    clock::Tick,
     entry::Entry,
     erased::{Erased, erase},
     events::count,
@@ -62,9 +63,12 @@ pub(super) struct Fate {
     pub(super) grace: Duration,
     pub(super) load_time: Duration,
     pub(super) modified: SystemTime,
+    pub(super) asked: Tick,
     pub(super) generation: u64,
     pub(super) tags: Option<Arc<[TagSeen]>>,
     pub(super) validator: Option<Validator>,
+    /// The mark of the lease by which the shared tier is given it; zero for none.
+    pub(super) fill: u16,
 }
 
 /// What the shared tier made of a value, and so what memory and the followers may.
@@ -127,14 +131,14 @@ impl Lead {
         match self.permit {
             Permit::Leased(lease) => {
                 self.leader.confirming();
-                let stood = match cache.new_entry(value.as_any(), &fate) {
+                let stood = match cache.new_entry(lease.key(), value.as_any(), &fate) {
                     Some(new) => lease.fill(new).await,
                     None => lease.release().await,
                 };
                 settle(cache, self.leader, value, fate, Landing::after(stood))
             }
             Permit::Alone => settle(cache, self.leader, value, fate, Landing::Alone),
-            Permit::Outage => settle(cache, self.leader, value, fate, Landing::Outage),
+            Permit::Outage(_) => settle(cache, self.leader, value, fate, Landing::Outage),
             Permit::Unleased => settle(cache, self.leader, value, fate, Landing::Unleased),
         }
     }
@@ -158,7 +162,7 @@ impl Lead {
                 // What was invalidated meanwhile, here or on another node, is not served.
                 let stood = match self.permit {
                     Permit::Leased(lease) => lease.release().await,
-                    Permit::Alone | Permit::Outage => Some(true),
+                    Permit::Alone | Permit::Outage(_) => Some(true),
                     Permit::Unleased => Some(false),
                 };
                 if stood == Some(false) {
@@ -196,9 +200,11 @@ impl Lead {
             grace,
             load_time: loaded.time,
             modified: loaded.modified,
+            asked: ticket.asked,
             generation: ticket.generation,
             tags,
             validator,
+            fill: if let Permit::Leased(lease) = &self.permit { lease.mark() } else { 0 },
         }
     }
 
@@ -208,11 +214,11 @@ impl Lead {
         let (landing, fill) = match self.permit {
             Permit::Leased(lease) => {
                 self.leader.confirming();
-                let new = cache.new_entry(value.as_any(), &fate);
+                let new = cache.new_entry(lease.key(), value.as_any(), &fate);
                 (Landing::Unleased, new.map(|new| (lease, new)))
             }
             Permit::Alone => (Landing::Alone, None),
-            Permit::Outage => (Landing::Outage, None),
+            Permit::Outage(_) => (Landing::Outage, None),
             Permit::Unleased => (Landing::Unleased, None),
         };
         (Pending { cache, leader: self.leader, value, fate, landing }, fill)
@@ -255,7 +261,7 @@ fn settle(cache: &Cache, leader: Leader, value: Box<dyn Erased>, fate: Fate, lan
             cache.remember(key, entry);
         }
     };
-    let keep = if matches!(landing, Landing::Outage) { MEMORY_TTL_IN_OUTAGE } else { Duration::MAX };
+    let keep = if matches!(landing, Landing::Outage) { cache.kept_in_outage(fate.asked) } else { Duration::MAX };
     let entry = cache.entry(value, fate, keep);
     match landing {
         Landing::Alone | Landing::Outage => leader.land_unconfirmed(Arc::clone(&entry), remember),

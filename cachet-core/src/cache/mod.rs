@@ -6,7 +6,9 @@
 mod age;
 mod ask;
 mod batch;
+mod body;
 mod change;
+mod deadline;
 mod lead;
 mod miss;
 mod stale;
@@ -22,10 +24,14 @@ use std::{
     time::Duration,
 };
 
+use tokio::{sync::OwnedSemaphorePermit, task::yield_now};
+
 use crate::{
     background::Background,
     clock::{Clock, Tick},
+    coherence::{self, Coherence},
     entry::{Entry, Origin},
+    envelope::Envelope,
     erased::AnyCodec,
     events::{Counters, Stats, count},
     flight::{Boarding, Flights, Leader, Ticket},
@@ -64,6 +70,9 @@ pub(crate) struct Cache {
     names: Names,
     memory: Option<Memory>,
     shared: Option<(Shared, Arc<dyn AnyCodec>)>,
+    /// What other nodes change, where the shared tier tells of it.
+    coherence: Option<Arc<Coherence>>,
+    envelope: Arc<Envelope>,
     flights: Arc<Flights>,
     background: Background,
     /// How long a source that failed is left alone while a stale value is served.
@@ -109,8 +118,8 @@ enum Permit {
     Alone,
     /// It goes into the shared tier while the lease stands, then into memory.
     Leased(HeldLease),
-    /// The shared tier cannot be asked; memory keeps it for a moment.
-    Outage,
+    /// The shared tier cannot be asked; memory keeps it for a moment. Few loads run so at a time.
+    Outage(#[expect(dead_code, reason = "a turn is held until the load is over")] Option<OwnedSemaphorePermit>),
     /// Another node holds the lease for too long, or a writer fences the key; nothing keeps it.
     Unleased,
 }
@@ -118,13 +127,16 @@ enum Permit {
 impl Cache {
     pub(crate) fn new(settings: Settings, surroundings: &Surroundings) -> Self {
         let counters = Counters::default();
+        let shared = surroundings.shared.clone().zip(settings.codec.clone());
         Self {
             name: settings.display_name(),
             names: Names::new(&surroundings.namespace, &settings),
             memory: settings
                 .memory
                 .then(|| Memory::new(surroundings.engine, &settings, Arc::clone(&counters.evictions))),
-            shared: surroundings.shared.clone().zip(settings.codec.clone()),
+            coherence: shared.as_ref().and_then(|(shared, _)| shared.coherence()).cloned(),
+            shared,
+            envelope: Arc::clone(&surroundings.envelope),
             flights: Arc::new(Flights::new()),
             background: surroundings.background.clone(),
             throttle: surroundings.throttle,
@@ -143,7 +155,7 @@ impl Cache {
     #[inline(never)]
     pub(crate) fn hit(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.get(self.key(call))?;
-        if entry.is_live(self.clock.now(), self.generation()) {
+        if self.answers(&entry) {
             self.counters.memory_hit();
             Some(entry)
         } else {
@@ -155,13 +167,20 @@ impl Cache {
     async fn begin(self: Arc<Self>, call: Keyed) -> Begun {
         count(&self.counters.misses);
         let key = self.key(&call.key).to_key();
+        let mut is_crowded = false;
         loop {
-            match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+            match self.flights.board(&key, self.generation(), || self.ticket(&call)) {
                 // Another flight may have landed between this call's look-up and its boarding.
-                Boarding::Lead(leader) => match self.find(key.borrowed()) {
-                    Some(entry) => return Begun::Found(Found { entry, origin: Origin::Memory }),
-                    None => return self.lead(leader, &call, Purpose::Call).await,
-                },
+                Boarding::Lead(leader) => {
+                    if let Some(entry) = self.find(key.borrowed()) {
+                        return Begun::Found(Found { entry, origin: Origin::Memory });
+                    }
+                    if is_crowded {
+                        // Those who start over with this call board before its command is sent, and share its answer.
+                        yield_now().await;
+                    }
+                    return self.lead(leader, &call, None).await;
+                }
                 Boarding::Follow(follower) => {
                     count(&self.counters.followers);
                     match follower.outcome().await {
@@ -172,6 +191,7 @@ impl Cache {
                     if let Some(entry) = self.find(key.borrowed()) {
                         return Begun::Found(Found { entry, origin: Origin::Memory });
                     }
+                    is_crowded = true;
                 }
                 Boarding::Inside => self.refuse_recursion(),
             }
@@ -193,25 +213,38 @@ impl Cache {
         let key = self.key(&call.key).to_key();
         // Another refresh may have landed between this one's call and its boarding.
         let is_done = || self.find(key.borrowed()).is_some_and(|entry| !Arc::ptr_eq(&entry, &served));
-        match self.flights.board(&key, self.generation(), || self.ticket(&call.tags)) {
+        match self.flights.board(&key, self.generation(), || self.ticket(&call)) {
             Boarding::Lead(_) if is_done() => Begun::Spared,
-            Boarding::Lead(leader) => self.lead(leader, &call, Purpose::Refresh).await,
+            Boarding::Lead(leader) => self.lead(leader, &call, Some(&served)).await,
             Boarding::Follow(_) | Boarding::Inside => Begun::Spared,
         }
     }
 
-    /// The leader's way to its load: the shared tier may have the value.
-    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, purpose: Purpose) -> Begun {
-        match self.ask_shared(&leader, call, purpose).await {
+    /// The leader's way to its load: the shared tier may have the value, or a newer one than is `served` meanwhile.
+    async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, served: Option<&Arc<Entry>>) -> Begun {
+        match self.ask_shared(&leader, call, served).await {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
+                let is_followed = leader.is_followed();
                 leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));
+                if is_followed {
+                    // Those who joined too late for this answer start over, and do so before this caller's next call:
+                    // a caller that calls again and again would be ahead of them for ever.
+                    yield_now().await;
+                }
                 Begun::Found(Found { entry, origin: Origin::Shared })
+            }
+            Answer::Kept(entry) => {
+                if entry.staleness(self.clock.now()).is_some() {
+                    count(&self.counters.stale);
+                }
+                leader.land_unconfirmed(Arc::clone(&entry), |_, _| {});
+                Begun::Found(Found { entry, origin: Origin::Memory })
             }
             Answer::Load(permit, stale) => {
                 let key = self.key(&call.key);
                 let stale = match permit {
-                    Permit::Alone | Permit::Outage => self.usable(key),
+                    Permit::Alone | Permit::Outage(_) => self.usable(key),
                     // The shared tier keeps what is stale, unless somebody invalidated it.
                     Permit::Leased(_) | Permit::Unleased => {
                         if stale.is_none() {
@@ -222,13 +255,33 @@ impl Cache {
                 };
                 Begun::Lead(Lead::new(Arc::clone(self), leader, permit).over(stale))
             }
+            Answer::Fail(error) => {
+                leader.fail(Some(error.clone()));
+                Begun::Failed(error)
+            }
             Answer::Busy => Begun::Spared,
         }
     }
 
     fn find(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.peek(key)?;
-        entry.is_live(self.clock.now(), self.generation()).then_some(entry)
+        self.answers(&entry).then_some(entry)
+    }
+
+    /// Whether an entry of memory may answer a call.
+    #[inline]
+    fn answers(&self, entry: &Entry) -> bool {
+        let now = self.clock.now();
+        self.vouches_for(entry, now) && entry.is_live(now, self.generation())
+    }
+
+    /// Whether this node would have heard of a change on another one. To be asked before the entry is looked at.
+    #[inline]
+    fn vouches_for(&self, entry: &Entry, now: Tick) -> bool {
+        match &self.coherence {
+            None => true,
+            Some(coherence) => coherence.vouches(entry.meta.asked, self.clock.system(now)),
+        }
     }
 
     fn remember(&self, key: Key, entry: Arc<Entry>) {
@@ -249,10 +302,13 @@ impl Cache {
         self.generation.load(Ordering::Acquire)
     }
 
-    fn ticket(&self, tags: &[String]) -> Ticket {
+    /// To be taken before the first command, or the load, whose answer it dates.
+    fn ticket(&self, call: &Keyed) -> Ticket {
+        let coherence = self.coherence.as_ref();
         Ticket {
+            asked: coherence.map(|_| coherence::now()).unwrap_or_default(),
             generation: self.generation(),
-            tags: self.tags.observe(tags),
+            tags: self.tags.observe(&call.tags, coherence.map(|known| known.seen(&self.names.key(&call.key)))),
             any_tag: self.settings.tags_of.as_ref().map(|_| AnyTag::observe(&self.tags)),
         }
     }

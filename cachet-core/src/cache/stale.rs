@@ -4,13 +4,13 @@
 //! |---|---|---|
 //! | fresh | it | with `early`, perhaps one refresh behind it |
 //! | stale for less than `stale` | it, at once | one refresh behind it |
-//! | stale for less than `stale_if_error` | what a load gives; it, where that fails or overruns `timeout` | the source is then left alone for a while |
+//! | stale for less than `stale_if_error` | what a load gives; it, where that fails or overruns `timeout` and the shared tier still has it | the source is then left alone for a while |
 //! | older, or invalidated | what a load gives, be that an error | |
 
 use std::{
     any::Any,
     future::{Future, poll_fn},
-    pin::{Pin, pin},
+    pin::Pin,
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
@@ -22,11 +22,12 @@ use crate::{
     events::count,
     key::{KeyBuf, KeyRef},
     loader::RunAlone,
+    policy::OnOutage,
     private::Keyed,
     returns::SharedError,
 };
 
-/// How long this node leaves a value alone that another one refreshes.
+/// How long this node leaves a value alone that somebody else refreshes.
 const BUSY: Duration = Duration::from_millis(100);
 
 /// Why a call that may outlive its caller has no value.
@@ -38,10 +39,10 @@ pub(crate) enum Ended {
 }
 
 /// A call and its body, which may go on without a caller.
-struct Whole {
+pub(super) struct Whole {
     /// Before the flight, so that a cancelled body is gone when another one begins.
     body: Box<dyn RunAlone>,
-    miss: Miss,
+    pub(super) miss: Miss,
 }
 
 impl Future for Whole {
@@ -87,6 +88,17 @@ impl Cache {
     /// What memory holds and a policy may use, fresh or stale.
     pub(super) fn usable(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
         let entry = self.memory.as_ref()?.peek(key)?;
+        let now = self.clock.now();
+        (self.vouches_for(&entry, now) && entry.is_usable(now, self.generation())).then_some(entry)
+    }
+
+    /// What memory holds, fresh or stale, and may be served while the shared tier cannot be asked: nothing is known to
+    /// have invalidated it, but another node may have.
+    pub(super) fn kept_for_outages(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {
+        if !matches!(self.settings.on_outage, OnOutage::Stale) {
+            return None;
+        }
+        let entry = self.memory.as_ref()?.peek(key)?;
         entry.is_usable(self.clock.now(), self.generation()).then_some(entry)
     }
 
@@ -110,9 +122,11 @@ impl Cache {
 
     /// Whether a call is answered with the entry when its load fails.
     pub(super) fn serves_after_error(&self, entry: &Entry) -> bool {
-        let staleness = entry.staleness(self.clock.now()).unwrap_or_default();
-        // Within `stale` it was served already, so that an error there is no reason to serve it no longer.
-        staleness < self.settings.longest_stale() && entry.is_current(self.generation())
+        // Within `stale` it was served already, so that an error there is no reason to serve it no longer; a fresh one,
+        // whose early refresh failed, all the more.
+        let longest = self.settings.longest_stale();
+        let serves = entry.staleness(self.clock.now()).is_none_or(|staleness| staleness < longest);
+        serves && entry.is_current(self.generation())
     }
 
     /// Lets memory answer with an entry for a while, so that not every call asks a source that has just failed. `false`
@@ -122,7 +136,8 @@ impl Cache {
             return false;
         }
         // Beside a shared tier no longer than memory may keep anything, since another node may have invalidated it.
-        entry.meta.kept_until.set((self.clock.now() + pause).min(entry.meta.usable_until));
+        let until = (self.clock.now() + pause).min(entry.meta.usable_until);
+        entry.meta.kept_until.set(until.max(entry.meta.kept_until.get()));
         true
     }
 
@@ -156,18 +171,15 @@ impl Cache {
         let mut whole = Whole { miss: Miss::new(&self, call.clone(), described), body };
         let outcome = match self.settings.timeout {
             None => poll_fn(|cx| Pin::new(&mut whole).poll(cx)).await,
-            Some(deadline) => {
-                if let Some(outcome) = self.within(deadline, &mut whole).await {
-                    outcome
-                } else if let Some(entry) = self.overrun(&whole.miss, &call) {
+            Some(deadline) => match self.within(deadline, &call, &mut whole).await {
+                Ok(outcome) => outcome,
+                Err(found) => {
                     if whole.miss.leads() {
                         self.background.finish(async move { drop(whole.await) });
                     }
-                    return Ok(Found { entry, origin: Origin::Memory });
-                } else {
-                    poll_fn(|cx| Pin::new(&mut whole).poll(cx)).await
+                    return Ok(found);
                 }
-            }
+            },
         };
         match outcome {
             // The shared tier's, within `stale`: the body has not run.
@@ -179,25 +191,6 @@ impl Cache {
             Err(Failed::Own) => Err(Ended::Own(whole.body.into_error())),
             Err(Failed::Spared) => unreachable!("a call waits for its value"),
         }
-    }
-
-    /// What serves in place of a load that overran its deadline, if anything does.
-    fn overrun(&self, miss: &Miss, call: &Keyed) -> Option<Arc<Entry>> {
-        count(&self.counters.overruns);
-        let stale = miss.stale().cloned().or_else(|| self.usable(self.key(&call.key)));
-        let entry = stale.filter(|entry| self.leave_alone(entry, self.throttle))?;
-        count(&self.counters.stale);
-        Some(entry)
-    }
-
-    /// Waits for a call until its deadline.
-    async fn within(&self, deadline: Duration, whole: &mut Whole) -> Option<Result<Found, Failed>> {
-        let mut timer = pin!(self.background.timer(deadline));
-        poll_fn(|cx| match Pin::new(&mut *whole).poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => timer.as_mut().poll(cx).map(|()| None),
-        })
-        .await
     }
 
     fn serve_and_refresh(
@@ -224,7 +217,14 @@ impl Cache {
                 refreshing.begun = true;
                 count(&cache.counters.refreshes);
                 let miss = Miss::refresh(&cache, call, &refreshing.entry);
-                if let Err(Failed::Spared) = (Whole { body, miss }).await {
+                let outcome = (Whole { body, miss }).await;
+                let is_spared = matches!(outcome, Err(Failed::Spared));
+                // What a failed load falls back on was in memory already.
+                let is_replaced = matches!(outcome, Ok(found) if found.origin != Origin::Memory);
+                if is_fresh && !is_replaced {
+                    // Memory answers anyway; what matters is that no call's turn comes meanwhile.
+                    cache.background.drop_later(if is_spared { BUSY } else { cache.throttle }, refreshing);
+                } else if is_spared {
                     cache.leave_alone(&refreshing.entry, BUSY);
                 }
             });

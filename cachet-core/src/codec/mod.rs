@@ -40,8 +40,6 @@ pub(crate) enum CodecError {
     Decode { codec: &'static str, reason: &'static str },
     #[error("a shared entry has {0} bytes after its value")]
     Trailing(usize),
-    #[error("a shared entry does not say whether it holds a value or an error")]
-    Mark,
 }
 
 impl<S: Serialize + DeserializeOwned> Codec<S> {

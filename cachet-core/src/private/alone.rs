@@ -31,10 +31,7 @@ impl<F: Function> Missed<F> {
         self,
         tags: Tags,
         body: Result<Alone, A>,
-    ) -> impl Future<Output = F::Returns> + Send + use<F, A>
-    where
-        F::Shape: Splits<F::Returns, Failure: Send>,
-    {
+    ) -> impl Future<Output = F::Returns> + Send + use<F, A> {
         let (cache, key) = *self.call;
         let body = body.ok().expect("the expansion asks only for what it has given");
         let call = Arc::clone(&cache).call(Keyed { key, tags }, false, body.0);
@@ -43,10 +40,7 @@ impl<F: Function> Missed<F> {
     }
 
     /// The same for a plain function.
-    pub fn run_alone<A>(self, tags: Tags, body: Result<Alone, A>) -> F::Returns
-    where
-        F::Shape: Splits<F::Returns, Failure: Send>,
-    {
+    pub fn run_alone<A>(self, tags: Tags, body: Result<Alone, A>) -> F::Returns {
         pollster::block_on(self.load_alone(tags, body))
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     RedisTier,
-    script::{Calls, Program, millis},
+    script::{Calls, Program, TELL, millis},
 };
 use crate::tier::{Target, TierError, WriterId};
 
@@ -49,7 +49,7 @@ local function others(key, writer, now)
 end
 ";
 
-/// KEYS: entry or tag. ARGV: writer, time in ms. The number of writers is bounded as everything is; one more is told
+/// KEYS: entry or tag. ARGV: writer, time in ms, channel, node. The number of writers is bounded as everything is; one more is told
 /// what it would be told by a server without room.
 const FENCE: &str = "
 local now = clock()
@@ -58,10 +58,11 @@ if count >= 1024 then return redis.error_reply('OOM too many writers hold the fe
 local ends = now + ARGV[2]
 local fence = 'F' .. standing .. ARGV[1] .. string.format('%013d', ends)
 redis.call('SET', KEYS[1], fence, 'PX', math.max(last, ends) - now)
+tell('C')
 return 1
 ";
 
-/// KEYS: entry or tag. ARGV: writer.
+/// KEYS: entry or tag. ARGV: writer, channel, node.
 const LIFT: &str = "
 local now = clock()
 local standing, last, count = others(KEYS[1], ARGV[1], now)
@@ -70,12 +71,14 @@ if count == 0 then
 else
   redis.call('SET', KEYS[1], 'F' .. standing, 'PX', last - now)
 end
+tell('C')
 return 1
 ";
 
-/// KEYS: entry or tag. Removing the key is all: an absent tag gets a version that never was before.
+/// KEYS: entry or tag. ARGV: channel, node. Removing the key is all: an absent tag gets a version that never was before.
 const INVALIDATE: &str = "
 if not fenced(KEYS[1]) then redis.call('DEL', KEYS[1]) end
+tell('C')
 return 1
 ";
 
@@ -89,9 +92,9 @@ pub(super) struct Fences {
 impl Fences {
     pub(super) fn new() -> Self {
         Self {
-            fence: Program::new(&[FENCED, CLOCK, OTHERS, FENCE]),
-            lift: Program::new(&[FENCED, CLOCK, OTHERS, LIFT]),
-            invalidate: Program::new(&[FENCED, INVALIDATE]),
+            fence: Program::new(&[TELL, FENCED, CLOCK, OTHERS, FENCE]),
+            lift: Program::new(&[TELL, FENCED, CLOCK, OTHERS, LIFT]),
+            invalidate: Program::new(&[TELL, FENCED, INVALIDATE]),
         }
     }
 }
@@ -100,7 +103,8 @@ impl RedisTier {
     pub(super) async fn fence(&self, targets: &[Target], writer: WriterId, time: Duration) -> Result<(), TierError> {
         let mut calls = Calls::default();
         for target in targets {
-            calls.add(&self.fences.fence, &[target.key()]).arg(&writer.0[..]).arg(millis(time.min(MAX_TIME)));
+            let call = calls.add(&self.fences.fence, &[target.key()]);
+            self.tell_too(call.arg(&writer.0[..]).arg(millis(time.min(MAX_TIME))));
         }
         self.exchange("fence", |mut lane| async move { calls.carry_out(&mut lane.connection).await }).await
     }
@@ -108,7 +112,7 @@ impl RedisTier {
     pub(super) async fn lift(&self, targets: &[Target], writer: WriterId) -> Result<(), TierError> {
         let mut calls = Calls::default();
         for target in targets {
-            calls.add(&self.fences.lift, &[target.key()]).arg(&writer.0[..]);
+            self.tell_too(calls.add(&self.fences.lift, &[target.key()]).arg(&writer.0[..]));
         }
         self.exchange("lift", |mut lane| async move { calls.carry_out(&mut lane.connection).await }).await
     }
@@ -116,7 +120,7 @@ impl RedisTier {
     pub(super) async fn invalidate(&self, targets: &[Target]) -> Result<(), TierError> {
         let mut calls = Calls::default();
         for target in targets {
-            calls.add(&self.fences.invalidate, &[target.key()]);
+            self.tell_too(calls.add(&self.fences.invalidate, &[target.key()]));
         }
         self.exchange("invalidate", |mut lane| async move { calls.carry_out(&mut lane.connection).await }).await
     }

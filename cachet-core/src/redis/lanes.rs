@@ -4,19 +4,25 @@
 //! hands out clones of it, which are handles of one multiplexed connection: a checkout and a PING for every command
 //! would cost several times the throughput.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    time::{Duration, Instant},
 };
 
 use deadpool_redis::{
     Connection, Manager, Pool, PoolError, Runtime,
-    redis::{self, AsyncConnectionConfig, aio::MultiplexedConnection},
+    redis::{self, AsyncConnectionConfig, Client, aio::MultiplexedConnection},
 };
 use tokio::sync::Mutex;
 
 /// One connection would do for throughput; a second one keeps small answers from waiting behind a large one.
 const LANES: usize = 4;
+
+/// An exchange that is given up later than this was waited for in vain; no deadline is as short.
+const PATIENCE: Duration = Duration::from_millis(5);
 
 /// How much of a replication id stands in a token.
 const INCARNATION: usize = 8;
@@ -26,6 +32,7 @@ pub(super) type Incarnation = [u8; INCARNATION];
 
 #[derive(Debug)]
 pub(super) struct Lanes {
+    client: Client,
     pool: Pool,
     checkouts: [Mutex<Option<Checkout>>; LANES],
     turn: AtomicUsize,
@@ -56,7 +63,8 @@ impl Lanes {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| error.to_string())?;
-        Ok(Self { pool, checkouts: Default::default(), turn: AtomicUsize::new(0) })
+        let client = Client::open(url).map_err(|error| error.to_string())?;
+        Ok(Self { client, pool, checkouts: Default::default(), turn: AtomicUsize::new(0) })
     }
 
     /// The next lane in turn, connected if need be. Whoever comes while a lane connects waits for that; the caller's
@@ -79,6 +87,11 @@ impl Lanes {
         })
     }
 
+    /// Where a connection of another kind is made.
+    pub(super) fn client(&self) -> &Client {
+        &self.client
+    }
+
     async fn check_out(&self) -> Result<Checkout, PoolError> {
         let mut connection = self.pool.get().await?;
         let replication: String =
@@ -99,26 +112,28 @@ fn incarnation_in(replication: &str) -> Option<Incarnation> {
 
 impl Lane {
     /// Marks the lane broken unless the exchange comes to its end: one that is given up may have met a connection
-    /// whose other end is gone without a word.
+    /// whose other end is gone without a word. A caller that merely went away soon says nothing of the kind.
     pub(super) fn in_use(&self) -> InUse {
-        InUse { broken: Arc::clone(&self.broken), over: false }
+        InUse { broken: Arc::clone(&self.broken), begun: Instant::now(), outcome: None }
     }
 }
 
 pub(super) struct InUse {
     broken: Arc<AtomicBool>,
-    over: bool,
+    begun: Instant,
+    /// Whether the lane turned out broken, once that is known.
+    outcome: Option<bool>,
 }
 
 impl InUse {
     pub(super) fn over(mut self, broken: bool) {
-        self.over = !broken;
+        self.outcome = Some(broken);
     }
 }
 
 impl Drop for InUse {
     fn drop(&mut self) {
-        if !self.over {
+        if self.outcome.unwrap_or_else(|| self.begun.elapsed() >= PATIENCE) {
             self.broken.store(true, Ordering::Relaxed);
         }
     }

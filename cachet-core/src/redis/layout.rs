@@ -4,15 +4,16 @@
 //! |---|---|---|
 //! | 0 | `L` | `V` |
 //! | 1–32 | token | id of the fill: the token it was allowed by |
-//! | 33 | | version of this layout, 2 |
-//! | 34–46 | | until when a refresh is under way, in ms since 1970, as decimal digits; zeros for none |
-//! | 47–54 | | lifetime in ms |
-//! | 55–62 | | for how long it is kept after that, in ms |
-//! | 63–70 | | time of the load, in seconds since 1970 |
-//! | 71–78 | | how long the load took, in µs |
-//! | 79–94 | | validator, or zeros |
-//! | 95–110 | | digest of the tags' versions |
-//! | 111– | | encoded value |
+//! | 33 | `W` once somebody waits for the load | version of this layout, 4 |
+//! | 34–46 | | until when a refresh is under way, in ms since 1970, as decimal digits; the digit 0 for none |
+//! | 47–78 | | the token of that refresh; the digit 0 for none |
+//! | 79–86 | | lifetime in ms |
+//! | 87–94 | | for how long it is kept after that, in ms |
+//! | 95–102 | | time of the load, in seconds since 1970 |
+//! | 103–110 | | how long the load took, in µs |
+//! | 111–126 | | validator, or zeros |
+//! | 127–142 | | digest of the tags' versions |
+//! | 143– | | encoded value |
 //!
 //! Numbers are little-endian. A tag's key holds its version, made like a token. Either key may hold a fence instead:
 //!
@@ -34,12 +35,15 @@ use crate::{
     validator::Validator,
 };
 
-const VERSION: u8 = 2;
+const VERSION: u8 = 4;
 const ID_END: usize = 33;
-const HEAD: usize = 111;
+const HEAD: usize = 143;
+
+/// The length of a lease. The scripts write it.
+const LEASE: usize = 34;
 
 /// No refresh under way. The scripts write it too.
-const NO_REFRESH: &[u8; 13] = b"0000000000000";
+const NO_REFRESH: &[u8; 13 + 32] = &[b'0'; 13 + 32];
 
 /// A writer of a fence, and the end of its time. The scripts know it too.
 const WRITER: usize = 29;
@@ -89,7 +93,7 @@ pub(super) fn is_fence(bytes: &[u8]) -> bool {
 
 impl Stored {
     pub(super) fn parse(bytes: Bytes) -> Self {
-        if bytes.len() == ID_END && bytes[0] == b'L' {
+        if bytes.len() == LEASE && bytes[0] == b'L' {
             return Self::Lease;
         }
         if is_fence(&bytes) {
@@ -178,7 +182,7 @@ mod tests {
             ));
         }
         for byte in 0..=u8::MAX {
-            for length in [1, 2, 33, 34, 110, 111, 112, 200] {
+            for length in [1, 2, 33, 34, 142, 143, 144, 200] {
                 Stored::parse(vec![byte; length].into());
             }
         }

@@ -11,7 +11,7 @@ use super::{
     RedisTier,
     fence::{CLOCK, FENCED},
     layout,
-    script::{Calls, MADE, Program, left, millis, nonce},
+    script::{Calls, MADE, Program, TELL, left, millis, nonce},
     tags::{self, Digest, Version},
 };
 use crate::tier::{Acquired, EntryId, Lease, Lookup, MAX_BATCH, NewEntry, TierError};
@@ -24,14 +24,17 @@ local kind, id = string.sub(head, 1, 1), string.sub(head, 2, 33)
 local ours = string.sub(id, 1, 8) == incarnation
 local left = kind == 'F' and fenced(KEYS[1])
 if left then return {3, left} end
-if kind == 'L' and ours then return {2, redis.call('PTTL', KEYS[1])} end
+if kind == 'L' and ours then
+  redis.call('SETRANGE', KEYS[1], 33, 'W')
+  return {2, redis.call('PTTL', KEYS[1])}
+end
 if kind == 'V' and ours and id ~= ARGV[3] then return {0} end
 local token = made(ARGV[1])
-redis.call('SET', KEYS[1], 'L' .. token, 'PX', ARGV[2])
+redis.call('SET', KEYS[1], 'L' .. token .. '0', 'PX', ARGV[2])
 return {1, token}
 ";
 
-/// KEYS: entry. ARGV: nonce, lease in ms, id of the stale entry. The answers are those of *acquire*.
+/// KEYS: entry. ARGV: nonce, lease in ms, id of the entry that the caller saw. The answers are those of *acquire*.
 const REFRESH: &str = "
 local head = redis.call('GETRANGE', KEYS[1], 0, 46)
 local kind, id = string.sub(head, 1, 1), string.sub(head, 2, 33)
@@ -41,25 +44,58 @@ if kind ~= 'V' or string.sub(id, 1, 8) ~= incarnation or id ~= ARGV[3] then retu
 local busy = (tonumber(string.sub(head, 35, 47)) or 0) - clock()
 if busy > 0 then return {2, busy} end
 local token = made(ARGV[1])
-redis.call('SETRANGE', KEYS[1], 1, token)
-redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]))
+redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]) .. token)
 return {1, token}
 ";
 
-/// KEYS: entry. ARGV: token, value, ms until it is removed.
+/// Gives how an entry's key holds a token: as the lease, as a refresh of the value, or as the value's id.
+const HELD: &str = "
+local function held(key, token)
+  local head = redis.call('GETRANGE', key, 0, 78)
+  local kind, id = string.sub(head, 1, 1), string.sub(head, 2, 33)
+  if kind == 'L' and id == token then return 'lease' end
+  if kind == 'V' and string.sub(head, 48, 79) == token then return 'refresh' end
+  if kind == 'V' and id == token then return 'id' end
+end
+";
+
+/// Tells whether somebody waits for the load under a lease.
+const WAITED: &str = "
+local function waited(key)
+  return redis.call('GETRANGE', key, 33, 33) == 'W'
+end
+";
+
+/// KEYS: entry. ARGV: token, value, ms until it is removed, channel, node. Told only to those who wait.
 const FILL: &str = "
-local head = redis.call('GETRANGE', KEYS[1], 0, 32)
-if head ~= 'L' .. ARGV[1] and head ~= 'V' .. ARGV[1] then return 0 end
-redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+local held = held(KEYS[1], ARGV[1])
+if not held then return 0 end
+local waited = held == 'lease' and waited(KEYS[1])
+if held ~= 'id' then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end
+if waited then tell('F') end
 return 1
 ";
 
-/// KEYS: entry. ARGV: token.
+/// KEYS: entry. ARGV: token, ms.
+const RENEW: &str = "
+local held = held(KEYS[1], ARGV[1])
+if held == 'lease' then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+if held ~= 'refresh' then return 0 end
+redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]))
+return 1
+";
+
+/// KEYS: entry. ARGV: token, channel, node. Told only to those who wait.
 const RELEASE: &str = "
-local head = redis.call('GETRANGE', KEYS[1], 0, 32)
-if head == 'L' .. ARGV[1] then return redis.call('DEL', KEYS[1]) end
-if head ~= 'V' .. ARGV[1] then return 0 end
-redis.call('SETRANGE', KEYS[1], 34, '0000000000000')
+local held = held(KEYS[1], ARGV[1])
+if held == 'lease' then
+  local waited = waited(KEYS[1])
+  redis.call('DEL', KEYS[1])
+  if waited then tell('F') end
+  return 1
+end
+if held ~= 'refresh' then return 0 end
+redis.call('SETRANGE', KEYS[1], 34, string.rep('0', 45))
 return 1
 ";
 
@@ -68,6 +104,7 @@ pub(super) struct Leases {
     acquire: Program,
     refresh: Program,
     fill: Program,
+    renew: Program,
     release: Program,
 }
 
@@ -90,8 +127,9 @@ impl Leases {
         Self {
             acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
             refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
-            fill: Program::new(&[FILL]),
-            release: Program::new(&[RELEASE]),
+            fill: Program::new(&[TELL, HELD, WAITED, FILL]),
+            renew: Program::new(&[CLOCK, HELD, RENEW]),
+            release: Program::new(&[TELL, HELD, WAITED, RELEASE]),
         }
     }
 }
@@ -108,14 +146,9 @@ impl RedisTier {
         self.take("acquire", acquire, lookup).await
     }
 
-    pub(super) async fn refresh(
-        &self,
-        lookup: &Lookup,
-        lease: Duration,
-        stale: EntryId,
-    ) -> Result<Acquired, TierError> {
+    pub(super) async fn refresh(&self, lookup: &Lookup, lease: Duration, seen: EntryId) -> Result<Acquired, TierError> {
         let mut refresh = self.leases.refresh.call();
-        refresh.arg(nonce()).arg(millis(lease)).arg(&stale.0[..]);
+        refresh.arg(nonce()).arg(millis(lease)).arg(&seen.0[..]);
         self.take("refresh", refresh, lookup).await
     }
 
@@ -136,7 +169,7 @@ impl RedisTier {
             let settled = Settled::of(Answer::of(&answer), tags::digest_of(&lookup.tags, &versions));
             if let Some(token) = settled.surplus {
                 let mut release = self.leases.release.call();
-                release.key(&*lookup.key).arg(&token.0[..]).invoke_async::<()>(&mut first).await?;
+                self.tell(release.key(&*lookup.key).arg(&token.0[..])).invoke_async::<()>(&mut first).await?;
             }
             Ok(settled.answer)
         })
@@ -182,7 +215,8 @@ impl RedisTier {
     fn release_all(&self, leases: &[(&str, EntryId)]) -> Calls<'_> {
         let mut calls = Calls::default();
         for (key, token) in leases {
-            calls.add(&self.leases.release, &[key]).arg(&token.0[..]);
+            let call = calls.add(&self.leases.release, &[key]).arg(&token.0[..]);
+            self.tell_too(call);
         }
         calls
     }
@@ -191,6 +225,7 @@ impl RedisTier {
         let value = layout::write(lease.token, &lease.tags, entry);
         let mut fill = self.leases.fill.call();
         fill.key(&*lookup.key).arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
+        self.tell(&mut fill);
         self.exchange("fill", |mut lane| async move { fill.invoke_async(&mut lane.connection).await }).await
     }
 
@@ -200,6 +235,7 @@ impl RedisTier {
             let value = layout::write(lease.token, &lease.tags, entry);
             let call = calls.add(&self.leases.fill, &[&lookup.key]);
             call.arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
+            self.tell_too(call);
         }
         self.exchange("fill", |mut lane| async move {
             let answers = calls.send(&mut lane.connection).await?;
@@ -208,9 +244,15 @@ impl RedisTier {
         .await
     }
 
+    pub(super) async fn renew(&self, lookup: &Lookup, lease: Lease, time: Duration) -> Result<bool, TierError> {
+        let mut renew = self.leases.renew.call();
+        renew.key(&*lookup.key).arg(&lease.token.0[..]).arg(millis(time));
+        self.exchange("renew", |mut lane| async move { renew.invoke_async(&mut lane.connection).await }).await
+    }
+
     pub(super) async fn release(&self, lookup: &Lookup, lease: Lease) -> Result<bool, TierError> {
         let mut release = self.leases.release.call();
-        release.key(&*lookup.key).arg(&lease.token.0[..]);
+        self.tell(release.key(&*lookup.key).arg(&lease.token.0[..]));
         self.exchange("release", |mut lane| async move { release.invoke_async(&mut lane.connection).await }).await
     }
 }

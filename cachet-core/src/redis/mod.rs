@@ -1,5 +1,6 @@
 //! The Redis tier: the protocol's exchanges, each one round trip.
 
+mod backplane;
 mod fence;
 mod lanes;
 mod layout;
@@ -13,13 +14,14 @@ use std::{future::Future, time::Duration};
 use deadpool_redis::redis::{self, ErrorKind, RedisError, ServerErrorKind};
 
 use self::{
+    backplane::Voice,
     fence::Fences,
     lanes::{Lane, Lanes},
     lease::Leases,
     tags::Tags,
 };
 use crate::tier::{
-    Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
+    Acquired, Backplane, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
 };
 
 const NAME: &str = "redis";
@@ -28,15 +30,18 @@ const NAME: &str = "redis";
 #[derive(Debug)]
 pub(crate) struct RedisTier {
     lanes: Lanes,
+    voice: Voice,
     leases: Leases,
     tags: Tags,
     fences: Fences,
 }
 
 impl RedisTier {
-    /// Checks the URL; connects when first asked.
-    pub(crate) fn new(url: &str) -> Result<Self, String> {
-        Ok(Self { lanes: Lanes::new(url)?, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
+    /// Checks the URL; connects when first asked. The nodes of a namespace tell each other what they change.
+    /// One that several runtimes of a process share hands on what any of them changes.
+    pub(crate) fn new(url: &str, namespace: &str, is_alone: bool) -> Result<Self, String> {
+        let voice = Voice::new(namespace, is_alone);
+        Ok(Self { lanes: Lanes::new(url)?, voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
     }
 
     /// Runs one exchange on a lane, which is replaced if it turns out broken or the exchange is given up.
@@ -95,6 +100,10 @@ impl Tier for RedisTier {
         Box::pin(async move { self.fill_many(&fills).await })
     }
 
+    fn renew(&self, lookup: Lookup, lease: Lease, time: Duration) -> TierFuture<'_, bool> {
+        Box::pin(async move { self.renew(&lookup, lease, time).await })
+    }
+
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
         Box::pin(async move { self.release(&lookup, lease).await })
     }
@@ -115,6 +124,10 @@ impl Tier for RedisTier {
         Box::pin(async move { self.lift(&targets, writer).await })
     }
 
+    fn backplane(&self) -> Option<&dyn Backplane> {
+        Some(self)
+    }
+
     fn probe(&self) -> TierFuture<'_, ()> {
         Box::pin(
             self.exchange(
@@ -123,6 +136,13 @@ impl Tier for RedisTier {
             ),
         )
     }
+}
+
+/// Reads bytes as what a key holds, and as a message of the backplane.
+#[cfg(feature = "testing")]
+pub(crate) fn read_untrusted(bytes: &[u8]) {
+    let _ = layout::Stored::parse(bytes::Bytes::copy_from_slice(bytes));
+    backplane::read_untrusted(bytes);
 }
 
 /// Whether the connection that gave this error should be replaced.

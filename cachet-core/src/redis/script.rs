@@ -19,6 +19,14 @@ local function made(nonce)
 end
 ";
 
+/// `tell(kind)` publishes what becomes of the key. The last two arguments of a script that does are the backplane's
+/// channel and the node.
+pub(super) const TELL: &str = "
+local function tell(kind)
+  redis.call('PUBLISH', ARGV[#ARGV - 1], kind .. ARGV[#ARGV] .. KEYS[1])
+end
+";
+
 /// A script that the server is sent once and then knows by its digest.
 #[derive(Debug)]
 pub(super) struct Program {

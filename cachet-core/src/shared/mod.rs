@@ -1,16 +1,18 @@
 //! The shared tier as the flow sees it: bounded by a deadline, silent about faults, and never asked while it may lie.
 //!
-//! Everything runs on the runtime's background thread. So a caller that goes away cancels no command, a blocking handler
-//! stalls nobody else's, and no tokio runtime is needed where the cached function runs.
+//! What changes something runs on a thread of its own, so that a caller that goes away cancels no command; what only
+//! reads is waited for on the caller's, which is quicker. Connections and timers are always that thread's, so that no
+//! tokio runtime is needed where the cached function runs.
 
+mod backplane;
 mod batch;
 mod lease;
 #[cfg(test)]
 mod tests;
+mod thread;
 mod write;
 
 use std::{
-    error::Error as StdError,
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
@@ -19,11 +21,19 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{runtime::Handle, time};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time,
+};
 
-pub(crate) use self::lease::{Grant, HeldLease};
+pub(crate) use self::{
+    lease::{Grant, HeldLease},
+    thread::Thread,
+};
 use crate::{
     breaker::Breaker,
+    coherence::Coherence,
+    flight::is_inside_a_load,
     recovery::Recovery,
     tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
 };
@@ -37,51 +47,93 @@ const LOG_EVERY: Duration = Duration::from_secs(10);
 /// The first and the longest pause between two looks at a key that another node is loading.
 const POLL_PAUSES: (Duration, Duration) = (Duration::from_millis(1), Duration::from_millis(20));
 
+/// How far the shared tier is waited for, and believed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    pub(crate) deadline: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) staleness_bound: Duration,
+    pub(crate) grace: Duration,
+    pub(crate) outage_loads: usize,
+}
+
 #[derive(Clone, Debug)]
 pub(crate) struct Shared(Arc<Inner>);
 
 #[derive(Debug)]
 struct Inner {
     tier: Arc<dyn Tier>,
-    background: Handle,
+    thread: Thread,
     deadline: Duration,
     lease: Duration,
+    /// What other nodes change, where the tier tells of it.
+    coherence: Option<Arc<Coherence>>,
+    /// How long a tier that answers again is asked for no values.
+    grace: Duration,
+    /// The turns of loads without the tier.
+    turns: Arc<Semaphore>,
     breaker: Breaker,
     recovery: Recovery,
     recovering: AtomicBool,
+    /// Whether the tier answers again, and only is not believed yet.
+    settling: AtomicBool,
     /// When a fault that is no outage was logged last.
     logged: Mutex<Option<Instant>>,
 }
 
 impl Shared {
-    pub(crate) fn new(
-        tier: Arc<dyn Tier>,
-        background: Handle,
-        deadline: Duration,
-        lease: Duration,
-        everything: Target,
-    ) -> Self {
+    pub(crate) fn new(tier: Arc<dyn Tier>, thread: Thread, limits: Limits, everything: Target) -> Self {
+        let Limits { deadline, lease, staleness_bound, grace, outage_loads } = limits;
+        let coherence = tier.backplane().map(|_| Arc::new(Coherence::new(staleness_bound)));
         let shared = Self(Arc::new(Inner {
             tier,
-            background,
+            thread,
             deadline,
             lease,
+            coherence,
+            grace,
+            turns: Arc::new(Semaphore::new(outage_loads.clamp(1, Semaphore::MAX_PERMITS))),
             breaker: Breaker::default(),
             recovery: Recovery::new(everything),
             recovering: AtomicBool::new(false),
+            settling: AtomicBool::new(false),
             logged: Mutex::default(),
         }));
-        shared.0.background.spawn(shared.clone().look_at_start());
+        shared.0.thread.spawn(shared.clone().look_at_start());
         shared
     }
 
     /// Runs something on the background thread, whatever becomes of the caller.
     pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.0.background.spawn(task);
+        self.0.thread.spawn(task);
+    }
+
+    /// Ends what this runtime does by itself.
+    pub(crate) fn end(&self) {
+        self.0.thread.end();
     }
 
     pub(crate) fn name(&self) -> &'static str {
         self.0.tier.name()
+    }
+
+    pub(crate) fn coherence(&self) -> Option<&Arc<Coherence>> {
+        self.0.coherence.as_ref()
+    }
+
+    /// Waits until one of the few loads may begin that run without the tier, so that its outage is not the source's as
+    /// well. A load inside another one goes on at once, because the outer one would hold its turn while it waits; and so
+    /// does one that has waited as long as for another node's load.
+    pub(crate) async fn turn_in_outage(&self) -> Option<OwnedSemaphorePermit> {
+        if is_inside_a_load() {
+            return None;
+        }
+        let turns = Arc::clone(&self.0.turns);
+        if let Ok(turn) = Arc::clone(&turns).try_acquire_owned() {
+            return Some(turn);
+        }
+        let waiting = time_bounded(self.0.lease, turns.acquire_owned());
+        self.0.thread.spawn(waiting).await.ok()?
     }
 
     /// The longest that another node's load is waited for.
@@ -90,7 +142,7 @@ impl Shared {
     }
 
     pub(crate) async fn read(&self, lookup: Lookup) -> Option<Read> {
-        self.ask("read", |tier| async move { tier.read(lookup).await }).await
+        self.ask_here("read", |tier| async move { tier.read(lookup).await }).await
     }
 
     /// Asks for a lease. The answer is a guard from the first moment on, so that a caller who goes away while the
@@ -104,11 +156,11 @@ impl Shared {
         self.ask("acquire", exchange).await
     }
 
-    /// Asks for the right to refresh a stale value, a guard like that of [`Shared::acquire`].
-    pub(crate) async fn refresh(&self, lookup: Lookup, stale: EntryId) -> Option<Grant> {
+    /// Asks for the right to refresh the value that was seen, a guard like that of [`Shared::acquire`].
+    pub(crate) async fn refresh(&self, lookup: Lookup, seen: EntryId) -> Option<Grant> {
         let shared = self.clone();
         let exchange = move |tier: Arc<dyn Tier>| async move {
-            let acquired = tier.refresh(lookup.clone(), shared.0.lease, stale).await?;
+            let acquired = tier.refresh(lookup.clone(), shared.0.lease, seen).await?;
             Ok(Grant::of(acquired, shared, lookup))
         };
         self.ask("refresh", exchange).await
@@ -123,9 +175,13 @@ impl Shared {
     pub(crate) async fn wait(&self, lookup: Lookup, limit: Duration) -> Option<Read> {
         let shared = self.clone();
         let polling = async move {
+            let waiter = shared.coherence().map(|coherence| coherence.waiting().wait_for(&lookup.key));
             let mut pause = POLL_PAUSES.0;
             loop {
-                time::sleep(pause).await;
+                match &waiter {
+                    Some(waiter) => drop(time::timeout(pause, waiter.woken()).await),
+                    None => time::sleep(pause).await,
+                }
                 match shared.read(lookup.clone()).await? {
                     Read::Leased => pause = (pause * 2).min(POLL_PAUSES.1),
                     Read::Hit(stored) if stored.remaining.is_zero() => pause = (pause * 2).min(POLL_PAUSES.1),
@@ -134,7 +190,7 @@ impl Shared {
             }
         };
         let bounded = async move { time::timeout(limit, polling).await.unwrap_or(Some(Read::Leased)) };
-        self.0.background.spawn(bounded).await.ok().flatten()
+        self.0.thread.spawn(bounded).await.ok().flatten()
     }
 
     /// Whether the tier is not asked for values: it is out of reach, or may still hold what was invalidated. The queue
@@ -152,10 +208,27 @@ impl Shared {
         if self.is_suspended() {
             return None;
         }
-        match self.bounded(operation, exchange).await {
+        let answer = self.bounded(operation, exchange).await;
+        self.believed(answer)
+    }
+
+    /// The same on the caller's own thread, for what may be given up at any moment.
+    async fn ask_here<T, F>(&self, operation: &'static str, exchange: impl FnOnce(Arc<dyn Tier>) -> F) -> Option<T>
+    where
+        F: Future<Output = Result<T, TierError>>,
+    {
+        if self.is_suspended() {
+            return None;
+        }
+        let bounded = self.0.thread.here(self.0.deadline, exchange(Arc::clone(&self.0.tier)));
+        self.believed(bounded.await.unwrap_or_else(|_| Err(self.overran(operation))))
+    }
+
+    /// Takes the answer, unless it is from before an invalidation that is still to be sent.
+    fn believed<T>(&self, answer: Result<T, TierError>) -> Option<T> {
+        match answer {
             Ok(answer) => {
                 self.0.breaker.succeeded();
-                // An answer from before an invalidation that is still to be sent is no answer.
                 (!self.is_suspended()).then_some(answer)
             }
             Err(error) => {
@@ -163,6 +236,11 @@ impl Shared {
                 None
             }
         }
+    }
+
+    fn overran(&self, operation: &'static str) -> TierError {
+        let source = format!("no answer within {} ms", self.0.deadline.as_millis()).into();
+        TierError { tier: self.name(), operation, fault: Fault::Outage, source }
     }
 
     async fn bounded<T, F>(
@@ -174,15 +252,15 @@ impl Shared {
         T: Send + 'static,
         F: Future<Output = Result<T, TierError>> + Send + 'static,
     {
-        let failed =
-            |fault, source: Box<dyn StdError + Send + Sync>| TierError { tier: self.name(), operation, fault, source };
         let deadline = self.0.deadline;
         let exchange = exchange(Arc::clone(&self.0.tier));
-        let bounded = self.0.background.spawn(async move { time::timeout(deadline, exchange).await });
+        let bounded = self.0.thread.spawn(async move { time::timeout(deadline, exchange).await });
         match bounded.await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(failed(Fault::Outage, format!("no answer within {} ms", deadline.as_millis()).into())),
-            Err(stopped) => Err(failed(Fault::Reply, Box::new(stopped))),
+            Ok(Err(_)) => Err(self.overran(operation)),
+            Err(stopped) => {
+                Err(TierError { tier: self.name(), operation, fault: Fault::Reply, source: Box::new(stopped) })
+            }
         }
     }
 
@@ -246,11 +324,16 @@ impl Shared {
             return;
         }
         let shared = self.clone();
-        self.0.background.spawn(async move {
+        self.0.thread.stand(async move {
             loop {
                 while !shared.caught_up().await {
                     time::sleep(RETRY_EVERY).await;
                 }
+                // Other nodes may not have sent yet what they kept: until then the tier may hold what was invalidated.
+                // This node's invalidations are sent as ever.
+                shared.0.settling.store(true, Ordering::Release);
+                time::sleep(shared.0.grace).await;
+                shared.0.settling.store(false, Ordering::Release);
                 shared.0.breaker.close();
                 shared.0.recovering.store(false, Ordering::Release);
                 tracing::warn!(tier = shared.name(), "the shared tier answers again");
@@ -280,4 +363,8 @@ impl Shared {
         }
         self.0.recovery.is_empty()
     }
+}
+
+async fn time_bounded<T, E>(limit: Duration, waiting: impl Future<Output = Result<T, E>>) -> Option<T> {
+    time::timeout(limit, waiting).await.ok()?.ok()
 }

@@ -96,7 +96,8 @@ impl Tier for Notes {
 }
 
 fn shared(tier: &Notes) -> Shared {
-    Shared::new(Arc::new(tier.clone()), Handle::current(), LONG, LONG, Target::Tag("everything".into()))
+    let limits = Limits { deadline: LONG, lease: LONG, staleness_bound: LONG, grace: Duration::ZERO, outage_loads: 1 };
+    Shared::new(Arc::new(tier.clone()), Thread::current(), limits, Target::Tag("everything".into()))
 }
 
 fn targets() -> Vec<Target> {

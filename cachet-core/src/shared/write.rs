@@ -1,6 +1,10 @@
 //! Invalidations and fences: what a writer tells the tier.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
 use super::Shared;
 use crate::{
@@ -73,14 +77,14 @@ impl Shared {
             after();
             outcome
         };
-        self.0.background.spawn(sending).await.unwrap_or(Invalidation::Queued)
+        self.0.thread.spawn(sending).await.unwrap_or(Invalidation::Queued)
     }
 
     async fn sent<F>(&self, operation: &'static str, exchange: impl FnOnce(Arc<dyn Tier>) -> F) -> bool
     where
         F: Future<Output = Result<(), TierError>> + Send + 'static,
     {
-        if self.0.breaker.is_open() {
+        if self.0.breaker.is_open() && !self.0.settling.load(Ordering::Acquire) {
             return false;
         }
         match self.bounded(operation, exchange).await {

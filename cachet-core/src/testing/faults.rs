@@ -92,7 +92,8 @@ impl Faults {
         Self(Arc::new(Inner { state: Mutex::new(state), changed: Notify::new() }))
     }
 
-    /// Makes this happen to each call with a chance from 0 to 1; not to probes, which no caller asks for.
+    /// Makes this happen to each call with a chance from 0 to 1; not to what the runtime does by itself:
+    /// probes, renewals of leases, and what keeps the backplane up.
     ///
     /// # Panics
     ///
@@ -100,7 +101,7 @@ impl Faults {
     #[must_use]
     pub fn chance(self, injection: Injection, probability: f64) -> Self {
         let chance = (probability, injection);
-        for operation in Operation::ALL.into_iter().filter(|operation| *operation != Operation::Probe) {
+        for operation in Operation::ALL.into_iter().filter(|operation| operation.is_asked_for()) {
             self.state().plan(operation).add(chance.clone());
         }
         self

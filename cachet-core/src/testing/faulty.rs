@@ -1,12 +1,13 @@
 //! A tier whose calls fail as a test wants.
 
-use std::{future::Future, sync::Arc, time::Duration};
+use std::{future::Future, pin::Pin, sync::Arc, time::Duration};
 
 use tokio::time;
 
 use super::{Faults, Injection, Operation};
 use crate::tier::{
-    Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
+    Acquired, Backplane, EntryId, Fault, Inbox, Lease, Lookup, NewEntry, Read, Subscription, Target, Tier, TierError,
+    TierFuture, WriterId,
 };
 
 /// A tier in front of another one, whose calls fail as [`Faults`] says. Without faults it is as the other one.
@@ -128,6 +129,10 @@ impl Tier for FaultyTier {
         self.exchange(Operation::Fill, move |tier| async move { tier.fill(lookup, lease, entry).await })
     }
 
+    fn renew(&self, lookup: Lookup, lease: Lease, time: Duration) -> TierFuture<'_, bool> {
+        self.exchange(Operation::Renew, move |tier| async move { tier.renew(lookup, lease, time).await })
+    }
+
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
         self.exchange(Operation::Release, move |tier| async move { tier.release(lookup, lease).await })
     }
@@ -142,6 +147,10 @@ impl Tier for FaultyTier {
 
     fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()> {
         self.exchange(Operation::Lift, move |tier| async move { tier.lift(targets, writer).await })
+    }
+
+    fn backplane(&self) -> Option<&dyn Backplane> {
+        self.tier.backplane().map(|_| self as &dyn Backplane)
     }
 
     fn probe(&self) -> TierFuture<'_, ()> {
@@ -162,5 +171,38 @@ impl Tier for FaultyTier {
 
     fn invalidate_many(&self, targets: Vec<Target>) -> TierFuture<'_, ()> {
         self.exchange(Operation::Invalidate, |tier| async move { tier.invalidate_many(targets).await })
+    }
+}
+
+impl Backplane for FaultyTier {
+    fn subscribe(&self, inbox: Inbox) -> TierFuture<'_, Box<dyn Subscription>> {
+        let subscribing = self.exchange(Operation::Subscribe, |tier| async move {
+            match tier.backplane() {
+                Some(backplane) => backplane.subscribe(inbox).await,
+                None => unreachable!("it had a backplane before"),
+            }
+        });
+        let tier = self.clone();
+        Box::pin(async move {
+            let subscription = Arc::from(subscribing.await?);
+            Ok(Box::new(FaultySubscription { tier, subscription }) as Box<dyn Subscription>)
+        })
+    }
+}
+
+/// A subscription whose heartbeat fails as the faults say.
+struct FaultySubscription {
+    tier: FaultyTier,
+    subscription: Arc<dyn Subscription>,
+}
+
+impl Subscription for FaultySubscription {
+    fn heartbeat(&self) -> TierFuture<'_, ()> {
+        let subscription = Arc::clone(&self.subscription);
+        self.tier.exchange(Operation::Heartbeat, |_| async move { subscription.heartbeat().await })
+    }
+
+    fn lost(&self) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        self.subscription.lost()
     }
 }

@@ -83,8 +83,16 @@ struct Held {
     /// A digest of the tags' versions when the lease was taken.
     versions: [u8; 16],
     value: Option<NewEntry>,
-    /// Until when a refresh of the value is under way.
-    refreshed_until: Option<Tick>,
+    /// The refresh of the value that was granted last, and until when nobody else is granted one.
+    refresh: Option<(EntryId, Tick)>,
+}
+
+/// How an entry's key holds a token.
+enum Token {
+    Lease,
+    Refresh,
+    /// Of the value's own fill.
+    Id,
 }
 
 impl InProcessTier {
@@ -146,33 +154,38 @@ impl Tier for InProcessTier {
         self.exchange(move |tables, now| tables.acquire(lookup, lease, dead, now))
     }
 
-    fn refresh(&self, lookup: Lookup, lease: Duration, stale: EntryId) -> TierFuture<'_, Acquired> {
-        self.exchange(move |tables, now| Ok(tables.refresh(&lookup, lease, stale, now)))
+    fn refresh(&self, lookup: Lookup, lease: Duration, seen: EntryId) -> TierFuture<'_, Acquired> {
+        self.exchange(move |tables, now| Ok(tables.refresh(&lookup, lease, seen, now)))
     }
 
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool> {
         self.exchange(move |tables, now| {
-            let stands = tables.entries.held_mut(&lookup.key, now).filter(|held| held.id == lease.token);
-            let stood = stands.is_some();
-            if let Some(held) = stands.filter(|held| held.value.is_none() || held.refreshed_until.is_some()) {
+            let Some((held, token)) = tables.entries.held_by(&lookup.key, lease.token, now) else { return Ok(false) };
+            if !matches!(token, Token::Id) {
+                held.id = lease.token;
                 held.ends = now + entry.lifetime + entry.grace;
                 held.value = Some(entry);
-                held.refreshed_until = None;
+                held.refresh = None;
             }
-            Ok(stood)
+            Ok(true)
+        })
+    }
+
+    fn renew(&self, lookup: Lookup, lease: Lease, time: Duration) -> TierFuture<'_, bool> {
+        self.exchange(move |tables, now| {
+            let Some((held, token)) = tables.entries.held_by(&lookup.key, lease.token, now) else { return Ok(false) };
+            Ok(held.renew(token, now + time))
         })
     }
 
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
         self.exchange(move |tables, now| {
-            let Some(held) = tables.entries.held_mut(&lookup.key, now).filter(|held| held.id == lease.token) else {
-                return Ok(false);
-            };
-            let stood = held.value.is_none() || held.refreshed_until.take().is_some();
-            if held.value.is_none() {
-                tables.entries.0.remove(&lookup.key);
+            match tables.entries.held_by(&lookup.key, lease.token, now) {
+                Some((_, Token::Lease)) => drop(tables.entries.0.remove(&lookup.key)),
+                Some((held, Token::Refresh)) => held.refresh = None,
+                Some((_, Token::Id)) | None => return Ok(false),
             }
-            Ok(stood)
+            Ok(true)
         })
     }
 
@@ -252,24 +265,24 @@ impl Tables {
         }
         let versions = self.versions(&lookup).unwrap_or_default();
         let id = new_id();
-        let held = Held { id, ends: now + lease, tags: lookup.tags, versions, value: None, refreshed_until: None };
+        let held = Held { id, ends: now + lease, tags: lookup.tags, versions, value: None, refresh: None };
         self.entries.0.insert(lookup.key, Slot::Holds(held));
         Ok(Acquired::Granted(Lease { token: id, tags: versions }))
     }
 
-    fn refresh(&mut self, lookup: &Lookup, lease: Duration, stale: EntryId, now: Tick) -> Acquired {
+    fn refresh(&mut self, lookup: &Lookup, lease: Duration, seen: EntryId, now: Tick) -> Acquired {
         if let Some(left) = self.fenced(lookup, now) {
             return Acquired::Fenced(left);
         }
         let versions = self.versions(lookup);
-        let stands = |held: &&mut Held| held.id == stale && held.value.is_some() && Some(held.versions) == versions;
+        let stands = |held: &&mut Held| held.id == seen && held.value.is_some() && Some(held.versions) == versions;
         let Some(held) = self.entries.held_mut(&lookup.key, now).filter(stands) else { return Acquired::Filled };
-        if let Some(ends) = held.refreshed_until.filter(|ends| *ends > now) {
+        if let Some((_, ends)) = held.refresh.filter(|(_, ends)| *ends > now) {
             return Acquired::Held(ends.since(now));
         }
-        held.id = new_id();
-        held.refreshed_until = Some(now + lease);
-        Acquired::Granted(Lease { token: held.id, tags: held.versions })
+        let token = new_id();
+        held.refresh = Some((token, now + lease));
+        Acquired::Granted(Lease { token, tags: held.versions })
     }
 
     /// What is left of the fence that ends last, of the entry's and its tags'.
@@ -360,10 +373,37 @@ impl Table<Held> {
         self.holds(key).filter(|held| held.ends > now)
     }
 
+    /// What holds the token, and how.
+    fn held_by(&mut self, key: &str, token: EntryId, now: Tick) -> Option<(&mut Held, Token)> {
+        let held = self.held_mut(key, now)?;
+        let token = held.token(token)?;
+        Some((held, token))
+    }
+
     fn held_mut(&mut self, key: &str, now: Tick) -> Option<&mut Held> {
         match self.0.get_mut(key) {
             Some(Slot::Holds(held)) if held.ends > now => Some(held),
             _ => None,
+        }
+    }
+}
+
+impl Held {
+    /// Lets the lease, or the refresh, go on until then, if it is one.
+    fn renew(&mut self, token: Token, until: Tick) -> bool {
+        match (token, &mut self.refresh) {
+            (Token::Lease, _) => self.ends = until,
+            (Token::Refresh, Some((_, ends))) => *ends = until,
+            _ => return false,
+        }
+        true
+    }
+
+    fn token(&self, token: EntryId) -> Option<Token> {
+        match (&self.value, self.refresh) {
+            (None, _) => (self.id == token).then_some(Token::Lease),
+            (Some(_), Some((refresh, _))) if refresh == token => Some(Token::Refresh),
+            (Some(_), _) => (self.id == token).then_some(Token::Id),
         }
     }
 }

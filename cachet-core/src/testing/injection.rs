@@ -27,6 +27,8 @@ pub enum Operation {
     Refresh,
     /// `Tier::fill` and `Tier::fill_many`.
     Fill,
+    /// `Tier::renew`.
+    Renew,
     /// `Tier::release`.
     Release,
     /// `Tier::invalidate` and `Tier::invalidate_many`.
@@ -37,21 +39,33 @@ pub enum Operation {
     Lift,
     /// `Tier::probe`, which a runtime asks for by itself: when it is built, and while it is cut off.
     Probe,
+    /// `Backplane::subscribe`, which a runtime asks for by itself.
+    Subscribe,
+    /// `Subscription::heartbeat`, which a runtime asks for by itself as long as it lives.
+    Heartbeat,
 }
 
 impl Operation {
     /// Each of them.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 12] = [
         Self::Read,
         Self::Acquire,
         Self::Refresh,
         Self::Fill,
+        Self::Renew,
         Self::Release,
         Self::Invalidate,
         Self::Fence,
         Self::Lift,
         Self::Probe,
+        Self::Subscribe,
+        Self::Heartbeat,
     ];
+
+    /// Whether callers bring it about, and not the runtime by itself.
+    pub(super) fn is_asked_for(self) -> bool {
+        !matches!(self, Self::Renew | Self::Probe | Self::Subscribe | Self::Heartbeat)
+    }
 
     pub(super) fn word(self) -> &'static str {
         match self {
@@ -59,11 +73,14 @@ impl Operation {
             Self::Acquire => "acquire",
             Self::Refresh => "refresh",
             Self::Fill => "fill",
+            Self::Renew => "renew",
             Self::Release => "release",
             Self::Invalidate => "invalidate",
             Self::Fence => "fence",
             Self::Lift => "lift",
             Self::Probe => "probe",
+            Self::Subscribe => "subscribe",
+            Self::Heartbeat => "heartbeat",
         }
     }
 }

@@ -105,6 +105,7 @@ mod in_process;
 mod injection;
 mod loads;
 mod nodes;
+mod untrusted;
 mod wait;
 
 pub use self::{
@@ -117,5 +118,6 @@ pub use self::{
     injection::{Injection, Operation},
     loads::{Load, LoadCounter},
     nodes::{Node, Nodes},
+    untrusted::read_untrusted,
     wait::PATIENCE,
 };

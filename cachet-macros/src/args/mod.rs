@@ -23,7 +23,7 @@ use crate::{
 };
 
 /// The options of this release, each with an example of its use.
-const OPTIONS: [(&str, &str); 26] = [
+const OPTIONS: [(&str, &str); 27] = [
     ("ttl", "ttl = \"5m\""),
     ("tier", "tier = \"memory,redis\""),
     ("key", "key = \"{id}\""),
@@ -45,6 +45,7 @@ const OPTIONS: [(&str, &str); 26] = [
     ("when", "when = |value| value.is_public"),
     ("ttl_of", "ttl_of = |value| value.max_age"),
     ("codec", "codec = \"json\""),
+    ("on_outage", "on_outage = \"stale\""),
     ("batch", "batch = ids"),
     ("associated", "associated"),
     ("http", "http = \"public, max-age=30\""),
@@ -53,8 +54,7 @@ const OPTIONS: [(&str, &str); 26] = [
 ];
 
 /// The options that are designed and not built, each with what to write until then.
-const LATER: [(&str, &str); 4] = [
-    ("on_outage", "an outage of the shared tier is answered by loading"),
+const LATER: [(&str, &str); 3] = [
     ("cdn", "write `s-maxage` in `http`, which speaks to shared caches"),
     ("vary", "take what the response varies on as an argument with `CacheKey`"),
     ("etag", "the entity tag is the hash of the response"),
@@ -82,6 +82,14 @@ pub(crate) enum KeySource {
     Expression(Expr),
 }
 
+/// What a call does that the shared tier should answer, and cannot.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum OnOutage {
+    Load,
+    Stale,
+    Fail,
+}
+
 /// The options as they were written.
 #[derive(Default)]
 pub(crate) struct Args {
@@ -107,6 +115,7 @@ pub(crate) struct Args {
     pub(crate) when: Option<Given<Expr>>,
     pub(crate) ttl_of: Option<Given<Expr>>,
     pub(crate) codec: Option<Given<Codec>>,
+    pub(crate) on_outage: Option<Given<OnOutage>>,
     pub(crate) batch: Option<Ident>,
     /// The function stands in an `impl` block, which its tokens alone do not tell.
     pub(crate) associated: bool,
@@ -213,11 +222,12 @@ impl Args {
             "stale" => self.stale = values::lifetime(name, value, errors),
             "stale_if_error" => self.stale_if_error = values::lifetime(name, value, errors),
             "early" => self.early = values::early(value, errors),
-            "timeout" => self.timeout = values::lifetime(name, value, errors),
+            "timeout" => self.timeout = values::deadline(name, value, errors),
             "when" => self.when = values::closure(name, value, errors),
             "ttl_of" => self.ttl_of = values::closure(name, value, errors),
             "weight" => self.weight = values::closure(name, value, errors),
             "codec" => self.codec = values::codec(value, errors),
+            "on_outage" => self.on_outage = values::on_outage(value, errors),
             "batch" => self.batch = values::batch(value, errors),
             _ => self.handle = values::handle(value, errors),
         }

@@ -9,7 +9,7 @@ use syn::{
     token,
 };
 
-use super::{Given, KeySource, Lifetime, duration, example, known};
+use super::{Given, KeySource, Lifetime, OnOutage, duration, example, known};
 use crate::{
     errors::{Errors, did_you_mean},
     http::Directives,
@@ -196,6 +196,22 @@ pub(super) fn codec(value: &Expr, errors: &Errors) -> Option<Given<Codec>> {
     given(value, read, errors)
 }
 
+pub(super) fn on_outage(value: &Expr, errors: &Errors) -> Option<Given<OnOutage>> {
+    const KNOWN: [&str; 3] = ["load", "stale", "fail"];
+    let text = text("on_outage", value, errors)?.value();
+    let read = match text.as_str() {
+        "load" => Ok(OnOutage::Load),
+        "stale" => Ok(OnOutage::Stale),
+        "fail" => Ok(OnOutage::Fail),
+        unknown => {
+            let hint = did_you_mean(unknown, KNOWN);
+            let hint = if hint.is_empty() { "; write `load`, `stale` or `fail`" } else { &hint };
+            Err(format!("`on_outage` has no `{unknown}`{hint}"))
+        }
+    };
+    given(value, read, errors)
+}
+
 pub(super) fn batch(value: &Expr, errors: &Errors) -> Option<Ident> {
     if let Expr::Path(path) = value
         && let Some(name) = path.path.get_ident()
@@ -216,7 +232,25 @@ fn needs_value(option: &Ident) -> syn::Error {
 
 /// A duration: seconds, text, or an expression of type `Duration`.
 pub(super) fn lifetime(option: &str, value: &Expr, errors: &Errors) -> Option<Given<Lifetime>> {
-    let read = match value {
+    given(value, read_lifetime(option, value), errors)
+}
+
+/// How long a load may keep its callers waiting.
+pub(super) fn deadline(option: &str, value: &Expr, errors: &Errors) -> Option<Given<Lifetime>> {
+    let read = read_lifetime(option, value).map_err(|message| {
+        if message.ends_with(duration::ZERO) {
+            "a `timeout` of zero waits for no load; write how long one may take, such as \"500ms\", or `stale` in its \
+             place to serve what is stale at once"
+                .into()
+        } else {
+            message
+        }
+    });
+    given(value, read, errors)
+}
+
+fn read_lifetime(option: &str, value: &Expr) -> Result<Lifetime, String> {
+    match value {
         Expr::Lit(ExprLit { lit: Lit::Int(seconds), .. }) => whole_seconds(option, seconds),
         Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => known(option, duration::from_text(&text.value())),
         Expr::Lit(_) => Err(format!("`{option}` takes seconds, text, or a `Duration`; write `{option} = \"5m\"`")),
@@ -224,8 +258,7 @@ pub(super) fn lifetime(option: &str, value: &Expr, errors: &Errors) -> Option<Gi
             Err(format!("`{option}` cannot be negative; write `{option} = \"5m\"`"))
         }
         computed => Ok(Lifetime::Computed(computed.clone())),
-    };
-    given(value, read, errors)
+    }
 }
 
 fn whole_seconds(option: &str, literal: &LitInt) -> Result<Lifetime, String> {

@@ -42,7 +42,8 @@ impl<'t> Passing<'t> {
     /// The statement that copies what is borrowed. What cannot be copied is blamed at its type.
     fn copied(&self, ident: &Ident, receiver: Option<Span>) -> Option<TokenStream> {
         let copy = |ty: &Type, ident: &Ident| {
-            if let Some(place) = receiver {
+            // `&self` has no type of its own to be blamed.
+            if let Some(place) = receiver.filter(|_| matches!(ty, Type::Path(path) if path.path.is_ident("Self"))) {
                 quote_spanned!(place=> <Self as ::std::borrow::ToOwned>::to_owned(#ident))
             } else {
                 let place = Blame::on(ty).start();

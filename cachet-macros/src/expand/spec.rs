@@ -6,7 +6,7 @@ use syn::{Pat, Type};
 
 use super::{hidden, key};
 use crate::{
-    args::{Codec, ErrorTtl, Lifetime},
+    args::{Codec, ErrorTtl, Lifetime, OnOutage},
     model::Model,
     signature::type_arguments,
 };
@@ -26,6 +26,10 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let jitter = settings.jitter.map(|share| quote!(.jitter(#share)));
     let stale = settings.stale.as_ref().map(lifetime).map(|window| quote!(.stale(#window)));
     let stale_if_error = settings.stale_if_error.as_ref().map(lifetime).map(|window| quote!(.stale_if_error(#window)));
+    let fails = settings.stale_if_error.as_ref().filter(|_| settings.timeout.is_none()).map(|_| {
+        let place = model.function.blame_return().start();
+        quote_spanned!(place=> .fails())
+    });
     let early = settings.early.map(|beta| quote!(.early(#beta)));
     let timeout = settings.timeout.as_ref().map(lifetime).map(|deadline| quote!(.timeout(#deadline)));
     let when = settings.when.as_ref().map(|when| quote!(.when(#when)));
@@ -46,7 +50,7 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     quote! {
         #new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
             #instance #given_name #shared #memory #capacity #max_bytes #weight #version #negative_ttl #memory_ttl #jitter
-            #stale #stale_if_error #early #timeout #when #ttl_of #error_ttl #tags_of
+            #stale #stale_if_error #fails #early #timeout #when #ttl_of #error_ttl #tags_of
     }
 }
 
@@ -64,7 +68,12 @@ fn shared(model: &Model) -> Option<TokenStream> {
     let place = model.function.blame_return().start();
     codec.set_span(place);
     let errors = settings.error_ttl.as_ref().map(|_| quote_spanned!(place=> .shared_errors()));
-    Some(quote_spanned!(place=> .#codec() #errors))
+    let on_outage = match settings.on_outage {
+        OnOutage::Load => None,
+        OnOutage::Stale => Some(quote!(.stale_in_outage())),
+        OnOutage::Fail => Some(quote_spanned!(place=> .fail_in_outage())),
+    };
+    Some(quote_spanned!(place=> .#codec() #errors #on_outage))
 }
 
 fn error_ttl(model: &Model) -> Option<TokenStream> {

@@ -167,7 +167,8 @@ impl Function {
         let [FnArg::Typed(PatType { pat, ty, .. })] = &refresh[..] else { return };
         self.sig.inputs = inputs.into_iter().collect();
         let (span, body) = (self.body.span(), self.body.stream());
-        self.body = Group::new(Delimiter::Brace, quote!(let #pat: #ty = <#ty>::current(); #body));
+        let current = Blame::on(ty).call(&Blame::on(ty).path(&quote!(<#ty>), "current"), TokenStream::new());
+        self.body = Group::new(Delimiter::Brace, quote!(let #pat: #ty = #current; #body));
         self.body.set_span(span);
         self.takes_refresh = true;
     }

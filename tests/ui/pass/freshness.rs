@@ -80,6 +80,22 @@ impl Shop {
         std::future::ready(Ok(refresh.value().copied().unwrap_or(id + self.region.len() as u64))).await
     }
 
+    /// Shared and borrowed, which is copied as it is.
+    ///
+    /// # Errors
+    ///
+    /// None.
+    #[cached(ttl = 60, stale = "1m", stale_if_error = "1h", early = 1.0, timeout = "500ms", handle = borrowed)]
+    pub async fn demand(self: &Arc<Self>, id: u64) -> Result<u64, ShopError> {
+        std::future::ready(Ok(id + self.region.len() as u64)).await
+    }
+
+    /// The same of a plain function.
+    #[cached(ttl = 60, stale = "1m", early = 1.0, handle = widths)]
+    fn width(self: &Arc<Self>) -> usize {
+        self.region.len()
+    }
+
     /// Plain, and private but for its handle.
     #[cached(ttl = 60, stale = "1m", early = 1.0, handle = lengths)]
     fn length(&self) -> usize {
@@ -105,6 +121,7 @@ pub async fn calls(shop: &Arc<Shop>) -> Result<(), ShopError> {
     let fetched: Cached<u64> = shop.price_fetched().await?;
     let _ = (fetched, square(2, "m", None), shown(&[1_u8], &1).await, shop.length(), Shop::lengths().stats());
     let _ = (Arc::clone(shop).offer(1).await?, Shop::offer_cache().refresh(Arc::clone(shop), 1).await?);
+    let _ = (shop.demand(1).await?, shop.width());
     warmed(1).await;
     Shop::currency("de").await;
     Ok(())

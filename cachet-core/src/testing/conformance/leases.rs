@@ -10,6 +10,7 @@ impl Suite<'_> {
         self.a_lease_is_granted_once_and_filled_once().await?;
         self.an_invalidation_outdates_a_load_that_began_before().await?;
         self.a_released_lease_is_free_again().await?;
+        self.a_renewed_lease_goes_on().await?;
         self.an_outdated_tag_outdates_its_entries().await?;
         self.a_dead_entry_is_overwritten_only_by_its_id().await?;
         self.an_entry_ends_by_itself().await
@@ -49,6 +50,26 @@ impl Suite<'_> {
         assert!(!self.tier.release(key.clone(), before).await?, "nor can it release another's lease");
         assert!(self.tier.fill(key.clone(), after, Self::entry("new")).await?, "a later load stores");
         assert!(!self.tier.fill(key, before, Self::entry("old")).await?, "a value is not overwritten either");
+        Ok(())
+    }
+
+    async fn a_renewed_lease_goes_on(&self) -> Result<(), TierError> {
+        let (key, other) = (self.lookup("renewed", &[]), self.lookup("not-renewed", &[]));
+        let moment = Duration::from_millis(20);
+        let Acquired::Granted(lease) = self.tier.acquire(key.clone(), moment, None).await? else {
+            panic!("a key that holds nothing grants a lease");
+        };
+        let is_renewed = self.tier.renew(key.clone(), lease, LEASE).await?;
+        self.tier.acquire(other.clone(), moment, None).await?;
+        self.ends_by_itself(&other, "a lease").await?;
+        if is_renewed {
+            assert!(
+                matches!(self.tier.read(key.clone()).await?, Read::Leased),
+                "a renewed lease outlives its first time"
+            );
+            assert!(self.tier.fill(key.clone(), lease, Self::entry("late")).await?, "and lets a fill in");
+            assert!(!self.tier.renew(key, lease, LEASE).await?, "a value is no lease");
+        }
         Ok(())
     }
 

@@ -32,7 +32,7 @@ use crate::{
 ///
 /// What is wrong with the URL.
 pub fn redis_tier(url: &str) -> Result<Arc<dyn Tier>, String> {
-    Ok(Arc::new(RedisTier::new(url)?))
+    Ok(Arc::new(RedisTier::new(url, "cachet", false)?))
 }
 
 /// Checks the promises of [`Tier`] on an implementation, with keys that begin with `prefix`.

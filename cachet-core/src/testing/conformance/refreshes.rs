@@ -11,7 +11,10 @@ impl Suite<'_> {
         self.a_refresh_that_is_given_back_leaves_the_value().await?;
         self.an_invalidation_outdates_a_refresh().await?;
         self.only_the_last_refresher_may_fill().await?;
-        self.a_refreshed_value_is_not_refreshed_again().await
+        self.a_refreshed_value_is_not_refreshed_again().await?;
+        self.who_read_during_a_refresh_is_told_to_look_again().await?;
+        self.a_fresh_value_is_refreshed_by_its_id().await?;
+        self.a_repeated_fill_changes_nothing().await
     }
 
     async fn a_stale_value_is_read_while_one_refreshes_it(&self) -> Result<(), TierError> {
@@ -86,6 +89,50 @@ impl Suite<'_> {
         self.tier.invalidate(entry(&key)).await?;
         let answer = self.tier.refresh(key, LEASE, stale.id).await?;
         assert!(matches!(answer, Acquired::Filled), "so is who comes after an invalidation, not {answer:?}");
+        Ok(())
+    }
+
+    async fn who_read_during_a_refresh_is_told_to_look_again(&self) -> Result<(), TierError> {
+        let key = self.lookup("read-meanwhile", &[]);
+        let stale = self.stale(&key, "stale").await?;
+        let lease = self.refreshing(&key, stale.id).await?;
+        let meanwhile = self.hit(&key).await?;
+        assert_eq!(meanwhile.id, stale.id, "a value keeps its id while it is refreshed");
+        assert!(self.tier.fill(key.clone(), lease, Self::entry("fresh")).await?, "its fill is let in");
+        let answer = self.tier.refresh(key.clone(), LEASE, meanwhile.id).await?;
+        assert!(matches!(answer, Acquired::Filled), "a fresh value is not refreshed for a stale one, but {answer:?}");
+        assert_ne!(self.hit(&key).await?.id, stale.id, "another fill has another id");
+        Ok(())
+    }
+
+    async fn a_fresh_value_is_refreshed_by_its_id(&self) -> Result<(), TierError> {
+        let key = self.lookup("early", &[]);
+        self.filled(&key, "first").await?;
+        let first = self.hit(&key).await?;
+        let lease = self.refreshing(&key, first.id).await?;
+        let again = self.hit(&key).await?;
+        assert!(again.entry.body == "first" && !again.remaining.is_zero(), "readers still get it, fresh");
+        let answer = self.tier.refresh(key.clone(), LEASE, first.id).await?;
+        assert!(
+            matches!(answer, Acquired::Held(_)),
+            "one refresh is under way, so another is not granted, but {answer:?}"
+        );
+        assert!(self.tier.fill(key.clone(), lease, Self::entry("second")).await?, "its fill is let in");
+        assert_eq!(self.hit(&key).await?.entry.body, "second");
+        assert!(!self.tier.release(key, lease).await?, "and its lease is over");
+        Ok(())
+    }
+
+    async fn a_repeated_fill_changes_nothing(&self) -> Result<(), TierError> {
+        let key = self.lookup("repeated", &[]);
+        let stale = self.stale(&key, "stale").await?;
+        let first = self.refreshing(&key, stale.id).await?;
+        assert!(self.tier.fill(key.clone(), first, Self::entry("once")).await?, "its fill is let in");
+        let id = self.hit(&key).await?.id;
+        let second = self.refreshing(&key, id).await?;
+        assert!(self.tier.fill(key.clone(), first, Self::entry("twice")).await?, "it is answered like the first time");
+        assert_eq!(self.hit(&key).await?.entry.body, "once", "and the value is that of the first time");
+        assert!(self.tier.fill(key, second, Self::entry("later")).await?, "nor does it end another's refresh");
         Ok(())
     }
 

@@ -1,0 +1,60 @@
+//! Values as the bodies of shared entries.
+
+use super::Cache;
+use crate::{
+    codec::CodecError,
+    entry::AnyValue,
+    envelope::{EnvelopeError, Holds},
+    erased::Erased,
+    events::count,
+    tier::{NewEntry, StoredEntry},
+};
+
+/// Why a body gives no value.
+#[derive(Debug, thiserror::Error)]
+enum Undecodable {
+    #[error(transparent)]
+    Envelope(#[from] EnvelopeError),
+    #[error(transparent)]
+    Codec(#[from] CodecError),
+}
+
+impl Cache {
+    /// Gives an entry its body; `None` if the value has no bytes.
+    pub(super) fn with_body(&self, key: &str, mut entry: NewEntry, value: &AnyValue) -> Option<NewEntry> {
+        let (_, codec) = self.shared.as_ref()?;
+        let (holds, encoded) = match codec.encode(value) {
+            Some(encoded) => (Holds::Value, encoded),
+            None => (Holds::Error, self.settings.error_codec.as_ref()?.encode(value)?),
+        };
+        match encoded {
+            Ok(encoded) => {
+                self.envelope.close(key, &mut entry, holds, encoded);
+                Some(entry)
+            }
+            Err(error) => {
+                tracing::error!(function = self.name(), %error, "the value stays out of the shared tier");
+                None
+            }
+        }
+    }
+
+    /// The value of an entry; `None` for one that is to be overwritten.
+    pub(super) fn decode(&self, key: &str, stored: &StoredEntry) -> Option<Box<dyn Erased>> {
+        self.opened(key, &stored.entry)
+            .inspect_err(|error| {
+                count(&self.counters.undecodable);
+                tracing::debug!(function = self.name(), %error, "an entry is overwritten");
+            })
+            .ok()
+    }
+
+    fn opened(&self, key: &str, entry: &NewEntry) -> Result<Box<dyn Erased>, Undecodable> {
+        let (holds, encoded) = self.envelope.open(key, entry)?;
+        let codec = match holds {
+            Holds::Value => self.shared.as_ref().map(|(_, codec)| codec),
+            Holds::Error => self.settings.error_codec.as_ref(),
+        };
+        Ok(codec.ok_or(EnvelopeError::Form)?.decode(&encoded)?)
+    }
+}

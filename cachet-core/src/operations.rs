@@ -1,0 +1,63 @@
+//! Running it: what each promise rests on and costs, which settings weaken it, what stands in Redis, and what the logs say.
+//!
+//! This module holds no code.
+//!
+//! # Promises
+//!
+//! | promise | rests on | costs | weakened by |
+//! |---|---|---|---|
+//! | one load per key at a time in a process | the flight of the key | an entry in a table while a call is on its way | – |
+//! | one load per key at a time across nodes, while the tier answers | a lease in the tier, renewed while the load runs | one round trip before the load, one after | a [`lease`](crate::Builder::lease) shorter than a node may stand still; a load beyond twelve leases |
+//! | a load that began before an invalidation is never seen | the lease: invalidating removes it, and a fill without it is refused; the stamp of the key in memory | nothing on a hit | – |
+//! | after `invalidate` this node never serves the old value | its memory is dropped before the tier is told, and again after | – | – |
+//! | another node serves it for Δ at the most, in most cases under a millisecond | messages that the tier's scripts publish; a heartbeat on the connection that brings them | one connection a node, four heartbeats in Δ | a longer [`staleness_bound`](crate::Builder::staleness_bound); a tier without a [`Backplane`](crate::tier::Backplane): 10 s, or `memory_ttl` |
+//! | an invalidation that could not be sent is sent, and believed in before the tier is | a queue in this process, 10 000 targets, beyond that the whole namespace | – | the process ending first: `Invalidation::Queued` says so; [`recovery_grace`](crate::Builder::recovery_grace) zero |
+//! | a writer that dies leaves no stale value | the fence that `#[invalidates]` sets before the body runs | one round trip before the write | `invalidate` by hand after the commit: a writer that dies in between has told nobody |
+//! | what was invalidated is not served as stale either | the same | – | `on_outage = "stale"` |
+//! | a server that comes back with old data is not believed | the replication id in every entry | – | – |
+//! | bytes in the tier are nobody's word | bounded decoding; with [`seal`](crate::Builder::seal), a keyed digest | decoding; the digest | no seal: whoever can write to the tier can make this service believe anything |
+//!
+//! Loads must not read a replica of the source that lags behind: nothing here can know.
+//!
+//! # In an outage
+//!
+//! A call that the shared tier should answer loads, 64 at a time in the process
+//! ([`outage_loads`](crate::Builder::outage_loads)), and memory keeps what it gave for Δ. `on_outage` of a function says
+//! otherwise. Every exchange has a [`deadline`](crate::Builder::deadline); three in a row that overrun it, or fail to
+//! connect, open the breaker, and then no call waits for the tier until a probe, five times a second, has found it and the
+//! queue of invalidations was sent. It is logged when the breaker opens and when it closes, not in between.
+//!
+//! | the tier | then | in the log |
+//! |---|---|---|
+//! | cannot be reached, hangs, is loading or a replica | an outage | `WARN carrying on without the shared tier until it answers` |
+//! | refuses this client | an outage, at once | `ERROR the shared tier refuses this client; check its credentials` |
+//! | has no room | the value is not stored there; invalidations still work | `WARN the shared tier has no room`, every 10 s |
+//! | answers what it should not | a miss | `ERROR the shared tier answered what it should not`, every 10 s |
+//! | holds an entry that does not decode, or whose seal is wrong | a miss, overwritten | counted as `undecodable`; the reason at `DEBUG` |
+//! | sends no news | memory is not asked; the tier is | `WARN the backplane is lost` |
+//!
+//! # In Redis
+//!
+//! | key | holds | ends |
+//! |---|---|---|
+//! | `{namespace}:{name}:{fingerprint}:{tail}` | an entry: a lease, a value or a fence | after its lifetime and grace, its lease, or its fence |
+//! | `{namespace}:@tag:{tag}` | a tag's version, or a fence | a week after a load has read it last |
+//! | `{namespace}:@function:{name}` | the version of all entries of a function | the same |
+//! | `{namespace}:@all` | the version of all entries of the namespace | the same |
+//! | channel `{namespace}:@changes` | what is invalidated: `C` or `F`, 32 characters for the node, the key | |
+//!
+//! Everything ends by itself, so `maxmemory-policy volatile-lru` or `allkeys-lru` both fit. Evicting a tag's version, or
+//! `FLUSHALL`, costs misses and nothing else. The fingerprint is of the codec, the value's fields and types, the function's
+//! path and `version`: two builds with different structs run side by side, each with entries of its own, and an invalidation
+//! by tag, function or namespace reaches both. Namespaces share nothing.
+//!
+//! A user with an ACL needs the keys `~{namespace}:*`, the channel `&{namespace}:*`, and the commands `GET`, `MGET`, `PTTL`,
+//! `PING`, `INFO`, `EVAL`, `EVALSHA`, `SUBSCRIBE`, and what the scripts call: `GETRANGE`, `SET`, `SETRANGE`, `STRLEN`, `DEL`,
+//! `PEXPIRE`, `TIME`, `PUBLISH`. With `CLIENT TRACKING` a `FLUSHALL` is noticed at once; without it, entries in memory that
+//! are right all the same stay.
+//!
+//! # What to watch
+//!
+//! [`Cachet::stats`](crate::Cachet::stats) counts for each function. `bypassed` grows in an outage; `refused_fills` are loads
+//! that an invalidation overtook; `undecodable` after a deploy means that two programs write different things under one
+//! name, or a seal that not every node has.

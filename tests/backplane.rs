@@ -1,0 +1,259 @@
+//! What other nodes change, memory learns at once: over a real `redis-server`, whatever happens to the connection.
+#![allow(clippy::unused_async, reason = "a loader of a test need not wait for anything")]
+
+mod support;
+
+use std::{
+    sync::atomic::{AtomicU64, Ordering},
+    time::{Duration, Instant},
+};
+
+use cachet_core::{Cachet, Origin, cached, invalidate_tag, invalidates, testing::Gate};
+use support::{DEADLINE, Redis};
+
+/// A node of the namespace, which hears of the others' changes.
+async fn node(redis: &Redis, namespace: &str) -> Cachet {
+    let node = Cachet::builder().namespace(namespace).redis(redis.url()).build().expect("the configuration is valid");
+    assert!(node.is_ready(DEADLINE).await, "the server answers");
+    node
+}
+
+/// Waits without blocking the test's runtime.
+async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !condition().await {
+        assert!(begun.elapsed() < DEADLINE, "gave up waiting: {what}");
+        tokio::task::yield_now().await;
+    }
+}
+
+static LOADS: AtomicU64 = AtomicU64::new(1);
+
+#[cached(ttl = 3600, tier = "memory,redis", key = "{id}", name = "numbered", tags = ["all", "id:{id}"])]
+async fn numbered(id: u64) -> (u64, u64) {
+    (id, LOADS.fetch_add(1, Ordering::SeqCst))
+}
+
+#[invalidates(numbered(id))]
+async fn write(id: u64) -> Result<(), ()> {
+    let _ = id;
+    Ok(())
+}
+
+/// Where a node's answer comes from.
+async fn origin(node: &Cachet, id: u64) -> Origin {
+    node.scope(numbered::fetch(id)).await.origin()
+}
+
+#[tokio::test]
+async fn memory_on_another_node_drops_what_was_invalidated_by_key_tag_function_namespace_put_and_writer() {
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "heard").await, node(&redis, "heard").await);
+    for by in ["key", "tag", "function", "namespace", "put", "writer"] {
+        let old = other.scope(numbered(1)).await;
+        assert_eq!(origin(&other, 1).await, Origin::Memory);
+        one.scope(async {
+            match by {
+                "key" => drop(numbered::invalidate(1).await),
+                "tag" => drop(invalidate_tag("id:1").await),
+                "function" => drop(numbered::clear().await),
+                "namespace" => drop(Cachet::current().clear().await),
+                "put" => drop(numbered::put(1, (1, u64::MAX)).await),
+                _ => write(1).await.expect("it writes"),
+            }
+        })
+        .await;
+        let begun = Instant::now();
+        until("the other node hears of it", async || other.scope(numbered(1)).await != old).await;
+        // Far less than the bound of a second, which is for when no news come.
+        assert!(begun.elapsed() < Duration::from_millis(500), "by {by}: {:?}", begun.elapsed());
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_changed_stays_in_memory_and_this_nodes_own_changes_are_no_news_to_it() {
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "kept").await, node(&redis, "kept").await);
+    for id in [1, 2] {
+        other.scope(numbered(id)).await;
+    }
+    one.scope(numbered::invalidate(1)).await;
+    until("the news come", async || origin(&other, 1).await != Origin::Memory).await;
+    assert_eq!(origin(&other, 2).await, Origin::Memory);
+    other.scope(numbered::invalidate(1)).await;
+    other.scope(numbered(1)).await;
+    one.scope(numbered(1)).await;
+    // Were its own invalidation news to it, one that comes after this load would make the value dead.
+    one.scope(numbered::invalidate(2)).await;
+    until("later news come", async || origin(&other, 2).await != Origin::Memory).await;
+    assert_eq!(origin(&other, 1).await, Origin::Memory);
+}
+
+/// Who: a load on one node, an invalidation on another. When: the value is on its way from the shared tier into memory.
+/// What stops it: the key's stamp was noted before the tier was asked.
+#[tokio::test]
+async fn a_value_that_was_invalidated_on_its_way_into_memory_is_dead_on_arrival() {
+    use cachet_core::testing::{Faults, FaultyTier, Injection, Operation, redis_tier};
+    use std::sync::Arc;
+
+    let redis = Redis::start();
+    let one = node(&redis, "cachet").await;
+    let faults = Faults::new();
+    let tier = FaultyTier::over(redis_tier(&redis.url()).expect("the URL is valid"), &faults);
+    let other = Cachet::builder().namespace("cachet").shared_tier(tier).build().expect("the configuration is valid");
+    assert!(other.is_ready(DEADLINE).await);
+    let old = one.scope(numbered(7)).await;
+    let gate = Arc::new(Gate::closed());
+    faults.next(Operation::Read, Injection::HoldReply(Arc::clone(&gate)));
+    let reading = other.scope(numbered(7));
+    let writing = async {
+        gate.arrived(1).await;
+        one.scope(numbered::invalidate(7)).await;
+        // Another key's news, after this one's on the same connection, show that it has come.
+        one.scope(numbered(8)).await;
+        gate.open();
+    };
+    let (read, ()) = tokio::join!(reading, writing);
+    assert_eq!(read, old, "it asked before the invalidation");
+    until("memory does not keep it", async || other.scope(numbered(7)).await != old).await;
+}
+
+#[tokio::test]
+async fn a_lost_connection_is_noticed_and_nothing_old_is_served_after_it() {
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "lost").await, node(&redis, "lost").await);
+    let old = other.scope(numbered(3)).await;
+    redis.command(&["CLIENT", "KILL", "TYPE", "pubsub"]);
+    one.scope(numbered::invalidate(3)).await;
+    let begun = Instant::now();
+    until("the value is gone", async || other.scope(numbered(3)).await != old).await;
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
+    assert!(other.is_ready(DEADLINE).await, "it subscribes anew");
+    until("memory answers again", async || origin(&other, 3).await == Origin::Memory).await;
+}
+
+/// A server that hangs sends no news; memory is not asked past the bound, and again once the server goes on.
+#[tokio::test]
+async fn a_connection_that_hangs_ends_trust_within_the_bound() {
+    let redis = Redis::start();
+    let node = node(&redis, "hangs").await;
+    node.scope(numbered(4)).await;
+    redis.pause();
+    let begun = Instant::now();
+    until("memory is not trusted any more", async || origin(&node, 4).await != Origin::Memory).await;
+    assert!(begun.elapsed() < Duration::from_millis(1500), "{:?}", begun.elapsed());
+    redis.resume();
+    until("memory answers again", async || origin(&node, 4).await == Origin::Memory).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_emptied_is_noticed() {
+    let redis = Redis::start();
+    let node = node(&redis, "flushed").await;
+    let old = node.scope(numbered(5)).await;
+    redis.command(&["FLUSHALL"]);
+    until("memory hears of it", async || node.scope(numbered(5)).await != old).await;
+}
+
+#[tokio::test]
+async fn a_load_that_takes_longer_than_its_lease_keeps_it() {
+    static RUNS: AtomicU64 = AtomicU64::new(0);
+
+    #[cached(ttl = 3600, tier = "memory,redis", key = "{id}", skip(gate))]
+    async fn long(id: u64, gate: &Gate) -> u64 {
+        gate.pass().await;
+        id + RUNS.fetch_add(1, Ordering::SeqCst)
+    }
+
+    let redis = Redis::start();
+    let node = async || {
+        let lease = Duration::from_millis(100);
+        let node = Cachet::builder().namespace("renewed").redis(redis.url()).lease(lease).build();
+        let node = node.expect("the configuration is valid");
+        assert!(node.is_ready(DEADLINE).await);
+        node
+    };
+    let (one, other) = (node().await, node().await);
+    let gate = Gate::closed();
+    let opening = async {
+        gate.arrived(1).await;
+        let key = redis.command(&["KEYS", "renewed:*:1"]);
+        let begun = Instant::now();
+        while begun.elapsed() < Duration::from_millis(350) {
+            assert_eq!(redis.command(&["EXISTS", key.trim()]), "1", "the lease is there {:?} later", begun.elapsed());
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        gate.open();
+    };
+    let (loaded, ()) = tokio::join!(one.scope(long(1, &gate)), opening);
+    let read = other.scope(long::fetch(1, &gate)).await;
+    assert_eq!((read.origin(), *read), (Origin::Shared, loaded));
+}
+
+#[tokio::test]
+async fn loads_without_the_shared_tier_take_turns() {
+    static AT_ONCE: AtomicU64 = AtomicU64::new(0);
+    static MOST: AtomicU64 = AtomicU64::new(0);
+
+    #[cached(ttl = 3600, tier = "memory,redis")]
+    async fn crowded(id: u64) -> u64 {
+        MOST.fetch_max(AT_ONCE.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+        AT_ONCE.fetch_sub(1, Ordering::SeqCst);
+        id
+    }
+
+    let mut redis = Redis::start();
+    redis.kill();
+    let node = Cachet::builder().namespace("turns").redis(redis.url()).outage_loads(3).build();
+    let node = node.expect("the configuration is valid");
+    let mut calls = tokio::task::JoinSet::new();
+    for id in 0..100 {
+        let node = node.clone();
+        calls.spawn(async move { node.scope(crowded(id)).await });
+    }
+    assert_eq!(calls.join_all().await.len(), 100);
+    assert_eq!(MOST.load(Ordering::SeqCst), 3);
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Unavailable;
+
+impl From<cachet_core::Error> for Unavailable {
+    fn from(_: cachet_core::Error) -> Self {
+        Self
+    }
+}
+
+#[cached(ttl = 3600, tier = "memory,redis", on_outage = "fail")]
+async fn failing(id: u64) -> Result<u64, Unavailable> {
+    Ok(id)
+}
+
+#[cached(ttl = 3600, tier = "memory,redis", on_outage = "stale")]
+async fn holding(id: u64) -> (u64, u64) {
+    (id, LOADS.fetch_add(1, Ordering::SeqCst))
+}
+
+#[tokio::test]
+async fn in_an_outage_a_call_fails_or_takes_what_memory_has_as_its_function_says() {
+    let mut redis = Redis::start();
+    let node = node(&redis, "as-told").await;
+    let held = node.scope(holding(1)).await;
+    let untold = node.scope(numbered(1)).await;
+    assert_eq!(node.scope(failing(1)).await, Ok(1));
+    redis.kill();
+    until("the loss is noticed", async || node.scope(failing(2)).await == Err(Unavailable)).await;
+    until("memory is not trusted", async || node.scope(numbered(1)).await != untold).await;
+    let kept = node.scope(holding::fetch(1)).await;
+    assert_eq!((*kept, kept.origin()), (held, Origin::Memory));
+    // What this node invalidates itself is not served all the same.
+    node.scope(holding::invalidate(1)).await;
+    assert_ne!(node.scope(holding(1)).await, held);
+    redis.restart();
+    until("the tier is asked again", async || node.scope(failing(2)).await == Ok(2)).await;
+    let kept = node.scope(holding(1)).await;
+    assert_ne!(kept, held);
+}
