@@ -1,6 +1,6 @@
 //! One exchange with the origin.
 
-use std::{error::Error, io};
+use std::{error::Error, io, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -21,6 +21,10 @@ use tokio::sync::mpsc;
 
 use crate::fields::{to_client, to_origin};
 
+/// How long a connection to the origin is kept for the next request: less than origins commonly wait for one, since a
+/// request that meets their end cannot be sent again.
+const IDLE: Duration = Duration::from_secs(2);
+
 /// How many chunks of a request's body are on their way at a time.
 const CHUNKS: usize = 4;
 
@@ -34,7 +38,7 @@ pub(crate) struct Upstream {
 
 impl Upstream {
     pub(crate) fn new(origin: http::Uri) -> Self {
-        Self { client: Client::builder(TokioExecutor::new()).build_http(), origin }
+        Self { client: Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build_http(), origin }
     }
 
     /// The request's target at the origin.

@@ -102,6 +102,19 @@ fn a_head_and_a_range_are_answered_from_a_stored_get() {
 }
 
 #[test]
+fn a_head_tells_whether_what_is_stored_still_holds() {
+    for (told, holds) in [("etag=%22a%22", true), ("versioned=1", false)] {
+        let server = Server::start();
+        let target = format!("/?cache-control=max-age=60&{told}");
+        let first = server.get(&target);
+        server.advance(61);
+        assert!(!server.send("HEAD", &target, &[]).is_hit());
+        let second = server.get(&target);
+        assert_eq!((second.is_hit(), second.body == first.body), (holds, holds), "{told}");
+    }
+}
+
+#[test]
 fn a_head_stores_nothing() {
     let server = Server::start();
     server.send("HEAD", "/?cache-control=max-age=60", &[]);

@@ -6,6 +6,7 @@
 //! | `stream` | the body comes in so many chunks, without a length |
 //! | `breaks` | the body ends with an error after its first chunk |
 //! | `short` | the body announces more than it has |
+//! | `versioned` | each answer has an entity tag of its own |
 //! | `held` | the answer waits until the test lets it go; with `held=body` its body does |
 //!
 //! The body says how many answers there were before, and what the handler saw of the request.
@@ -130,7 +131,10 @@ pub(crate) async fn answer(
         };
         HttpResponse::with_body(status, body)
     };
-    let reserved = ["status", "stream", "breaks", "short", "held", "q"];
+    if value("versioned").is_some() {
+        write(response.headers_mut(), "etag", &format!("\"{run}\""));
+    }
+    let reserved = ["status", "versioned", "stream", "breaks", "short", "held", "q"];
     for (name, value) in told.iter().filter(|(name, _)| !reserved.contains(&name.as_str())) {
         write(response.headers_mut(), name, value);
     }

@@ -146,6 +146,11 @@ impl Ask {
         self.is_get && !self.wishes.no_store
     }
 
+    /// Whether an answer to it may change what is stored, though it is not stored itself: a HEAD's.
+    pub(super) fn updates(&self, seen: &Seen) -> bool {
+        seen.selected.is_some() && !self.personal && !self.wishes.no_store
+    }
+
     /// Whether it waits for a request that fetches the same.
     pub(super) fn follows(&self) -> bool {
         self.stores() && !self.personal && !self.is_preconditioned() && !self.wishes.validated

@@ -126,7 +126,11 @@ where
         lead: Option<Leading>,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let uri = request.uri().to_string();
-        let opening = if ask.stores() { self.cache.resources.begin(&ask.key, &ask.tags).await } else { None };
+        let opening = if ask.stores() || ask.updates(&seen) {
+            self.cache.resources.begin(&ask.key, &ask.tags).await
+        } else {
+            None
+        };
         let mut trip = Trip::new(ask, request.head(), seen, opening, lead);
         trip.condition(request.headers_mut());
 

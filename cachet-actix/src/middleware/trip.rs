@@ -13,7 +13,7 @@ use actix_web::{
     dev::RequestHead,
     http::{
         Method, StatusCode,
-        header::{DATE, ETAG, HeaderMap, SET_COOKIE},
+        header::{CONTENT_LENGTH, DATE, ETAG, HeaderMap, LAST_MODIFIED, SET_COOKIE},
     },
 };
 use bytes::Bytes;
@@ -95,7 +95,27 @@ impl Trip {
         {
             return stale;
         }
+        if self.method == Method::HEAD && status == StatusCode::OK {
+            self.freshen(cache, response.headers()).await;
+        }
         self.store(cache, response).await
+    }
+
+    /// A HEAD tells whether what is stored still holds, as far as its fields do (RFC 9111 §4.3.5).
+    async fn freshen(&mut self, cache: &Cache, fresh: &HeaderMap) {
+        let Some((found, opening)) = self.seen.selected.take().zip(self.opening.take()) else { return };
+        let judged = if is_about(fresh, &found.kept) {
+            self.judge(cache, found.kept.status(), &updated(&found.kept, fresh), fresh.contains_key(DATE)).ok()
+        } else {
+            None
+        };
+        match judged {
+            Some((headers, terms)) => {
+                let kept = Kept::new(found.kept.status(), &headers, found.kept.body.clone(), terms);
+                cache.resources.keep(&self.ask.key, opening, kept, &self.headers, Some(found.id)).await;
+            }
+            None => cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await,
+        }
     }
 
     /// The stale answer that serves in place of an error, if one may.
@@ -170,7 +190,7 @@ impl Trip {
             judged => judged,
         };
         let refused = match judged {
-            Ok((headers, terms)) if self.opening.is_some() => {
+            Ok((headers, terms)) if self.opening.is_some() && self.ask.stores() => {
                 self.status.stored = true;
                 self.status.ttl = Some(terms.ttl(Duration::ZERO));
                 self.tell(cache, &mut response);
@@ -258,6 +278,15 @@ impl Trip {
     fn tell(&self, cache: &Cache, response: &mut HttpResponse) {
         cache.tell(&self.status, Some(&self.ask.key), response.headers_mut());
     }
+}
+
+/// Whether a HEAD's fields are of the same state as what is stored: a validator says so, and nothing says otherwise.
+fn is_about(fresh: &HeaderMap, kept: &Kept) -> bool {
+    let stored = kept.headers();
+    let has_length = fresh.get(CONTENT_LENGTH).is_none_or(|length| *length == kept.body.len().to_string());
+    let validators = [ETAG, LAST_MODIFIED].map(|name| (fresh.get(&name), stored.get(&name)));
+    let told = || validators.iter().filter(|(fresh, _)| fresh.is_some());
+    has_length && told().count() > 0 && told().all(|(fresh, stored)| fresh == stored)
 }
 
 /// Reads a body to its end, for the sake of what is done with it on the way.
