@@ -7,7 +7,9 @@ mod support;
 
 use crate::{origin::Origin, proxy::Proxy};
 
-const PAGE: &str = "HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\nhello";
+// The origin closes after each answer, and says so: a proxy that does not know may send the next request into the void.
+const PAGE: &str =
+    "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: max-age=60\r\nContent-Length: 5\r\n\r\nhello";
 
 #[test]
 fn an_answer_is_fetched_once() {
@@ -66,7 +68,9 @@ fn interim_answers_are_passed_over() {
 fn a_body_that_is_cut_off_is_stored_by_nobody() {
     for framing in ["Content-Length: 10\r\n\r\nhello", "Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n", "\r\nhello"]
     {
-        let origin = Origin::start(move |_| format!("HTTP/1.1 200 OK\r\nCache-Control: max-age=60\r\n{framing}"));
+        let origin = Origin::start(move |_| {
+            format!("HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: max-age=60\r\n{framing}")
+        });
         let proxy = Proxy::start(&origin, &[]);
         for count in 1..=2 {
             proxy.get("/");
@@ -105,7 +109,7 @@ fn a_body_goes_to_the_origin_as_it_came_and_the_stored_answer_goes() {
 
 #[test]
 fn a_head_has_the_length_that_its_origin_says() {
-    let origin = Origin::start(|_| "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n".into());
+    let origin = Origin::start(|_| "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\n\r\n".into());
     let reply = Proxy::start(&origin, &[]).exchange("HEAD / HTTP/1.1\r\nHost: shop.test\r\nConnection: close\r\n\r\n");
     assert!(reply.to_ascii_lowercase().contains("content-length: 5\r\n") && reply.ends_with("\r\n\r\n"), "{reply}");
 }
@@ -113,8 +117,8 @@ fn a_head_has_the_length_that_its_origin_says() {
 #[test]
 fn flags_say_whom_the_proxy_listens_to() {
     let respond = |_: &str| {
-        "HTTP/1.1 200 OK\r\nCache-Control: no-store\r\nCDN-Cache-Control: max-age=60\r\nContent-Length: 0\r\n\r\n"
-            .into()
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 0\r\n";
+        format!("{head}Cache-Control: no-store\r\nCDN-Cache-Control: max-age=60\r\n\r\n")
     };
     for (flags, stored) in [(&[][..], true), (&["--targets", ""], false), (&["--targets", "x,cdn-cache-control"], true)]
     {

@@ -6,7 +6,10 @@
 
 use std::{
     collections::HashMap,
-    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    sync::{
+        LazyLock, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
@@ -24,6 +27,18 @@ const MOST_APART: usize = 4096;
 
 /// What is under way in the process, whichever worker has it.
 static FLIGHTS: LazyLock<Mutex<Flights>> = LazyLock::new(Mutex::default);
+
+/// How many answers were stored for others.
+static LANDINGS: AtomicU64 = AtomicU64::new(0);
+
+/// To be asked before a request looks at what is stored.
+///
+/// Who: a request that saw nothing of use, and another one whose answer is stored and which nobody waits for any more.
+/// When: it is stored after the first one looked, and before that boards. What stops a second fetch: the number has
+/// changed by then, so that the first one looks again.
+pub(super) fn landings() -> u64 {
+    LANDINGS.load(Ordering::Acquire)
+}
 
 /// The store, and what is fetched for it.
 type Name = (usize, String);
@@ -95,6 +110,9 @@ impl Flights {
 
 impl Leading {
     pub(super) fn land(self, landing: Landing) {
+        if landing == Landing::Stored {
+            LANDINGS.fetch_add(1, Ordering::AcqRel);
+        }
         self.landed.send_replace(Some(landing));
     }
 

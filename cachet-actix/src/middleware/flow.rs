@@ -106,6 +106,14 @@ where
                 return Ok(self.cache.nothing_stored(request, &ask));
             }
             match self.cache.turn(&ask, &seen, request.headers(), collapsed).await {
+                Turn::Fetch(Some(lead)) if seen.is_outdated() => {
+                    seen = self.cache.resources.look(&ask, request.headers()).await;
+                    if let Some(found) = seen.selected.as_ref().filter(|found| ask.is_content_with(found)) {
+                        lead.land(Landing::Stored);
+                        return Ok(self.cache.hit(request, &ask, found, collapsed));
+                    }
+                    return self.fetch(request, ask, seen, Some(lead)).await;
+                }
                 Turn::Fetch(lead) => return self.fetch(request, ask, seen, lead).await,
                 Turn::Landed => seen = self.cache.resources.look(&ask, request.headers()).await,
                 Turn::Failed => match seen.selected.take().filter(|found| ask.may_have_after_error(found)) {
@@ -164,6 +172,7 @@ where
         let flight = format!("{}\nbehind", flight(&ask, &seen, request.headers()));
         if let Ok(permit) = BEHIND.try_acquire()
             && let Part::Lead(lead) = board(self.cache.resources.identity(), flight)
+            && !seen.is_outdated()
         {
             rt::spawn(async move {
                 if let Ok(response) = self.fetch(request, ask, seen, Some(lead)).await {

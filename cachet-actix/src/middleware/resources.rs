@@ -15,6 +15,7 @@ use tokio::sync::Mutex;
 
 use super::{
     ask::Ask,
+    collapse::landings,
     kept::{Kept, Rc, Slot, Variant},
     key::Key,
     vary,
@@ -42,6 +43,7 @@ pub(super) struct Found {
 
 /// What is stored for a request.
 pub(super) struct Seen {
+    landings: u64,
     variants: Rc<Vec<Variant>>,
     /// The answer that belongs to it.
     pub(super) selected: Option<Found>,
@@ -74,9 +76,10 @@ impl Resources {
 
     /// What is stored for a request.
     pub(super) async fn look(&self, ask: &Ask, request: &HeaderMap) -> Seen {
+        let landings = landings();
         let variants = self.variants(&ask.key, &ask.tags).await;
         let selected = self.select(&ask.key, &ask.tags, &variants, request).await;
-        let mut seen = Seen { variants, selected, held: Vec::new() };
+        let mut seen = Seen { landings, variants, selected, held: Vec::new() };
         if seen.selected.as_ref().is_none_or(|found| !ask.is_content_with(found)) {
             for variant in seen.variants.iter().rev().filter(|variant| variant.etag.is_some()).take(MOST_HELD) {
                 seen.held.extend(self.response(&ask.key, &ask.tags, variant).await);
@@ -160,6 +163,11 @@ fn writer(key: &Key) -> &'static Mutex<()> {
 }
 
 impl Seen {
+    /// Whether something may have been stored since.
+    pub(super) fn is_outdated(&self) -> bool {
+        self.landings != landings()
+    }
+
     /// Whether anything is stored of the URI.
     pub(super) fn is_known(&self) -> bool {
         !self.variants.is_empty()
