@@ -84,7 +84,10 @@ use self::{flow::Flow, policy::Rules};
 /// `Location` and `Content-Location` (RFC 9111 §4.4), with all variants. A fence keeps out what was fetched before it.
 /// [`tags`](Self::tags) do the same for [`Cachet::invalidate_tag`].
 ///
+/// A HEAD that goes to the handler freshens what is stored, or does away with it where the two differ (§4.3.5).
+///
 /// `Cache-Status` (RFC 9211) says what became of each request, with the reason why an answer was not stored.
+/// [`Cachet::stats`] counts under the name `responses`, where a hit is two look-ups: the URI's, and the answer's.
 ///
 /// # What a client cannot do
 ///
