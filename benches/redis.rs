@@ -117,7 +117,7 @@ fn measure(runtime: &Runtime, tasks: usize, operation: &Arc<dyn Fn(u64) -> Opera
         }
         done
     });
-    let (wall, cpu) = (begun.elapsed(), cpu_time() - cpu_before);
+    let (wall, cpu) = (begun.elapsed(), cpu_time().saturating_sub(cpu_before));
     let mut times: Vec<u32> = done.into_iter().flatten().collect();
     times.sort_unstable();
     let each = |span: Duration| span.as_secs_f64() * 1e6 / precise(times.len() as u64);

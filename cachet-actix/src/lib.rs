@@ -61,6 +61,12 @@
 //! What a middleware adds, the cache does not see: one that sets cookies, such as a session's, does not belong around a
 //! handler that says `public`; and `actix_web::middleware::Compress` puts the same strong tag on each coding.
 //!
+//! # A cache in front of handlers
+//!
+//! [`ResponseCache`] is a middleware: a shared cache (RFC 9111) that stores whatever the answers of the handlers behind it
+//! say may be stored, in memory and Redis, and that methods such as PUT and DELETE invalidate. `examples/cache_proxy` puts
+//! it in front of any origin.
+//!
 //! # Preconditions without a cache, and on writes
 //!
 //! [`Preconditions`] is an extractor. [`check`](Preconditions::check) ends a request whose client is up to date before
@@ -85,8 +91,10 @@
 //! 206, a 416 or the whole (RFC 9110 §14). [`Validated`](Validated#ranges) says when it is the whole.
 
 mod cache_control;
+mod cache_status;
 mod error;
 mod handler;
+mod middleware;
 mod preconditions;
 mod private;
 mod range;
@@ -97,6 +105,7 @@ mod validators;
 pub use crate::{
     cache_control::CacheControl,
     error::{CacheControlError, NotModified, PreconditionError},
+    middleware::{DoNotStore, ResponseCache},
     preconditions::Preconditions,
     respond::{CachedJson, Validated},
     validators::{EntityTag, Validators},

@@ -9,7 +9,7 @@ use std::{
 };
 
 /// A number that was never given out before, by this process or another one: as good as random, and not to be guessed.
-pub(crate) fn unique() -> u128 {
+pub fn unique() -> u128 {
     static NODE: LazyLock<[RandomState; 2]> = LazyLock::new(Default::default);
     static ATTEMPTS: AtomicU64 = AtomicU64::new(0);
     let attempt = (std::process::id(), ATTEMPTS.fetch_add(1, Ordering::Relaxed));

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::cluster::RedisCluster;
 pub(crate) use self::http::{Reply, Request};
-pub(crate) use self::node::{Node, Shop};
+pub(crate) use self::node::{Node, Shop, example};
 pub(crate) use self::redis::{Redis, free_port};
 pub(crate) use self::sentinel::SentinelGroup;
 

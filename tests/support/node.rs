@@ -38,7 +38,7 @@ impl Shop {
     ///
     /// If the example is not built.
     pub(crate) fn command(&self) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(example("shop"));
         command
             .env("SHOP_ADDR", "127.0.0.1:0")
             .env("SHOP_DB", self.directory.path().join("shop.db"))
@@ -144,13 +144,13 @@ impl Drop for Node {
 }
 
 /// The example beside this test's executable: `target/<profile>/deps/shop-…` and `target/<profile>/examples/shop`.
-fn program() -> PathBuf {
+pub(crate) fn example(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running program has a path");
     let profile = test.ancestors().nth(2).expect("a test lies in target/<profile>/deps");
-    let program = profile.join("examples").join(format!("shop{}", std::env::consts::EXE_SUFFIX));
+    let program = profile.join("examples").join(format!("{name}{}", std::env::consts::EXE_SUFFIX));
     assert!(
         program.exists(),
-        "{} is not built: `cargo test` builds it; before `cargo test --test …` run `cargo build --example shop`",
+        "{} is not built: `cargo test` builds it; before `cargo test --test …` run `cargo build --examples`",
         program.display(),
     );
     program

@@ -50,7 +50,7 @@ impl Loaded {
     }
 
     /// A value that no load gave.
-    pub(super) fn put(value: Box<dyn Erased>) -> Self {
+    pub(crate) fn put(value: Box<dyn Erased>) -> Self {
         Self::new(value, Duration::ZERO, false)
     }
 }

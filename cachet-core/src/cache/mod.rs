@@ -51,7 +51,7 @@ use crate::{
 use self::ask::Answer;
 pub(crate) use self::{
     batch::Place,
-    lead::Lead,
+    lead::{Lead, Loaded},
     miss::{Failed, Miss},
     stale::Ended,
 };
@@ -202,6 +202,11 @@ impl Cache {
     /// A load that needs its own value would wait for itself for ever.
     pub(crate) fn refuse_recursion(&self) -> ! {
         panic!("`{}` was called by its own load, for the key that is being loaded", self.name)
+    }
+
+    /// The same for a key that nobody else uses.
+    pub(crate) fn begin_alone(self: &Arc<Self>, call: Keyed) -> Boxed<'static, Begun> {
+        Box::pin(Arc::clone(self).begin(call))
     }
 
     /// The same for a value that is served meanwhile.

@@ -5,7 +5,9 @@
 mod alone;
 mod call;
 mod function;
+mod store;
 
+pub use self::store::{Filling, Store};
 pub(crate) use self::{alone::fetch_alone, call::fetch_with, function::cache};
 pub use self::{
     alone::{Alone, alone, alone_blocking},
@@ -13,6 +15,7 @@ pub use self::{
     function::{Failure, Fetched, Function, Key, Keyed, Load, LoadingMethod, Method, Stored, Whole, loading, method},
 };
 pub use crate::batch::{Pairs, batch};
+pub use crate::unique::unique;
 pub use crate::write::{AnyOutcome, Outcome, ResultOutcome, Write, Writing, copied};
 pub use crate::{
     cache::Tags,

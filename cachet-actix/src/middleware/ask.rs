@@ -1,0 +1,192 @@
+//! A request as the cache sees it: whether it is one for the cache at all, and what it may be answered with.
+
+use actix_web::{
+    dev::ServiceRequest,
+    http::{
+        Method,
+        header::{
+            AUTHORIZATION, CONTENT_LENGTH, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
+            IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, TRANSFER_ENCODING,
+            UPGRADE,
+        },
+    },
+};
+
+use super::{
+    Configuration,
+    kept::Kept,
+    key::Key,
+    policy::{Use, Wishes},
+    resources::{Found, Seen},
+};
+
+/// Fields that change what a handler answers and are in no key. Whoever sends one could have its answer served to
+/// everybody, so a handler behind the cache does not see them, unless they are declared.
+const HIDDEN: [&str; 17] = [
+    "forwarded",
+    "front-end-https",
+    "true-client-ip",
+    "x-client-ip",
+    "x-forwarded",
+    "x-host",
+    "x-http-host-override",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-host",
+    "x-original-uri",
+    "x-original-url",
+    "x-override-url",
+    "x-real-ip",
+    "x-rewrite-url",
+    "x-url-scheme",
+];
+
+/// A GET or HEAD that the cache may answer.
+pub(super) struct Ask {
+    pub(super) key: Key,
+    pub(super) tags: Vec<String>,
+    pub(super) wishes: Wishes,
+    /// It has credentials: only what is for everybody answers it, and nobody waits for it.
+    pub(super) personal: bool,
+    condition: Condition,
+    is_get: bool,
+}
+
+/// What a request makes its answer depend on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Condition {
+    Nothing,
+    /// What the client has: `If-None-Match` and the like, or a range.
+    Held,
+    /// `If-Match` or `If-Unmodified-Since`, which are the origin's to evaluate.
+    State,
+}
+
+impl Condition {
+    fn of(headers: &HeaderMap) -> Self {
+        let has = |names: &[HeaderName]| names.iter().any(|name| headers.contains_key(name));
+        if has(&[IF_MATCH, IF_UNMODIFIED_SINCE]) {
+            Self::State
+        } else if has(&[IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE]) {
+            Self::Held
+        } else {
+            Self::Nothing
+        }
+    }
+}
+
+impl Ask {
+    /// The error is the reason why the request goes past the cache.
+    pub(super) fn of(request: &ServiceRequest, configuration: &Configuration) -> Result<Self, &'static str> {
+        let headers = request.headers();
+        let has_body = headers.contains_key(TRANSFER_ENCODING)
+            || headers.get_all(CONTENT_LENGTH).any(|length| length.as_bytes() != b"0");
+        let obstacles = [
+            (has_body, "body"),
+            (headers.contains_key(UPGRADE), "upgrade"),
+            (headers.contains_key(COOKIE) && !configuration.cookies, "cookie"),
+        ];
+        if let Some((_, reason)) = obstacles.iter().find(|(is_there, _)| *is_there) {
+            return Err(reason);
+        }
+        let key = Key::of(request, &configuration.declared)?;
+        let mut tags = vec![key.tag()];
+        if let Some(more) = &configuration.tags {
+            tags.extend(more(request.head()));
+        }
+        Ok(Self {
+            key,
+            tags,
+            wishes: if configuration.rules.honours { Wishes::of(headers) } else { Wishes::default() },
+            personal: headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE),
+            condition: Condition::of(headers),
+            is_get: *request.method() == Method::GET,
+        })
+    }
+
+    /// Leaves of the request what the key and `Vary` can tell apart.
+    pub(super) fn impose(&self, request: &mut ServiceRequest, configuration: &Configuration) {
+        self.key.impose(request);
+        let is_hidden = |name: &HeaderName| {
+            let is_listed = HIDDEN.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-");
+            is_listed && !configuration.declared.contains(name)
+        };
+        let hidden: Vec<_> = request.headers().keys().filter(|name| is_hidden(name)).cloned().collect();
+        for name in hidden {
+            request.headers_mut().remove(name);
+        }
+    }
+
+    /// Whether the origin has to evaluate it, whatever is stored.
+    pub(super) fn is_preconditioned(&self) -> bool {
+        self.condition == Condition::State
+    }
+
+    /// Whether a stale answer serves in place of an error.
+    pub(super) fn may_have_after_error(&self, found: &Found) -> bool {
+        let serves = found.kept.terms.serves_after_error(found.resident);
+        serves && !self.is_preconditioned() && self.may_have(&found.kept)
+    }
+
+    fn may_have(&self, kept: &Kept) -> bool {
+        !self.personal || kept.terms.is_for_all()
+    }
+
+    /// How a stored answer serves.
+    pub(super) fn usage(&self, found: &Found) -> Use {
+        if self.is_preconditioned() || !self.may_have(&found.kept) {
+            return Use::Validated;
+        }
+        found.kept.terms.usage(found.resident, &self.wishes)
+    }
+
+    /// Whether an answer to it may be stored.
+    pub(super) fn stores(&self) -> bool {
+        self.is_get && !self.wishes.no_store
+    }
+
+    /// Whether an answer to it may change what is stored, though it is not stored itself: a HEAD's.
+    pub(super) fn updates(&self, seen: &Seen) -> bool {
+        seen.selected.is_some() && !self.personal && !self.wishes.no_store
+    }
+
+    /// Whether it waits for a request that fetches the same.
+    pub(super) fn follows(&self) -> bool {
+        self.stores() && !self.personal && !self.is_preconditioned() && !self.wishes.validated
+    }
+
+    /// Whether others wait for it: a conditional one may bring back nothing that they could use, unless the cache has
+    /// something to hold the condition against.
+    pub(super) fn leads(&self, seen: &Seen) -> bool {
+        seen.selected.is_some() || self.condition == Condition::Nothing
+    }
+
+    /// Whether what is stored answers it without the origin.
+    pub(super) fn is_content_with(&self, found: &Found) -> bool {
+        self.usage(found) == Use::Fresh
+    }
+
+    /// Puts the cache's own conditions in the place of the client's, which are held against the outcome.
+    pub(super) fn condition(&self, request: &mut HeaderMap, seen: &Seen) -> bool {
+        if self.is_preconditioned() || self.personal {
+            return false;
+        }
+        let tags: Vec<_> = seen.held.iter().filter_map(|found| found.kept.headers().get(ETAG).cloned()).collect();
+        let modified = seen.selected.as_ref().and_then(|found| found.kept.headers().get(LAST_MODIFIED).cloned());
+        if tags.is_empty() && modified.is_none() {
+            return false;
+        }
+        for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
+            request.remove(name);
+        }
+        let list = tags.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
+        if let Some(list) = HeaderValue::from_bytes(&list).ok().filter(|list| !list.is_empty()) {
+            request.insert(IF_NONE_MATCH, list);
+        }
+        if let Some(modified) = modified {
+            request.insert(IF_MODIFIED_SINCE, modified);
+        }
+        true
+    }
+}

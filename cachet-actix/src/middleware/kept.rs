@@ -1,0 +1,168 @@
+//! A stored answer, and the list of those that belong to one URI.
+
+use std::{
+    ops::Deref,
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
+
+use actix_web::http::{
+    StatusCode,
+    header::{
+        AGE, CONNECTION, ETAG, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
+        TRAILER, TRANSFER_ENCODING, UPGRADE,
+    },
+};
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::policy::{Terms, second};
+
+/// Fields of one connection (RFC 9110 §7.6.1), and `Age`, which each answer has its own of.
+const OF_MESSAGE: [HeaderName; 8] =
+    [AGE, CONNECTION, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
+
+/// The same where the library has no name for them.
+const OF_MESSAGE_TOO: [&str; 3] = ["keep-alive", "proxy-connection", "proxy-authentication-info"];
+
+/// A value that is stored and handed out without a copy.
+#[derive(Debug)]
+pub(super) struct Rc<T>(Arc<T>);
+
+impl<T> Clone for Rc<T> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+impl<T> Deref for Rc<T> {
+    type Target = T;
+
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+impl<T> From<T> for Rc<T> {
+    fn from(value: T) -> Self {
+        Self(Arc::new(value))
+    }
+}
+
+impl<T: Serialize> Serialize for Rc<T> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rc<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        T::deserialize(deserializer).map(Self::from)
+    }
+}
+
+/// What the tiers hold.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) enum Slot {
+    /// The answers of one URI.
+    Variants(Rc<Vec<Variant>>),
+    /// One of them.
+    Response(Rc<Kept>),
+}
+
+impl Slot {
+    pub(super) fn keep(&self) -> Duration {
+        match self {
+            Self::Variants(variants) => variants.iter().map(|variant| variant.keep).max().unwrap_or_default(),
+            Self::Response(kept) => kept.terms.keep(),
+        }
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        match self {
+            Self::Variants(variants) => variants.iter().map(Variant::bytes).sum(),
+            Self::Response(kept) => kept.bytes(),
+        }
+    }
+}
+
+/// What is known of one stored answer without reading it.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Variant {
+    pub(super) id: u128,
+    /// The fields that it varies on; `None` for one that matches no other request.
+    pub(super) fields: Option<Vec<String>>,
+    /// Of its request's values of those.
+    pub(super) digest: String,
+    /// The second of its `Date`: of two that match, the newer is taken.
+    pub(super) made: u64,
+    pub(super) etag: Option<Vec<u8>>,
+    pub(super) keep: Duration,
+}
+
+impl Variant {
+    fn bytes(&self) -> usize {
+        let fields = self.fields.iter().flatten().map(String::len).sum::<usize>();
+        size_of::<Self>() + fields + self.digest.len() + self.etag.as_ref().map_or(0, Vec::len)
+    }
+}
+
+/// A stored answer.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Kept {
+    status: u16,
+    headers: Vec<(String, Vec<u8>)>,
+    pub(super) body: Bytes,
+    pub(super) terms: Terms,
+}
+
+impl Kept {
+    pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: Bytes, terms: Terms) -> Self {
+        let headers =
+            headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+        Self { status: status.as_u16(), headers, body, terms }
+    }
+
+    /// What a shared tier gave is not trusted: an impossible status is a 500, an impossible field is left out.
+    pub(super) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    pub(super) fn headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::with_capacity(self.headers.len() + 2);
+        for (name, value) in &self.headers {
+            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
+                headers.append(name, value);
+            }
+        }
+        headers
+    }
+
+    fn bytes(&self) -> usize {
+        let headers = self.headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>();
+        size_of::<Self>() + headers + self.body.len()
+    }
+
+    /// Its place in the list.
+    pub(super) fn variant(&self, id: u128, fields: Option<Vec<String>>, digest: String, now: SystemTime) -> Variant {
+        let headers = self.headers();
+        let etag = headers.get(ETAG).map(|tag| tag.as_bytes().to_vec());
+        Variant { id, fields, digest, made: second(&headers, now), etag, keep: self.terms.keep() }
+    }
+}
+
+/// Takes what is of one message out of an answer's fields, so that the rest may be stored (RFC 9111 §3.1).
+pub(super) fn storable(headers: &HeaderMap) -> HeaderMap {
+    let listed: Vec<_> =
+        headers.get_all(CONNECTION).flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).collect();
+    let is_of_message = |name: &HeaderName| {
+        OF_MESSAGE.contains(name)
+            || OF_MESSAGE_TOO.contains(&name.as_str())
+            || listed.iter().any(|listed| listed.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()))
+    };
+    let mut kept = HeaderMap::with_capacity(headers.len());
+    for (name, value) in headers.iter().filter(|(name, _)| !is_of_message(name)) {
+        kept.append(name.clone(), value.clone());
+    }
+    kept
+}

@@ -1,0 +1,301 @@
+//! `ResponseCache`: a shared cache (RFC 9111) in front of handlers that nobody annotated.
+
+mod answer;
+mod ask;
+mod collapse;
+mod directives;
+mod flow;
+mod kept;
+mod key;
+mod policy;
+mod record;
+mod resources;
+mod trip;
+mod vary;
+
+use std::{
+    fmt,
+    future::{Ready, ready},
+    rc::Rc,
+    sync::Arc,
+};
+
+use actix_web::{
+    Error,
+    body::{BoxBody, MessageBody},
+    dev::{RequestHead, Service, ServiceRequest, ServiceResponse, Transform},
+    http::header::{HeaderMap, HeaderName, HeaderValue},
+};
+use cachet_core::Cachet;
+
+use self::{flow::Flow, policy::Rules};
+
+/// A shared response cache (RFC 9111) as a middleware, in the tiers of a [`Cachet`].
+///
+/// It stores what the answers of the handlers behind it say may be stored. A handler that says nothing is not cached,
+/// but for the guess that [`heuristics`](Self::heuristics) makes.
+///
+/// ```no_run
+/// use actix_web::{App, HttpResponse, HttpServer, get};
+/// use cachet_actix::{CacheControl, ResponseCache};
+/// use cachet_core::Cachet;
+///
+/// #[get("/news")]
+/// async fn news() -> HttpResponse {
+///     HttpResponse::Ok()
+///         .insert_header(("cache-control", "public, max-age=30, stale-while-revalidate=60"))
+///         .body("…")
+/// }
+///
+/// # #[actix_web::main] async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let cachet = Cachet::builder().namespace("shop").build()?.install()?;
+/// let responses = ResponseCache::new(&cachet).max_bytes(256 << 20);
+/// HttpServer::new(move || App::new().wrap(responses.clone()).service(news)).bind("127.0.0.1:8080")?.run().await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # What is stored, and for how long
+///
+/// | | |
+/// |---|---|
+/// | methods | answers to GET; they answer HEAD and a single range as well (RFC 9110 §14.2) |
+/// | never | `no-store`, `private`, `Set-Cookie`, a partial or broken body, one beyond [`max_entry_bytes`](Self::max_entry_bytes), an unknown status with `must-understand`, [`DoNotStore`] |
+/// | statuses | 200, 203, 204, 301, 308, 404, 410; others with a lifetime or `public` |
+/// | `Authorization` | only with `public`, `s-maxage` or `must-revalidate` (RFC 9111 §3.5); so is who gets a stored answer |
+/// | `Cookie` | goes past the cache, unless [`cookies`](Self::cookies) makes it a credential like that |
+/// | fresh for | `s-maxage`, else `max-age`, else `Expires`, else a guess (RFC 9111 §4.2); [`targets`](Self::targets) come first |
+/// | stale for | `stale-while-revalidate` and `stale-if-error` (RFC 5861), never under `no-cache`, `must-revalidate`, `proxy-revalidate`, `s-maxage` |
+/// | kept for | that, and another day where there is a validator to ask the handler with |
+/// | told apart by | `Vary` (RFC 9111 §4.1), at most [`max_variants`](Self::max_variants) an URI and 16 fields an answer; `Vary: *` only to be validated |
+///
+/// # Who waits, and who is told
+///
+/// One request of those that want the same answer asks the handler, in the process; the others wait for it, at most 10 s.
+/// When the answer turns out not to be stored they ask by themselves, all at once, and for 10 s nobody waits for it.
+/// Requests with credentials wait for nobody. What is stale is validated with all stored entity tags. A client's own
+/// `If-None-Match` and `If-Modified-Since` are held against what is stored, and reach the handler only where nothing is;
+/// `If-Match` and `If-Unmodified-Since` always do.
+///
+/// A body is sent on as it comes, and stored before its end is sent. A client that goes away takes the body with it.
+/// Beside a Redis an answer is stored if it is whole within [`Builder::lease`](cachet_core::Builder::lease).
+///
+/// A method that is not GET, HEAD, OPTIONS or TRACE and that succeeds invalidates its URI, and those of the same origin in
+/// `Location` and `Content-Location` (RFC 9111 §4.4), with all variants. A fence keeps out what was fetched before it.
+/// [`tags`](Self::tags) do the same for [`Cachet::invalidate_tag`].
+///
+/// A HEAD that goes to the handler freshens what is stored, or does away with it where the two differ (§4.3.5).
+///
+/// `Cache-Status` (RFC 9211) says what became of each request, with the reason why an answer was not stored.
+/// [`Cachet::stats`] counts under the name `responses`, where a hit is two look-ups: the URI's, and the answer's.
+///
+/// # What a client cannot do
+///
+/// The key is the URI in one spelling: the host in lower case without the scheme's own port, percent-encodings of
+/// unreserved characters undone. The handler sees that spelling, and not the fields that others have poisoned caches
+/// with: `Forwarded`, `X-Forwarded-*`, `X-Original-URL`, `X-HTTP-Method-Override` and their like, unless
+/// [`keyed_by`](Self::keyed_by) declares them. (A GET or HEAD that goes past the cache keeps them, and so does any other
+/// method.) A request with a body, with dot segments in its path, a malformed host or two of them goes past the cache. A
+/// request's `Cache-Control` is ignored unless [`honour_request_directives`](Self::honour_request_directives) is set.
+///
+/// # Where it stands
+///
+/// It decides on the fields that it sees: a middleware that sets cookies belongs between it and the handler, so that its
+/// answers are not stored. Around `Compress` it stores each coding by its `Vary`. Clones share everything, and so do all
+/// response caches of one runtime, whose memory is bounded by [`max_bytes`](Self::max_bytes).
+///
+/// An answer that is served stale while it is refreshed goes out under a copy of the request: what outer middleware put
+/// into the request's extensions is with the refresh.
+#[derive(Clone)]
+pub struct ResponseCache {
+    runtime: Cachet,
+    configuration: Arc<Configuration>,
+}
+
+/// Keeps an answer out of every [`ResponseCache`], whatever its fields say, where it is put into the answer's extensions.
+///
+/// It is for handlers that know something of an answer that its fields do not tell, such as a proxy that cannot tell
+/// whether the body it is given is whole.
+///
+/// ```
+/// use actix_web::HttpResponse;
+/// use cachet_actix::DoNotStore;
+///
+/// let mut response = HttpResponse::Ok().insert_header(("cache-control", "max-age=60")).finish();
+/// response.extensions_mut().insert(DoNotStore);
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct DoNotStore;
+
+/// What tags a request's answers carry.
+type Tags = Arc<dyn Fn(&RequestHead) -> Vec<String> + Send + Sync>;
+
+#[derive(Clone)]
+struct Configuration {
+    name: String,
+    rules: Rules,
+    declared: Vec<HeaderName>,
+    cookies: bool,
+    debug: bool,
+    x_cache: bool,
+    tags: Option<Tags>,
+    max_bytes: u64,
+    max_entry_bytes: usize,
+    max_variants: usize,
+}
+
+impl ResponseCache {
+    /// A cache in the tiers of a runtime, with the defaults.
+    pub fn new(runtime: &Cachet) -> Self {
+        let configuration = Configuration {
+            name: "cachet".to_owned(),
+            rules: Rules { targets: Vec::new(), heuristics: true, honours: false },
+            declared: Vec::new(),
+            cookies: false,
+            debug: false,
+            x_cache: false,
+            tags: None,
+            max_bytes: 64 << 20,
+            max_entry_bytes: 1 << 20,
+            max_variants: 32,
+        };
+        Self { runtime: runtime.clone(), configuration: Arc::new(configuration) }
+    }
+
+    fn with(mut self, set: impl FnOnce(&mut Configuration)) -> Self {
+        set(Arc::make_mut(&mut self.configuration));
+        self
+    }
+
+    /// Fields of a request that its answer depends on without saying so in `Vary`: they join the key, and the handler
+    /// sees them. Default: none.
+    #[must_use]
+    pub fn keyed_by(self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.with(|configuration| configuration.declared.extend(fields))
+    }
+
+    /// Lets requests with a cookie have, and leave, answers that say `public`, `s-maxage` or `must-revalidate`. Default:
+    /// they go past the cache.
+    #[must_use]
+    pub fn cookies(self) -> Self {
+        self.with(|configuration| configuration.cookies = true)
+    }
+
+    /// Does what a request's `Cache-Control` asks for (RFC 9111 §5.2.1). Default: it is ignored, so that no client can
+    /// force work.
+    #[must_use]
+    pub fn honour_request_directives(self) -> Self {
+        self.with(|configuration| configuration.rules.honours = true)
+    }
+
+    /// Fields that say for this cache what `Cache-Control` says for others, such as `cdn-cache-control`; the first that
+    /// is there and valid applies (RFC 9213). Default: none.
+    #[must_use]
+    pub fn targets(self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
+        self.with(|configuration| configuration.rules.targets.extend(fields))
+    }
+
+    /// Whether an answer that has a `Last-Modified` and no lifetime is fresh for a tenth of its age, a day at most
+    /// (RFC 9111 §4.2.2). Default: it is.
+    #[must_use]
+    pub fn heuristics(self, guess: bool) -> Self {
+        self.with(|configuration| configuration.rules.heuristics = guess)
+    }
+
+    /// Tags of the answers to a request, for [`Cachet::invalidate_tag`]. Default: none.
+    #[must_use]
+    pub fn tags(self, tags: impl Fn(&RequestHead) -> Vec<String> + Send + Sync + 'static) -> Self {
+        self.with(|configuration| configuration.tags = Some(Arc::new(tags)))
+    }
+
+    /// What this cache is called in `Cache-Status`: a token. Default: `cachet`.
+    #[must_use]
+    pub fn name(self, name: impl Into<String>) -> Self {
+        self.with(|configuration| configuration.name = name.into())
+    }
+
+    /// Shows the key in `Cache-Status`. Default: not, since a key may hold what is not for everybody.
+    #[must_use]
+    pub fn debug(self) -> Self {
+        self.with(|configuration| configuration.debug = true)
+    }
+
+    /// Adds `X-Cache: HIT` or `MISS`. Default: not.
+    #[must_use]
+    pub fn x_cache(self) -> Self {
+        self.with(|configuration| configuration.x_cache = true)
+    }
+
+    /// The bound of the memory tier for all response caches of the runtime; the first that is used sets it. Default
+    /// 64 MiB.
+    #[must_use]
+    pub fn max_bytes(self, bytes: u64) -> Self {
+        self.with(|configuration| configuration.max_bytes = bytes)
+    }
+
+    /// The largest body that is stored; a larger one is passed on. Default 1 MiB.
+    #[must_use]
+    pub fn max_entry_bytes(self, bytes: usize) -> Self {
+        self.with(|configuration| configuration.max_entry_bytes = bytes)
+    }
+
+    /// The most answers to one URI, told apart by `Vary`; the oldest give way. Default 32.
+    #[must_use]
+    pub fn max_variants(self, variants: usize) -> Self {
+        self.with(|configuration| configuration.max_variants = variants)
+    }
+}
+
+fn write_x_cache(hit: bool, headers: &mut HeaderMap) {
+    let value = HeaderValue::from_static(if hit { "HIT" } else { "MISS" });
+    headers.insert(HeaderName::from_static("x-cache"), value);
+}
+
+impl fmt::Debug for ResponseCache {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ResponseCache").field("name", &self.configuration.name).finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Transform<S, ServiceRequest> for ResponseCache
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Transform = CachedService<S>;
+    type InitError = ();
+    type Future = Ready<Result<CachedService<S>, ()>>;
+
+    fn new_transform(&self, service: S) -> Self::Future {
+        ready(Ok(CachedService(Rc::new(Flow::new(service, self)))))
+    }
+}
+
+/// A service behind a [`ResponseCache`].
+pub struct CachedService<S>(Rc<Flow<S>>);
+
+impl<S> fmt::Debug for CachedService<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CachedService").finish_non_exhaustive()
+    }
+}
+
+impl<S, B> Service<ServiceRequest> for CachedService<S>
+where
+    S: Service<ServiceRequest, Response = ServiceResponse<B>, Error = Error> + 'static,
+    B: MessageBody + 'static,
+{
+    type Response = ServiceResponse<BoxBody>;
+    type Error = Error;
+    type Future = flow::Responding;
+
+    fn poll_ready(&self, cx: &mut std::task::Context<'_>) -> std::task::Poll<Result<(), Error>> {
+        self.0.poll_ready(cx)
+    }
+
+    fn call(&self, request: ServiceRequest) -> Self::Future {
+        Box::pin(Rc::clone(&self.0).respond(request))
+    }
+}

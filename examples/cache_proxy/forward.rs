@@ -1,0 +1,117 @@
+//! One exchange with the origin.
+
+use std::{error::Error, io, time::Duration};
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    body::{BodyStream, BoxBody, MessageBody, None as Nothing, SizedStream},
+    http::{Method, StatusCode, header},
+    rt,
+    web::{Bytes, Data, Payload},
+};
+use cachet_actix::DoNotStore;
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, Empty, StreamBody, combinators::UnsyncBoxBody};
+use hyper::body::{Frame, Incoming};
+use hyper_util::{
+    client::legacy::{Client, connect::HttpConnector},
+    rt::TokioExecutor,
+};
+use tokio::sync::mpsc;
+
+use crate::fields::{to_client, to_origin};
+
+/// How long a connection to the origin is kept for the next request: less than origins commonly wait for one, since a
+/// request that meets their end cannot be sent again.
+const IDLE: Duration = Duration::from_secs(2);
+
+/// How many chunks of a request's body are on their way at a time.
+const CHUNKS: usize = 4;
+
+type RequestBody = UnsyncBoxBody<Bytes, io::Error>;
+
+/// The origin, with the connections to it.
+pub(crate) struct Upstream {
+    client: Client<HttpConnector, RequestBody>,
+    origin: http::Uri,
+}
+
+impl Upstream {
+    pub(crate) fn new(origin: http::Uri) -> Self {
+        Self { client: Client::builder(TokioExecutor::new()).pool_idle_timeout(IDLE).build_http(), origin }
+    }
+
+    /// The request's target at the origin.
+    fn uri(&self, request: &HttpRequest) -> Result<http::Uri, http::Error> {
+        let target = request.uri().path_and_query().map_or("/", |target| target.as_str());
+        let mut parts = self.origin.clone().into_parts();
+        let before = parts.path_and_query.as_ref().map_or("", |path| path.path().trim_end_matches('/'));
+        parts.path_and_query = Some(format!("{before}{target}").parse().map_err(http::Error::from)?);
+        Ok(http::Uri::from_parts(parts)?)
+    }
+
+    fn request(&self, request: &HttpRequest, body: Payload) -> Result<http::Request<RequestBody>, http::Error> {
+        let has_body =
+            [header::CONTENT_LENGTH, header::TRANSFER_ENCODING].iter().any(|name| request.headers().contains_key(name));
+        let body = if has_body { streamed(body) } else { Empty::new().map_err(|never| match never {}).boxed_unsync() };
+        let mut passed =
+            http::Request::builder().method(request.method().as_str()).uri(self.uri(request)?).body(body)?;
+        *passed.headers_mut() = to_origin(request.headers());
+        Ok(passed)
+    }
+}
+
+/// Sends a request on and streams its answer back.
+pub(crate) async fn forward(request: HttpRequest, body: Payload, upstream: Data<Upstream>) -> HttpResponse {
+    let passed = match upstream.request(&request, body) {
+        Ok(passed) => passed,
+        Err(error) => return failed(StatusCode::BAD_REQUEST, &error),
+    };
+    match upstream.client.request(passed).await {
+        Ok(response) => answer(request.method(), response),
+        Err(error) => failed(StatusCode::BAD_GATEWAY, &error),
+    }
+}
+
+fn failed(status: StatusCode, error: &dyn Error) -> HttpResponse {
+    tracing::debug!(%error, "an exchange with the origin failed");
+    HttpResponse::build(status).insert_header((header::CACHE_CONTROL, "no-store")).finish()
+}
+
+fn answer(method: &Method, response: http::Response<Incoming>) -> HttpResponse {
+    let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
+    let headers = to_client(response.headers());
+    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+    let is_chunked = response.headers().contains_key(http::header::TRANSFER_ENCODING);
+    let has_no_body = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    let body = response.into_body().into_data_stream();
+    let body = match length {
+        _ if has_no_body => BoxBody::new(Nothing::new()),
+        Some(length) if *method == Method::HEAD => {
+            SizedStream::new(length, stream::empty::<Result<Bytes, io::Error>>()).boxed()
+        }
+        Some(length) => SizedStream::new(length, body).boxed(),
+        None => BodyStream::new(body).boxed(),
+    };
+    let mut answer = HttpResponse::with_body(status, body);
+    *answer.headers_mut() = headers;
+    if length.is_none() && !is_chunked && !has_no_body {
+        // It ends where the connection does, be that because the origin died.
+        answer.extensions_mut().insert(DoNotStore);
+    }
+    answer
+}
+
+/// A client's body, which stays on its worker's thread, as one that the connection to the origin may take anywhere. It
+/// waits for the origin to take what came before.
+fn streamed(mut body: Payload) -> RequestBody {
+    let (sender, mut receiver) = mpsc::channel(CHUNKS);
+    rt::spawn(async move {
+        while let Some(chunk) = body.next().await {
+            if sender.send(chunk.map(Frame::data).map_err(io::Error::other)).await.is_err() {
+                break;
+            }
+        }
+    });
+    StreamBody::new(stream::poll_fn(move |cx| receiver.poll_recv(cx))).boxed_unsync()
+}

@@ -1,0 +1,76 @@
+//! Poisoning: what a client sends beside the key reaches nobody else.
+
+use actix_web::http::header::HeaderName;
+
+use crate::server::Server;
+
+const PAGE: &str = "/?cache-control=max-age=60";
+
+#[test]
+fn a_handler_does_not_see_what_is_in_no_key() {
+    for name in [
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "x-forwarded-anything",
+        "Forwarded",
+        "X-Original-URL",
+        "X-Rewrite-URL",
+        "X-HTTP-Method-Override",
+        "X-Host",
+    ] {
+        let server = Server::start();
+        let attack = server.get_with(PAGE, &[(name, "evil.test")]);
+        assert!(!attack.body.contains("evil"), "{name}: {}", attack.body);
+        let victim = server.get(PAGE);
+        assert!(victim.is_hit());
+        assert!(!victim.body.contains("evil"), "{name}: {}", victim.body);
+    }
+}
+
+#[test]
+fn a_declared_field_is_seen_and_tells_answers_apart() {
+    let server = Server::with(|cache| cache.keyed_by([HeaderName::from_static("x-forwarded-host")]));
+    let one = server.get_with(PAGE, &[("x-forwarded-host", "one.test")]);
+    let other = server.get_with(PAGE, &[("x-forwarded-host", "other.test")]);
+    assert!(one.body.contains("x-forwarded-host=one.test"));
+    assert!(other.body.contains("x-forwarded-host=other.test"));
+    assert!(!server.get(PAGE).is_hit());
+    assert!(server.get_with(PAGE, &[("x-forwarded-host", "one.test")]).body == one.body);
+}
+
+#[test]
+fn a_method_override_changes_no_method() {
+    let server = Server::start();
+    let attack = server.get_with(PAGE, &[("x-http-method-override", "DELETE"), ("x-method-override", "DELETE")]);
+    assert!(attack.body.contains("GET /") && attack.body.contains("x-http-method-override=-"), "{}", attack.body);
+}
+
+#[test]
+fn a_reflected_line_break_splits_no_answer() {
+    let server = Server::start();
+    let target = "/?cache-control=max-age=60&x-reflected=a%0d%0aset-cookie:%20session=evil%0d%0a%0d%0a%3Cscript%3E";
+    for _ in 0..2 {
+        let reply = server.get(target);
+        assert_eq!(reply.header("set-cookie"), None, "{reply:?}");
+        assert!(reply.body.starts_with("run 1: "), "{reply:?}");
+    }
+    // A line break in the target itself is no request at all.
+    let smuggled =
+        server.exchange("GET /?a=b\r\nx-injected: c HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n");
+    assert_eq!(smuggled.status, 400);
+}
+
+#[test]
+fn a_get_with_a_body_goes_past_the_cache() {
+    let server = Server::start();
+    let request = |framing: &str, body: &str| {
+        format!("GET {PAGE} HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n{framing}\r\n\r\n{body}")
+    };
+    for (framing, body) in [("content-length: 4", "evil"), ("transfer-encoding: chunked", "4\r\nevil\r\n0\r\n\r\n")] {
+        let attack = server.exchange(&request(framing, body));
+        assert_eq!(attack.cache_status(), "cachet; fwd=bypass; detail=\"body\"");
+    }
+    assert!(!server.get(PAGE).is_hit(), "nothing was stored");
+    assert!(!server.exchange(&request("content-length: 4", "evil")).is_hit(), "and nothing served");
+    assert!(server.exchange(&request("content-length: 0", "")).is_hit(), "an empty body is none");
+}
