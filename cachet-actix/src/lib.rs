@@ -80,6 +80,7 @@
 //! ```
 
 mod cache_control;
+mod coding;
 mod error;
 mod handler;
 mod preconditions;

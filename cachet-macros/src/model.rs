@@ -4,6 +4,7 @@ use syn::{Expr, Ident, LitStr, Path, Type, TypeParamBound, Visibility, parse_quo
 
 use crate::{
     args::{Args, Codec, ErrorTtl, KeySource, Lifetime, Tiers},
+    http::Etag,
     key::Template,
     signature::{Extractor, Function, Parameter, type_arguments},
 };
@@ -16,12 +17,25 @@ pub(crate) struct Model {
     pub(crate) tags: Vec<Template>,
     /// The argument with many keys, if there is one.
     pub(crate) batch: Option<Batch>,
-    /// The normalised Cache-Control of a handler; `None` for a function that is none.
-    pub(crate) http: Option<String>,
+    /// What a handler's answers say; `None` for a function that is none.
+    pub(crate) http: Option<Http>,
     /// What the controls hang off.
     pub(crate) handle: Handle,
     /// Where cachet-core is, when not at `::cachet_core`.
     pub(crate) krate: Option<Path>,
+}
+
+/// What a handler's answers say to caches.
+pub(crate) struct Http {
+    /// The normalised Cache-Control.
+    pub(crate) directives: String,
+    /// The normalised CDN-Cache-Control.
+    pub(crate) cdn: Option<String>,
+    /// Fields of the request that are part of the key.
+    pub(crate) vary: Vec<String>,
+    pub(crate) etag: Etag,
+    /// Whether the handler takes an argument that is no part of its key and not the application's state.
+    pub(crate) sees_more: bool,
 }
 
 /// What the controls hang off.
@@ -131,6 +145,10 @@ impl Model {
             .map(|parameter| KeyArgument::new(parameter, args.http.is_some()).of_batch(batch.as_ref()));
         let (arguments, has_self) = (arguments.collect(), key_has_self(&args, &function));
         let handle = handle(&args, &function);
+        let sees_more = function.parameters.iter().any(|parameter| {
+            !matches!(parameter.extractor, Extractor::State)
+                && key_parameters(&args, &function).all(|keyed| keyed.ident != parameter.ident)
+        });
         let key = Key { arguments, has_self, source: args.key.map(|key| key.value) };
         let settings = Settings {
             ttl: args.ttl?.value,
@@ -152,7 +170,13 @@ impl Model {
             ttl_of: args.ttl_of.map(|ttl| ttl.value),
             codec: args.codec.map_or(Codec::Bincode, |codec| codec.value),
         };
-        let http = args.http.map(|http| http.value.text());
+        let http = args.http.map(|http| Http {
+            directives: http.value.text(),
+            cdn: args.cdn.map(|cdn| cdn.value.text()),
+            vary: args.vary,
+            etag: args.etag.map_or(Etag::Strong, |etag| etag.value),
+            sees_more,
+        });
         Some(Self { settings, key, tags: args.tags, batch, http, handle, krate: args.krate, function })
     }
 }

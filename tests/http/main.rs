@@ -2,13 +2,16 @@
 #![allow(clippy::unused_async, reason = "the cached functions stand for ones that wait")]
 
 mod cached_json;
+mod coded;
 mod handlers;
 mod server;
 mod shared;
 #[path = "../support/mod.rs"]
 mod support;
+mod tagged;
 mod unkept;
 mod validated;
+mod varied;
 mod writes;
 
 /// The fields that every test compares with what it expects.

@@ -12,7 +12,7 @@ use syn::{
 use super::{Given, KeySource, Lifetime, duration, example, known};
 use crate::{
     errors::{Errors, did_you_mean},
-    http::Directives,
+    http::{Directives, Etag, field_name},
     key::Template,
     size,
 };
@@ -348,17 +348,65 @@ fn read_tag(tag: &Expr, errors: &Errors) -> Option<Template> {
     read.map_err(|mistake: String| errors.over(tag, mistake)).ok()
 }
 
-pub(super) fn http(value: &Expr, errors: &Errors) -> Option<Given<Directives>> {
-    let text = text("http", value, errors)?;
-    match Directives::parse(&text.value()) {
+/// The directives of a field, all mistakes noted.
+pub(super) fn directives(
+    option: &str,
+    value: &Expr,
+    parse: impl Fn(&str) -> Result<Directives, Vec<String>>,
+    errors: &Errors,
+) -> Option<Given<Directives>> {
+    let text = text(option, value, errors)?;
+    match parse(&text.value()) {
         Ok(directives) => Some(Given::new(directives, value)),
         Err(mistakes) => {
             for mistake in mistakes {
-                errors.over(value, format_args!("`http`: {mistake}"));
+                errors.over(value, format_args!("`{option}`: {mistake}"));
             }
             None
         }
     }
+}
+
+/// The fields of a request, each once.
+pub(super) fn vary(value: &Expr, errors: &Errors) -> Vec<String> {
+    let Expr::Array(list) = value else {
+        errors.over(value, "`vary` is a list of a request's fields; write `vary = [\"accept-language\"]`");
+        return Vec::new();
+    };
+    if list.elems.is_empty() {
+        errors.over(value, "`vary` lists no field; write `vary = [\"accept-language\"]`, or remove it");
+    }
+    let mut names = Vec::new();
+    for field in &list.elems {
+        let read = match field {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => field_name(&text.value()),
+            _ => Err("a field's name is text; write `vary = [\"accept-language\"]`".into()),
+        };
+        match read {
+            Ok(name) if names.contains(&name) => errors.over(field, format_args!("`{name}` is listed twice; keep one")),
+            Ok(name) => names.push(name),
+            Err(mistake) => errors.over(field, format_args!("`vary`: {mistake}")),
+        }
+    }
+    names
+}
+
+/// `"strong"`, `"weak"`, or what makes the tag of a body.
+pub(super) fn etag(value: &Expr, errors: &Errors) -> Option<Given<Etag>> {
+    if !matches!(value, Expr::Lit(_)) {
+        return closure("etag", value, errors).map(|given| Given { value: Etag::By(given.value), written: given.written });
+    }
+    let read = match text("etag", value, errors)?.value().as_str() {
+        "strong" => Ok(Etag::Strong),
+        "weak" => Ok(Etag::Weak),
+        unknown => {
+            let hint = did_you_mean(unknown, ["strong", "weak"]);
+            let hint =
+                if hint.is_empty() { "; it is `strong`, `weak`, or a closure over the body's bytes" } else { &hint };
+            Err(format!("unknown kind of entity tag `{unknown}`{hint}"))
+        }
+    };
+    given(value, read, errors)
 }
 
 pub(super) fn handle(value: &Expr, errors: &Errors) -> Option<Ident> {

@@ -1,9 +1,6 @@
 use cachet_core::cached;
 
-#[cached(ttl = "5m", on_outage = "fail", cdn = "1h")]
+#[cached(ttl = "5m", on_outage = "fail")]
 fn not_available_yet() {}
-
-#[cached(ttl = "5m", vary = "accept", etag = "weak")]
-fn nor_are_these() {}
 
 fn main() {}
