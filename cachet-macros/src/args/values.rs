@@ -393,10 +393,17 @@ pub(super) fn vary(value: &Expr, errors: &Errors) -> Vec<String> {
 
 /// `"strong"`, `"weak"`, or what makes the tag of a body.
 pub(super) fn etag(value: &Expr, errors: &Errors) -> Option<Given<Etag>> {
-    if !matches!(value, Expr::Lit(_)) {
-        return closure("etag", value, errors).map(|given| Given { value: Etag::By(given.value), written: given.written });
-    }
-    let read = match text("etag", value, errors)?.value().as_str() {
+    let is_function = |value: &Expr| match value {
+        Expr::Closure(closure) => closure.inputs.len() == 1,
+        Expr::Path(_) => true,
+        _ => false,
+    };
+    let Expr::Lit(ExprLit { lit: Lit::Str(kind), .. }) = value else {
+        let mistake = "`etag` is text, or a closure over the body's bytes; write `etag = \"weak\"`";
+        let read = is_function(value).then(|| Etag::By(value.clone())).ok_or_else(|| mistake.to_owned());
+        return given(value, read, errors);
+    };
+    let read = match kind.value().as_str() {
         "strong" => Ok(Etag::Strong),
         "weak" => Ok(Etag::Weak),
         unknown => {

@@ -14,13 +14,4 @@ async fn of_another_type() -> &'static str {
     ""
 }
 
-fn seven() -> u64 {
-    7
-}
-
-#[cached(ttl = "5m", http = "public", etag = |_| capture())]
-async fn unknown() -> u64 {
-    seven()
-}
-
 fn main() {}
