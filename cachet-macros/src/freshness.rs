@@ -23,7 +23,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
         not_on_handlers(option, args, errors);
         methods_have_controls(option, args, function, errors);
     }
-    stale_if_error_is_not_about_responses(args, errors);
+    stale_if_error_has_no_variants(args, errors);
     arguments_can_be_kept(args, function, errors);
     a_plain_function_is_waited_for(args, function, errors);
     a_deadline_has_something_to_serve(args, errors);
@@ -54,13 +54,13 @@ fn not_on_handlers(option: &str, args: &Args, errors: &Errors) {
     }
 }
 
-/// A response that is not kept may say that the thing is gone, which no stale one should hide.
-fn stale_if_error_is_not_about_responses(args: &Args, errors: &Errors) {
-    if let (Some(place), Some(_)) = (args.mentioned_at("stale_if_error"), &args.http) {
+/// What lies beneath the key of a handler with variants ends with its lifetime, and they with it.
+fn stale_if_error_has_no_variants(args: &Args, errors: &Errors) {
+    if let Some(place) = args.mentioned_at("stale_if_error").filter(|_| args.mentions("vary")) {
         errors.at(
             place,
-            "`stale_if_error` is about a function's error, and a handler answers with a response; write it on the function \
-             that the handler calls, and `stale-if-error=3600` in `http` for the caches in front",
+            "`stale_if_error` and `vary` do not go together yet; write `stale-if-error=3600` in `http` for the caches in \
+             front, and `stale_if_error` on the function that the handler calls",
         );
     }
 }

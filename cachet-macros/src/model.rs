@@ -1,10 +1,12 @@
 //! What is to be generated. Only legal states can be written down here: it is built after every check has passed.
 
+use std::time::Duration;
+
 use syn::{Expr, Ident, LitStr, Path, Type, TypeParamBound, Visibility, parse_quote};
 
 use crate::{
-    args::{Args, Codec, ErrorTtl, KeySource, Lifetime, Tiers},
-    http::Etag,
+    args::{Args, Codec, ErrorTtl, Given, KeySource, Lifetime, Tiers},
+    http::{Directives, Etag},
     key::Template,
     signature::{Extractor, Function, Parameter, type_arguments},
 };
@@ -150,6 +152,7 @@ impl Model {
                 && key_parameters(&args, &function).all(|keyed| keyed.ident != parameter.ident)
         });
         let key = Key { arguments, has_self, source: args.key.map(|key| key.value) };
+        let said_stale_if_error = args.http.as_ref().filter(|_| args.vary.is_empty()).and_then(stale_if_error);
         let settings = Settings {
             ttl: args.ttl?.value,
             tiers: args.tier.map_or(Tiers::Memory, |tier| tier.value),
@@ -162,7 +165,7 @@ impl Model {
             memory_ttl: args.memory_ttl.map(|ttl| ttl.value),
             jitter: args.jitter.map(|jitter| jitter.value),
             stale: args.stale.map(|window| window.value),
-            stale_if_error: args.stale_if_error.map(|window| window.value),
+            stale_if_error: args.stale_if_error.map(|window| window.value).or(said_stale_if_error),
             early: args.early.map(|beta| beta.value),
             timeout: args.timeout.map(|deadline| deadline.value),
             error_ttl: args.error_ttl.map(|ttl| ttl.value),
@@ -222,6 +225,12 @@ pub(crate) fn key_has_self(args: &Args, function: &Function) -> bool {
             Some(key) => key.value.mentions(&this),
             None => !args.skip.contains(&this),
         }
+}
+
+/// What a handler's directives say to caches, this one included (RFC 5861 §4).
+fn stale_if_error(http: &Given<Directives>) -> Option<Lifetime> {
+    let seconds = http.value.seconds("stale-if-error").filter(|seconds| *seconds > 0);
+    seconds.map(|seconds| Lifetime::Known(Duration::from_secs(seconds)))
 }
 
 fn handle(args: &Args, function: &Function) -> Handle {

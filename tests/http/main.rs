@@ -6,6 +6,7 @@ mod coded;
 mod handlers;
 mod server;
 mod shared;
+mod stale;
 #[path = "../support/mod.rs"]
 mod support;
 mod tagged;

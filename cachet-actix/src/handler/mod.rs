@@ -62,21 +62,27 @@ pub type Handled = Result<StoredResponse, Unstored>;
 
 /// An answer that is not kept.
 #[derive(Clone, Debug)]
-pub enum Unstored {
-    /// Those who waited for it have it as well.
-    Shared(StoredResponse),
-    /// Only its own caller has it: it is for one client, or a stream.
-    Own,
+pub struct Unstored {
+    /// What those who waited for it have as well; `None` where it is its caller's alone, as one for one client, or a stream.
+    shared: Option<StoredResponse>,
+    /// Whether the handler failed, so that a stale answer is better than this one.
+    failed: bool,
 }
 
 /// What the runtime is told of a handler's answers. The followers of a flight are given those that are not kept and
 /// that are not their caller's own; a stored response has its entity tag among its headers.
 pub fn probed() -> Probed<Shape<RESULT>> {
     let share = |unstored: &dyn Any| {
-        let is_shared = matches!(unstored.downcast_ref(), Some(Unstored::Shared(_)));
+        let is_shared = unstored.downcast_ref().is_some_and(|unstored: &Unstored| unstored.shared.is_some());
         SharedError::share::<Unstored>(unstored).filter(|_| is_shared)
     };
     Probed { shape: Shape, share: Some(share), validate: None }
+}
+
+/// Whether an answer that is not kept says something that no stale one may hide: that there is nothing, say, or who may
+/// see it. What is left is a handler that failed (RFC 5861 §4).
+pub fn is_final(unstored: &dyn Any) -> bool {
+    unstored.downcast_ref().is_none_or(|unstored: &Unstored| !unstored.failed)
 }
 
 /// Answers a request from the cache of the handler `F`, or by it.
@@ -119,9 +125,10 @@ where
             None => unreachable!("a loader's own answer is no index"),
         },
         (Ok(entry), _) => answer(&request, http, &entry).await,
-        (Err(_), Some(own)) => unkept(http, own),
-        (Err(Unstored::Shared(shared)), None) => unkept(http, shared.to_response()),
-        (Err(Unstored::Own), None) => unreachable!("only the caller whose handler ran is told so"),
+        (Err(unstored), own) => {
+            let answer = own.or_else(|| unstored.shared.as_ref().map(StoredResponse::to_response));
+            unkept(http, answer.expect("who has no answer of its own is given a shared one"))
+        }
     }
 }
 
@@ -138,24 +145,25 @@ async fn keep(
         Fate::Own => Err(body),
         Fate::Kept | Fate::Shared => collect(body).await,
     };
-    let (unkept, outcome) = match (body, fate) {
+    let (unkept, shared) = match (body, fate) {
         // A responder may leave the body out for a HEAD; what is kept is for GET as well.
         (Ok(Collected::Whole(body)), _) if body.is_empty() && request.method() == Method::HEAD => {
-            (head.set_body(BoxBody::new(body)), Unstored::Own)
+            (head.set_body(BoxBody::new(body)), None)
         }
         (Ok(Collected::Whole(body)), Fate::Kept) => return Ok(StoredResponse::new(&head, body, http.tagging())),
         (Ok(Collected::Whole(body)), _) => {
             let shared = StoredResponse::new(&head, body.clone(), http.tagging());
-            (head.set_body(BoxBody::new(body)), Unstored::Shared(shared))
+            (head.set_body(BoxBody::new(body)), Some(shared))
         }
         (Ok(Collected::Broken), _) => {
             let broken = ErrorInternalServerError("the body does not have the size that it announced");
-            (HttpResponse::from_error(broken), Unstored::Own)
+            (HttpResponse::from_error(broken), None)
         }
-        (Err(body), _) => (head.set_body(body), Unstored::Own),
+        (Err(body), _) => (head.set_body(body), None),
     };
+    let failed = unkept.status().is_server_error();
     own.set(Some(unkept));
-    Err(outcome)
+    Err(Unstored { shared, failed })
 }
 
 /// The stored answer with what its entry knows, in the coding that the client likes best. What the handler said itself

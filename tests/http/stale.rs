@@ -1,0 +1,97 @@
+//! `stale-if-error` of cached handlers: the string speaks to this cache as well.
+
+use std::{
+    sync::atomic::{AtomicU16, Ordering},
+    time::Duration,
+};
+
+use actix_web::{
+    HttpResponse, get,
+    http::StatusCode,
+    web::{Data, Path, ServiceConfig},
+};
+use cachet_core::cached;
+
+use crate::{fields, server::Server};
+
+/// What the handlers answer with.
+type Status = Data<AtomicU16>;
+
+fn answer(status: &Status) -> HttpResponse {
+    let status = StatusCode::from_u16(status.load(Ordering::SeqCst)).expect("the tests ask for real ones");
+    HttpResponse::build(status).body(status.as_str().to_owned())
+}
+
+#[get("/said/{id}")]
+#[cached(ttl = 60, http = "public, max-age=30, stale-if-error=600")]
+async fn said(_id: Path<u64>, status: Data<AtomicU16>) -> HttpResponse {
+    answer(&status)
+}
+
+#[get("/given/{id}")]
+#[cached(ttl = 60, http = "public, stale-if-error=5", stale_if_error = "10m")]
+async fn given(_id: Path<u64>, status: Data<AtomicU16>) -> HttpResponse {
+    answer(&status)
+}
+
+#[get("/unsaid/{id}")]
+#[cached(ttl = 60, http = "public")]
+async fn unsaid(_id: Path<u64>, status: Data<AtomicU16>) -> HttpResponse {
+    answer(&status)
+}
+
+fn start() -> (Server, Status) {
+    let status = Data::new(AtomicU16::new(200));
+    let app = status.clone();
+    let server = Server::start(move |config: &mut ServiceConfig| {
+        config.app_data(app.clone()).service(said).service(given).service(unsaid);
+    });
+    (server, status)
+}
+
+#[test]
+fn a_handler_that_fails_is_stood_in_for_by_its_last_answer() {
+    let (server, status) = start();
+    for target in ["/said/1", "/given/1"] {
+        status.store(200, Ordering::SeqCst);
+        let fresh = server.get(target);
+        server.advance(Duration::from_secs(100));
+        for code in [500, 503] {
+            status.store(code, Ordering::SeqCst);
+            let stale = server.get(target);
+            assert_eq!((stale.status, &stale.body), (200, &fresh.body), "{target} {code}");
+            let same = ["etag", "cache-control"];
+            assert_eq!(fields(&stale, &same), fields(&fresh, &same));
+            assert_eq!(stale.header("age"), Some("100"), "the client is told how old it is");
+            let tag = fresh.header("etag").expect("a kept answer has a tag");
+            assert_eq!(server.get_with(target, "if-none-match", tag).status, 304);
+        }
+        server.advance(Duration::from_secs(700));
+        assert_eq!(server.get(target).status, 503, "{target}: it is too old");
+    }
+}
+
+#[test]
+fn what_is_gone_is_not_hidden_by_what_it_was() {
+    let (server, status) = start();
+    for code in [404, 401, 302] {
+        status.store(200, Ordering::SeqCst);
+        server.get("/said/2");
+        server.advance(Duration::from_secs(100));
+        status.store(code, Ordering::SeqCst);
+        assert_eq!(server.get("/said/2").status, code);
+        assert_eq!(server.get("/said/2").status, code, "the source is not left alone for that");
+        status.store(503, Ordering::SeqCst);
+        assert_eq!(server.get("/said/2").status, 503, "nor does a failure bring it back");
+    }
+}
+
+#[test]
+fn without_a_word_a_failure_is_passed_on() {
+    let (server, status) = start();
+    server.get("/unsaid/1");
+    server.advance(Duration::from_secs(100));
+    status.store(503, Ordering::SeqCst);
+    let failed = server.get("/unsaid/1");
+    assert_eq!((failed.status, failed.header("cache-control")), (503, Some("no-store")));
+}
