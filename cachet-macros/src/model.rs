@@ -5,8 +5,8 @@ use std::time::Duration;
 use syn::{Expr, Ident, LitStr, Path, Type, TypeParamBound, Visibility, parse_quote};
 
 use crate::{
-    args::{Args, Codec, ErrorTtl, Given, KeySource, Lifetime, Tiers},
-    http::{Directives, Etag},
+    args::{Args, Codec, ErrorTtl, KeySource, Lifetime, Tiers},
+    http::Etag,
     key::Template,
     signature::{Extractor, Function, Parameter, type_arguments},
 };
@@ -151,8 +151,9 @@ impl Model {
             !matches!(parameter.extractor, Extractor::State)
                 && key_parameters(&args, &function).all(|keyed| keyed.ident != parameter.ident)
         });
+        let [stale, stale_if_error] =
+            ["stale-while-revalidate", "stale-if-error"].map(|directive| said_window(&args, directive));
         let key = Key { arguments, has_self, source: args.key.map(|key| key.value) };
-        let said_stale_if_error = args.http.as_ref().filter(|_| args.vary.is_empty()).and_then(stale_if_error);
         let settings = Settings {
             ttl: args.ttl?.value,
             tiers: args.tier.map_or(Tiers::Memory, |tier| tier.value),
@@ -164,8 +165,8 @@ impl Model {
             negative_ttl: args.negative_ttl.map(|ttl| ttl.value),
             memory_ttl: args.memory_ttl.map(|ttl| ttl.value),
             jitter: args.jitter.map(|jitter| jitter.value),
-            stale: args.stale.map(|window| window.value),
-            stale_if_error: args.stale_if_error.map(|window| window.value).or(said_stale_if_error),
+            stale: args.stale.map(|window| window.value).or(stale),
+            stale_if_error: args.stale_if_error.map(|window| window.value).or(stale_if_error),
             early: args.early.map(|beta| beta.value),
             timeout: args.timeout.map(|deadline| deadline.value),
             error_ttl: args.error_ttl.map(|ttl| ttl.value),
@@ -227,10 +228,12 @@ pub(crate) fn key_has_self(args: &Args, function: &Function) -> bool {
         }
 }
 
-/// What a handler's directives say to caches, this one included (RFC 5861 §4).
-fn stale_if_error(http: &Given<Directives>) -> Option<Lifetime> {
-    let seconds = http.value.seconds("stale-if-error").filter(|seconds| *seconds > 0);
-    seconds.map(|seconds| Lifetime::Known(Duration::from_secs(seconds)))
+/// What a handler's directives say to caches, this one included (RFC 5861). The variants of a resource end with its
+/// lifetime, so they are never stale.
+fn said_window(args: &Args, directive: &str) -> Option<Lifetime> {
+    let http = args.http.as_ref().filter(|_| args.vary.is_empty())?;
+    let seconds = http.value.seconds(directive).filter(|seconds| *seconds > 0)?;
+    Some(Lifetime::Known(Duration::from_secs(seconds)))
 }
 
 fn handle(args: &Args, function: &Function) -> Handle {

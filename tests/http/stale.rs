@@ -1,7 +1,7 @@
-//! `stale-if-error` of cached handlers: the string speaks to this cache as well.
+//! `stale-while-revalidate` and `stale-if-error` of cached handlers: the string speaks to this cache as well.
 
 use std::{
-    sync::atomic::{AtomicU16, Ordering},
+    sync::atomic::{AtomicU16, AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -10,9 +10,14 @@ use actix_web::{
     http::StatusCode,
     web::{Data, Path, ServiceConfig},
 };
-use cachet_core::cached;
+use cachet_core::{Cachet, cached};
+use tokio::sync::Semaphore;
 
-use crate::{fields, server::Server};
+use crate::{
+    fields,
+    server::Server,
+    support::{Redis, eventually},
+};
 
 /// What the handlers answer with.
 type Status = Data<AtomicU16>;
@@ -38,6 +43,59 @@ async fn given(_id: Path<u64>, status: Data<AtomicU16>) -> HttpResponse {
 #[cached(ttl = 60, http = "public")]
 async fn unsaid(_id: Path<u64>, status: Data<AtomicU16>) -> HttpResponse {
     answer(&status)
+}
+
+/// Counts its runs, each of which waits for the gate.
+#[get("/counted/{id}")]
+#[cached(ttl = 60, http = "public, max-age=30, stale-while-revalidate=600")]
+async fn counted(_id: Path<u64>, runs: Data<AtomicU64>, gate: Data<Semaphore>) -> String {
+    gate.acquire().await.expect("nobody closes the gate").forget();
+    (runs.fetch_add(1, Ordering::SeqCst) + 1).to_string()
+}
+
+#[get("/everywhere/{id}")]
+#[cached(ttl = 1, tier = "redis", http = "public", stale = "1h")]
+async fn everywhere(_id: Path<u64>, runs: Data<AtomicU64>) -> String {
+    (runs.fetch_add(1, Ordering::SeqCst) + 1).to_string()
+}
+
+#[test]
+fn a_stale_answer_is_given_at_once_while_the_handler_runs_behind_it() {
+    let (runs, gate) = (Data::new(AtomicU64::new(0)), Data::new(Semaphore::new(1)));
+    let (app, gated) = (runs.clone(), gate.clone());
+    let server = Server::start(move |config: &mut ServiceConfig| {
+        config.app_data(app.clone()).app_data(gated.clone()).service(counted);
+    });
+    assert_eq!(server.get("/counted/1").body, b"1");
+    server.advance(Duration::from_secs(100));
+    for _ in 0..5 {
+        let stale = server.get("/counted/1");
+        assert_eq!((stale.body.as_slice(), stale.header("age")), (&b"1"[..], Some("100")));
+    }
+    eventually("one refresh waits at the gate", || server.stats("counted").refreshes == 1);
+    gate.add_permits(1);
+    eventually("it replaces the answer", || server.get("/counted/1").body == b"2");
+    assert_eq!(server.get("/counted/1").header("age"), Some("0"));
+    assert_eq!((runs.load(Ordering::SeqCst), server.stats("counted").refreshes), (2, 1));
+
+    server.advance(Duration::from_secs(700));
+    gate.add_permits(1);
+    assert_eq!(server.get("/counted/1").body, b"3", "that one is too old");
+}
+
+#[test]
+fn a_stale_answer_of_the_shared_tier_is_refreshed_too() {
+    let redis = Redis::start();
+    let runs = Data::new(AtomicU64::new(0));
+    let app = runs.clone();
+    let tiers = Cachet::builder().redis(redis.url()).deadline(Duration::from_secs(5));
+    let server = Server::with(tiers, move |config: &mut ServiceConfig| {
+        config.app_data(app.clone()).service(everywhere);
+    });
+    assert_eq!(server.get("/everywhere/1").body, b"1");
+    eventually("its second is over by Redis's clock", || server.get("/everywhere/1").body != b"1");
+    let stats = server.stats("everywhere");
+    assert!(stats.stale >= 1 && stats.refreshes >= 1, "it was served stale first: {stats:?}");
 }
 
 fn start() -> (Server, Status) {

@@ -8,6 +8,7 @@ use std::{
     cell::Cell,
     convert::Infallible,
     future::{Future, Ready, ready},
+    rc::Rc,
     time::SystemTime,
 };
 
@@ -22,6 +23,7 @@ use actix_web::{
             ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
         },
     },
+    rt,
 };
 use cachet_core::{
     __private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response},
@@ -98,31 +100,34 @@ pub async fn respond<F, L, Fut>(
 ) -> HttpResponse
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
-    L: FnOnce() -> Fut,
-    Fut: Future,
+    L: FnOnce() -> Fut + 'static,
+    Fut: Future + 'static,
     Fut::Output: Responder,
 {
     let Incoming(request) = incoming;
-    let run = async |load: L| load().await.respond_to(&request).map_into_boxed_body();
     if !reads(request.method()) {
-        return run(load).await;
+        return run(&request, load).await;
     }
     if http.may_be_personal(&request) {
-        return personal(http, run(load).await);
+        return personal(http, run(&request, load).await);
     }
     let call = if http.varies() { variant(&function, http, &request, call).await } else { Some(call) };
-    let Some(call) = call else { return unkept(http, run(load).await) };
+    let Some(call) = call else { return unkept(http, run(&request, load).await) };
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
-    let (own, load) = (Cell::new(None), Cell::new(Some(load)));
-    let loaded = async {
-        let load = load.take().expect("a call runs its loader once");
-        keep(&request, http, run(load).await, &own).await
-    };
-    match (fetch_response(&function, call, loaded).await, own.take()) {
+    let (mut own, mut load) = (None::<Left>, Some(load));
+    let (found, behind) = fetch_response(&function, call, || {
+        let (left, load) = (own.insert(Left::default()), load.take().expect("a loader is made once"));
+        loaded(request.clone(), http, load, Rc::clone(left))
+    })
+    .await;
+    if let Some(refresh) = behind {
+        rt::spawn(refresh);
+    }
+    match (found, own.and_then(|left| left.take())) {
         // It is left of a release in which the handler had variants, and of no use to this one.
-        (Ok(index), _) if index.is_index() => match load.take() {
-            Some(load) => unkept(http, run(load).await),
-            None => unreachable!("a loader's own answer is no index"),
+        (Ok(index), _) if index.is_index() => match load {
+            Some(load) => unkept(http, run(&request, load).await),
+            None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
         },
         (Ok(entry), _) => answer(&request, http, &entry).await,
         (Err(unstored), own) => {
@@ -130,6 +135,25 @@ where
             unkept(http, answer.expect("who has no answer of its own is given a shared one"))
         }
     }
+}
+
+/// Where a loader leaves an answer that is not kept.
+type Left = Rc<Cell<Option<HttpResponse>>>;
+
+/// The answer of the handler itself.
+async fn run<Fut: Future<Output: Responder>>(request: &HttpRequest, load: impl FnOnce() -> Fut) -> HttpResponse {
+    load().await.respond_to(request).map_into_boxed_body()
+}
+
+/// The loader of a request's entry. It may go on when the request is answered, with a stale one.
+async fn loaded<Fut: Future<Output: Responder>>(
+    request: HttpRequest,
+    http: &'static Http,
+    load: impl FnOnce() -> Fut,
+    left: Left,
+) -> Handled {
+    let response = run(&request, load).await;
+    keep(&request, http, response, &left).await
 }
 
 /// Parts what is kept from what is not, and leaves the latter in `own`.

@@ -23,8 +23,8 @@ where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
 {
     let values = values(http, request.headers())?;
-    let index = fetch_response(function, call.clone(), async { Ok(StoredResponse::index()) }).await.ok()?;
-    let name = index.admits(values)?;
+    let (index, _) = fetch_response(function, call.clone(), || async { Ok(StoredResponse::index()) }).await;
+    let name = index.ok()?.admits(values)?;
     Some(call.with(|key| {
         key.literal("#");
         key.str(&format!("{name}{values}"));
