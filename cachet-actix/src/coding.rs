@@ -160,9 +160,8 @@ impl<'a> Accepted<'a> {
 
     fn named(&self, coding: &str) -> Option<u16> {
         // RFC 9110 §8.4.1.3: `x-gzip` is `gzip`.
-        let is_named = |name: &str| {
-            name.eq_ignore_ascii_case(coding) || (coding == "gzip" && name.eq_ignore_ascii_case("x-gzip"))
-        };
+        let is_named =
+            |name: &str| name.eq_ignore_ascii_case(coding) || (coding == "gzip" && name.eq_ignore_ascii_case("x-gzip"));
         self.members.iter().find(|(name, _)| is_named(name)).map(|(_, weight)| *weight)
     }
 }

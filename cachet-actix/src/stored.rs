@@ -109,11 +109,10 @@ fn varies_within(headers: &HeaderMap, keyed: &[&str]) -> bool {
 /// The members of `Vary`; `None` for a line that is no text.
 pub(crate) fn vary_members(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
     let lines = headers.get_all(VARY).map(|line| line.to_str().ok());
-    lines
-        .flat_map(|line| {
-            let none = line.is_none().then_some(None);
-            line.unwrap_or_default().split(',').map(str::trim).filter(|member| !member.is_empty()).map(Some).chain(none)
-        })
+    lines.flat_map(|line| {
+        let none = line.is_none().then_some(None);
+        line.unwrap_or_default().split(',').map(str::trim).filter(|member| !member.is_empty()).map(Some).chain(none)
+    })
 }
 
 impl StoredResponse {

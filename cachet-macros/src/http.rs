@@ -319,7 +319,9 @@ mod tests {
     #[test]
     fn a_field_of_vary_is_a_name() {
         assert_eq!(field_name("Accept-Language"), Ok("accept-language".into()));
-        for (written, says) in [("*", "names no field"), ("Accept-Encoding", "remove it"), ("", "no name"), ("a b", "no name")] {
+        for (written, says) in
+            [("*", "names no field"), ("Accept-Encoding", "remove it"), ("", "no name"), ("a b", "no name")]
+        {
             let mistake = field_name(written).expect_err(written);
             assert!(mistake.contains(says), "{written}: {mistake}");
         }

@@ -105,7 +105,11 @@ fn each_value_of_a_field_is_a_variant() {
         }
     }
     assert_eq!(runs(&server, "greeting", 1), 3);
-    assert_eq!(speaks(&server, "/greeting/1", " de ,en").body, b"1 in de, en", "a list is the same however it is spaced");
+    assert_eq!(
+        speaks(&server, "/greeting/1", " de ,en").body,
+        b"1 in de, en",
+        "a list is the same however it is spaced"
+    );
     assert_eq!(server.get("/greeting/1").body, b"1 in ", "without the field it is another variant");
     assert_eq!(runs(&server, "greeting", 1), 4);
 }

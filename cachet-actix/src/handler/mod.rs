@@ -1,5 +1,6 @@
 //! What `#[cached(http = "…")]` on a handler expands into.
 
+mod answer;
 mod http;
 mod variants;
 
@@ -9,43 +10,24 @@ use std::{
     convert::Infallible,
     future::{Future, Ready, ready},
     rc::Rc,
-    time::SystemTime,
 };
 
 use actix_web::{
-    FromRequest, HttpRequest, HttpResponse, Responder,
-    body::BoxBody,
-    dev::Payload,
-    error::ErrorInternalServerError,
-    http::{
-        Method, StatusCode,
-        header::{
-            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
-        },
-    },
-    rt,
+    FromRequest, HttpRequest, HttpResponse, Responder, body::BoxBody, dev::Payload, error::ErrorInternalServerError,
+    http::Method, rt,
 };
-use cachet_core::{
-    __private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response},
-    Cached,
-};
+use cachet_core::__private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response};
 
-pub use self::http::{Http, tag_by};
 pub(crate) use self::http::Tagging;
-use self::variants::variant;
-use crate::{
-    coding::{Accepted, Coding},
-    preconditions::Preconditions,
-    respond::Head,
-    stored::{Collected, Fate, StoredResponse, collect, vary_members},
-    validators::{Validators, Verdict, reads},
+pub use self::http::{Http, tag_by};
+use self::{
+    answer::{answer, personal, unkept},
+    variants::variant,
 };
-
-/// `CDN-Cache-Control` (RFC 9213 §3.1).
-const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
-
-/// `Cache-Status` (RFC 9211).
-const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+use crate::{
+    stored::{Collected, Fate, StoredResponse, collect},
+    validators::reads,
+};
 
 /// The request, as the expansion's first argument: it takes nothing of the payload.
 pub struct Incoming(HttpRequest);
@@ -91,6 +73,7 @@ pub fn is_final(unstored: &dyn Any) -> bool {
 ///
 /// Methods that do more than read go to the handler, past the cache: their action is what the client wants. So does what
 /// may be for the one who asks alone, and what has too many variants.
+#[expect(clippy::missing_panics_doc, reason = "what it expects is so")]
 pub async fn respond<F, L, Fut>(
     incoming: Incoming,
     http: &'static Http,
@@ -157,12 +140,7 @@ async fn loaded<Fut: Future<Output: Responder>>(
 }
 
 /// Parts what is kept from what is not, and leaves the latter in `own`.
-async fn keep(
-    request: &HttpRequest,
-    http: &Http,
-    response: HttpResponse,
-    own: &Cell<Option<HttpResponse>>,
-) -> Handled {
+async fn keep(request: &HttpRequest, http: &Http, response: HttpResponse, own: &Cell<Option<HttpResponse>>) -> Handled {
     let fate = Fate::of(&response, http.vary_fields());
     let (head, body) = response.into_parts();
     let body = match fate {
@@ -188,126 +166,4 @@ async fn keep(
     let failed = unkept.status().is_server_error();
     own.set(Some(unkept));
     Err(Unstored { shared, failed })
-}
-
-/// The stored answer with what its entry knows, in the coding that the client likes best. What the handler said itself
-/// comes first.
-async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<StoredResponse>) -> HttpResponse {
-    let (preconditions, accepted) = (Preconditions::of(request), Accepted::of(request.headers()));
-    let is_encodable = entry.is_encodable();
-    let wanted = accepted.best().filter(|_| is_encodable);
-    let (coding, mut response) = match held(&preconditions, entry, wanted) {
-        // A client that has it needs no body.
-        Some(coding) => (coding, entry.to_response_with(bytes::Bytes::new())),
-        None => encoded(entry, wanted).await,
-    };
-    if let Some(coding) = coding {
-        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
-    } else if accepted.any() {
-        stay_plain(entry, response.headers_mut());
-    }
-    let mut head = Head::from(validators(entry, coding)).age(entry.age());
-    for field in vary(http, response.headers(), is_encodable) {
-        head = head.vary(field);
-    }
-    response.headers_mut().remove(VARY);
-    let head = match response.headers().get(CACHE_CONTROL) {
-        Some(own) => head.cache_control(own.clone()),
-        None => {
-            let targeted = http.cdn_cache_control().filter(|_| !response.headers().contains_key(CDN_CACHE_CONTROL));
-            if let Some(targeted) = targeted.filter(|_| is_no_error(&response)) {
-                response.headers_mut().insert(CDN_CACHE_CONTROL, targeted);
-            }
-            head.cache_control(http.cache_control(entry))
-        }
-    };
-    head.complete(&preconditions, response)
-}
-
-/// The coding in which the client has the answer already: the one that it would be given, or any other, since its cache
-/// finds the stored response by the tag of the 304 (RFC 9111 §4.3.4).
-fn held(
-    preconditions: &Preconditions,
-    entry: &Cached<StoredResponse>,
-    wanted: Option<Coding>,
-) -> Option<Option<Coding>> {
-    let now = SystemTime::now();
-    let others = [None].into_iter().chain(Coding::ALL.iter().copied().map(Some)).filter(|_| entry.is_encodable());
-    let mut candidates = [wanted].into_iter().chain(others).filter(|_| entry.is_success());
-    candidates.find(|&coding| preconditions.verdict_on_answer(&validators(entry, coding), now) == Verdict::NotModified)
-}
-
-/// The answer in a coding, or as it is where that is no smaller.
-async fn encoded(entry: &Cached<StoredResponse>, wanted: Option<Coding>) -> (Option<Coding>, HttpResponse) {
-    if let Some(coding) = wanted
-        && let Some(body) = entry.encoded(coding).await
-    {
-        return (Some(coding), entry.to_response_with(body));
-    }
-    (None, entry.to_response())
-}
-
-/// Says that the body is not encoded, where a middleware such as `Compress` would encode it under the same strong tag.
-/// That the field should be left out (RFC 9110 §8.4) weighs less than two representations that no tag tells apart.
-fn stay_plain(entry: &StoredResponse, headers: &mut HeaderMap) {
-    let is_strong = entry.tag(None).is_some_and(|tag| !tag.is_weak());
-    if is_strong && !headers.contains_key(CONTENT_ENCODING) && !entry.body().is_empty() {
-        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
-    }
-}
-
-fn validators(entry: &Cached<StoredResponse>, coding: Option<Coding>) -> Validators {
-    Validators::new().modified(entry.modified()).overridden_by(&entry.value().validators(coding))
-}
-
-/// The request's fields that an answer depends on: those of the key, those that the handler named itself, and the codings.
-fn vary(http: &Http, headers: &HeaderMap, is_encodable: bool) -> Vec<HeaderName> {
-    let own = vary_members(headers).filter_map(|member| HeaderName::from_bytes(member?.as_bytes()).ok());
-    http.vary_names().chain(own).chain(is_encodable.then_some(ACCEPT_ENCODING)).collect()
-}
-
-fn is_no_error<B>(response: &HttpResponse<B>) -> bool {
-    !response.status().is_client_error() && !response.status().is_server_error()
-}
-
-/// An answer that is not kept here. Where it says nothing itself, an error and what is for one client are kept nowhere,
-/// and a success, such as a stream, has the handler's policy.
-fn unkept(http: &Http, response: HttpResponse) -> HttpResponse {
-    let is_for_one = response.headers().contains_key(SET_COOKIE);
-    let success = if is_for_one { no_store() } else { http.unaged() };
-    with_policy(http, success, response)
-}
-
-/// An answer that may be for the one who asks: only that client may keep it, if the policy says so.
-fn personal(http: &Http, response: HttpResponse) -> HttpResponse {
-    let is_for_one = response.headers().contains_key(SET_COOKIE) || !http.is_private();
-    let success = if is_for_one { no_store() } else { http.unaged() };
-    let mut response = with_policy(http, success, response);
-    let reason = "cachet; fwd=bypass; detail=\"the request says who asks, and the key does not\"";
-    response.headers_mut().append(CACHE_STATUS, HeaderValue::from_static(reason));
-    response
-}
-
-/// Completes an answer that is not kept, unless it has a `Cache-Control` of its own.
-fn with_policy(http: &Http, success: HeaderValue, mut response: HttpResponse) -> HttpResponse {
-    let is_success = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
-    let policy = match is_no_error(&response) {
-        false => Some(no_store()),
-        true if is_success || response.headers().contains_key(SET_COOKIE) => Some(success),
-        true => None,
-    };
-    if let Some(policy) = policy.filter(|_| !response.headers().contains_key(CACHE_CONTROL)) {
-        response.headers_mut().insert(CACHE_CONTROL, policy);
-    }
-    if is_success {
-        let named: Vec<_> = vary(&Http::new(""), response.headers(), false);
-        for field in http.vary_names().filter(|field| !named.contains(field)) {
-            response.headers_mut().append(VARY, HeaderValue::from(field));
-        }
-    }
-    response
-}
-
-fn no_store() -> HeaderValue {
-    HeaderValue::from_static("no-store")
 }

@@ -203,7 +203,8 @@ impl Cache {
 
     /// What memory answers with at once though it is stale, if anything.
     pub(crate) fn stale_at_once(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
-        self.usable(self.key(call)).filter(|entry| self.serves_stale(entry) && entry.staleness(self.clock.now()).is_some())
+        self.usable(self.key(call))
+            .filter(|entry| self.serves_stale(entry) && entry.staleness(self.clock.now()).is_some())
     }
 
     /// A refresh of a value that is served meanwhile, by a body that stays on its thread: it is for the caller to spawn
