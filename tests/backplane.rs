@@ -279,7 +279,7 @@ async fn a_caller_that_comes_after_an_invalidation_does_not_join_a_load_in_an_ou
     let redis = Redis::start();
     let faults = Faults::new();
     faults.always(Operation::Subscribe, Injection::LostRequest);
-    let tier = FaultyTier::over(redis_tier(&redis.url()).expect("the URL is valid"), &faults);
+    let tier = FaultyTier::over(redis_tier(redis.url()).expect("the URL is valid"), &faults);
     let deaf = Cachet::builder().namespace("cachet").shared_tier(tier).build().expect("the configuration is valid");
     let other = node(&redis, "cachet").await;
     until("the first probe is over", async || faults.answers(Operation::Probe) > 0).await;

@@ -50,16 +50,61 @@
 //! ```
 //!
 //! Stored are answers with status 200, 203, 204, 301, 308 or 410 whose body has a known size, unless they carry
-//! `Set-Cookie`, `Vary` or a `Cache-Control` of their own that says `no-store`, `no-cache` or `private`. A 404 or a 5xx
-//! goes to all who wait for the same load, and is then forgotten. GET and HEAD ask the cache, any other method goes
-//! straight to the handler; a route for both is `#[route("/posts/{id}", method = "GET", method = "HEAD")]`. A client's
-//! own `Cache-Control` is ignored: nobody can force work from outside.
+//! `Set-Cookie`, a `Vary` on what is not in the key, or a `Cache-Control` of their own that says `no-store`, `no-cache` or
+//! `private`. A 404 or a 5xx goes to all who wait for the same load, and is then forgotten. GET and HEAD ask the cache, any
+//! other method goes straight to the handler; a route for both is
+//! `#[route("/posts/{id}", method = "GET", method = "HEAD")]`. A client's own `Cache-Control` is ignored: nobody can force
+//! work from outside.
 //!
 //! Under its route the handler is invalidated by tag; above it, `#[cached(…, handle = post_cache)]` gives
 //! `post_cache::invalidate(7)` and the other controls a name.
 //!
+//! ## Content codings
+//!
+//! A body of 1024 bytes or more that is text in some form is sent in the coding that the client likes best (RFC 9110
+//! §12.5.3): gzip, and with the features of their names brotli and zstd; between equals the order is `br`, `zstd`, `gzip`. It
+//! is encoded when the first client asks for it, and kept in memory beside the entry; a shared tier holds the plain body,
+//! so a handler with `tier = "redis"` alone encodes for each request. Each coding has a strong tag of its own (`"h"`,
+//! `"h-br"`, `"h-zst"`, `"h-gz"`), a weak one is all codings'; a client that holds any of them gets a 304 with that one.
+//! `Vary: Accept-Encoding` is on every variant and its 304. actix-web's `Compress` encodes nothing of it a second time: what
+//! is not worth encoding goes to clients that take codings with `Content-Encoding: identity`, which keeps it, and any
+//! proxy, from making another body under the same strong tag.
+//!
+//! ## Fields of the request
+//!
+//! ```
+//! use actix_web::{HttpRequest, get, http::header::ACCEPT_LANGUAGE};
+//! use cachet_core::cached;
+//!
+//! #[get("/greeting")]
+//! #[cached(
+//!     ttl = 600,
+//!     skip(request),
+//!     http = "public, max-age=30, must-revalidate",
+//!     cdn = "max-age=3600",                         // CDN-Cache-Control: the network is purged by tag
+//!     vary = ["accept-language"],                   // in the key, and in Vary
+//!     etag = "weak"
+//! )]
+//! async fn greeting(request: HttpRequest) -> &'static str {
+//!     let language = request.headers().get(ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok());
+//!     if language.is_some_and(|language| language.starts_with("de")) { "Guten Tag" } else { "Good day" }
+//! }
+//! # let _ = greeting;
+//! ```
+//!
+//! The values of the fields in `vary` are part of the key as a hash: over one line or several, with or without spaces at
+//! the commas, a list is the same; order and case count. At most 64 variants of a resource are stored in a process, and
+//! none whose values have more than 1024 bytes together: those are answered by the handler. Invalidating the key takes all
+//! variants. Beneath them lies one more entry for each resource, which counts as a load and as hits of the function. With
+//! `vary` nothing is served stale here.
+//!
+//! A response that may be for one client is not shared. `public` on a handler that takes a request, a session or an
+//! identity does not compile, unless `vary` names the field. Any other handler that takes an argument which is no part of
+//! its key, nor `Data`, is asked anew for each request with `Authorization` or `Cookie` that `vary` does not name; that
+//! answer is stored nowhere, and `Cache-Status` says why.
+//!
 //! What a middleware adds, the cache does not see: one that sets cookies, such as a session's, does not belong around a
-//! handler that says `public`; and `actix_web::middleware::Compress` puts the same strong tag on each coding.
+//! handler that says `public`.
 //!
 //! # A cache in front of handlers
 //!
@@ -92,6 +137,7 @@
 
 mod cache_control;
 mod cache_status;
+mod coding;
 mod error;
 mod handler;
 mod middleware;

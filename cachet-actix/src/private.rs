@@ -3,6 +3,6 @@
 pub use actix_web::HttpResponse;
 
 pub use crate::{
-    handler::{Handled, Http, Incoming, Unstored, probed, respond},
+    handler::{Handled, Http, Incoming, Unstored, is_final, probed, respond, tag_by},
     stored::StoredResponse,
 };

@@ -1,24 +1,42 @@
 //! The cached response: what is kept of an answer, and of which.
 
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
 use actix_web::{
     HttpResponse,
     body::{self, BodySize, BoxBody, MessageBody},
     http::{
         StatusCode,
         header::{
-            AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, DATE, ETAG, HeaderMap,
-            HeaderName, HeaderValue, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
+            ACCEPT_ENCODING, AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, DATE,
+            ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
+            UPGRADE, VARY,
         },
     },
+    web,
 };
 use bytes::Bytes;
 use cachet_core::Validator;
 use serde::{Deserialize, Serialize};
 
-use crate::{cache_control::forbids_keeping, validators::EntityTag};
+use crate::{
+    cache_control::forbids_keeping,
+    coding::{Coding, MOST_CODINGS, is_worth_encoding},
+    handler::Tagging,
+    validators::EntityTag,
+};
 
 /// A body of known size that is not in memory yet is collected up to this many bytes; a larger one is passed on.
 const MOST_COLLECTED_BYTES: u64 = 4 << 20;
+
+/// A longer body is encoded on a thread that may take its time; a worker answers other clients meanwhile.
+const MOST_ENCODED_INLINE: usize = 16 << 10;
+
+/// So many variants of a resource are stored; further ones are answered only.
+const MOST_VARIANTS: usize = 64;
+
+/// The status of an index: no response has it.
+const INDEX: u16 = 0;
 
 /// Fields of one connection or one message, which the next answer has its own of (RFC 9111 §3.1).
 const OF_MESSAGE: [HeaderName; 8] = [AGE, CONNECTION, CONTENT_LENGTH, DATE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE];
@@ -32,6 +50,18 @@ pub struct StoredResponse {
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     body: Bytes,
+    /// What this process knows beside it.
+    #[serde(skip)]
+    local: Arc<Local>,
+}
+
+/// What is made from a stored response in this process, once for all who hold it.
+#[derive(Debug, Default)]
+struct Local {
+    /// The encoded bodies; `None` for one that is no smaller.
+    encoded: [OnceLock<Option<Bytes>>; MOST_CODINGS],
+    /// Of an index: which variants there are.
+    variants: Mutex<Vec<Validator>>,
 }
 
 /// What may be done with an answer.
@@ -46,15 +76,15 @@ pub(crate) enum Fate {
 }
 
 impl Fate {
-    /// Decides on the final status and fields.
+    /// Decides on the final status and fields; the key knows the request's fields `keyed`.
     ///
     /// Nothing that is for one client leaves its caller: `Set-Cookie`, a `Vary` on fields that are not in the key, a
     /// `Cache-Control` that forbids it, and statuses that answer the client rather than the resource, such as 401, 304
     /// or 206. What is cacheable by default is kept (RFC 9110 §15.1), except for errors. Other successes and redirections, a
     /// 404 and a 5xx are shared with those who wait, so that a rush on a missing id costs one load, and then forgotten.
-    pub(crate) fn of<B>(response: &HttpResponse<B>) -> Self {
+    pub(crate) fn of<B>(response: &HttpResponse<B>, keyed: &[&str]) -> Self {
         let headers = response.headers();
-        if headers.contains_key(SET_COOKIE) || headers.contains_key(VARY) || forbids_keeping(headers) {
+        if headers.contains_key(SET_COOKIE) || !varies_within(headers, keyed) || forbids_keeping(headers) {
             return Self::Own;
         }
         match response.status().as_u16() {
@@ -66,24 +96,65 @@ impl Fate {
     }
 }
 
+/// Whether an answer depends on no more than what the key knows. One that is not encoded yet may say that it varies by
+/// the codings that the client takes: that is seen to here.
+fn varies_within(headers: &HeaderMap, keyed: &[&str]) -> bool {
+    let is_plain = !headers.contains_key(CONTENT_ENCODING);
+    vary_members(headers).all(|member| {
+        let is = |name: &str| member.is_some_and(|member| member.eq_ignore_ascii_case(name));
+        keyed.iter().any(|name| is(name)) || (is_plain && is(ACCEPT_ENCODING.as_str()))
+    })
+}
+
+/// The members of `Vary`; `None` for a line that is no text.
+pub(crate) fn vary_members(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+    let lines = headers.get_all(VARY).map(|line| line.to_str().ok());
+    lines.flat_map(|line| {
+        let none = line.is_none().then_some(None);
+        line.unwrap_or_default().split(',').map(str::trim).filter(|member| !member.is_empty()).map(Some).chain(none)
+    })
+}
+
 impl StoredResponse {
-    /// Keeps an answer; one without an entity tag gets its content hash.
-    pub(crate) fn new<B>(head: &HttpResponse<B>, body: Bytes) -> Self {
+    /// Keeps an answer; one without an entity tag gets one.
+    pub(crate) fn new<B>(head: &HttpResponse<B>, body: Bytes, tagging: Tagging) -> Self {
         let kept = head.headers().iter().filter(|(name, _)| !OF_MESSAGE.contains(name));
         let mut headers: Vec<_> =
             kept.map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
         if !head.headers().contains_key(ETAG) && head.status().is_success() {
-            let tag = EntityTag::from(content_hash(head.headers(), &body));
+            let tag = tagging.tag(|| content_hash(head.headers(), &body), &body);
             headers.push((ETAG.as_str().to_owned(), tag.as_header_value().as_bytes().to_vec()));
         }
-        Self { status: head.status().as_u16(), headers, body }
+        Self { status: head.status().as_u16(), headers, body, local: Arc::default() }
     }
 
-    /// The answer again. What a shared tier gave is not trusted: an impossible status is a 500, an impossible field is
-    /// left out.
-    pub(crate) fn to_response(&self) -> HttpResponse {
+    /// An index with a name of its own.
+    pub(crate) fn index() -> Self {
+        let name = fastrand::u128(..).to_le_bytes().to_vec();
+        Self { status: INDEX, headers: Vec::new(), body: name.into(), local: Arc::default() }
+    }
+
+    pub(crate) fn is_index(&self) -> bool {
+        self.status == INDEX
+    }
+
+    /// The name of the index, if the variant may be stored under it. What stood there before a handler had variants is
+    /// as good a name.
+    pub(crate) fn admits(&self, variant: Validator) -> Option<Validator> {
+        let mut variants = self.local.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = variants.contains(&variant);
+        if !is_known && variants.len() < MOST_VARIANTS {
+            variants.push(variant);
+        }
+        let is_admitted = variants.contains(&variant);
+        is_admitted.then(|| Validator::of_bytes(&self.body))
+    }
+
+    /// The answer again, with this body in place of its own. What a shared tier gave is not trusted: an impossible status
+    /// is a 500, an impossible field is left out.
+    pub(crate) fn to_response_with(&self, body: Bytes) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponse::with_body(status, BoxBody::new(self.body.clone()));
+        let mut response = HttpResponse::with_body(status, BoxBody::new(body));
         for (name, value) in &self.headers {
             if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
                 response.headers_mut().append(name, value);
@@ -91,6 +162,68 @@ impl StoredResponse {
         }
         response
     }
+
+    pub(crate) fn to_response(&self) -> HttpResponse {
+        self.to_response_with(self.body())
+    }
+
+    pub(crate) fn body(&self) -> Bytes {
+        self.body.clone()
+    }
+
+    pub(crate) fn is_success(&self) -> bool {
+        (200..300).contains(&self.status)
+    }
+
+    /// Whether the body goes out in the coding that a client likes best.
+    pub(crate) fn is_encodable(&self) -> bool {
+        let is_plain = self.field(&CONTENT_ENCODING).is_none();
+        let content_type = self.field(&CONTENT_TYPE).and_then(|value| std::str::from_utf8(value).ok());
+        self.is_success() && is_plain && !Coding::ALL.is_empty() && is_worth_encoding(content_type, self.body.len())
+    }
+
+    /// The encoded body, which is made when the first client asks for it; `None` where it is no smaller.
+    pub(crate) async fn encoded(&self, coding: Coding) -> Option<Bytes> {
+        if let Some(encoded) = self.local.encoded[coding.index()].get() {
+            return encoded.clone();
+        }
+        let (body, local) = (self.body(), Arc::clone(&self.local));
+        let encode = move || local.encoded[coding.index()].get_or_init(|| coding.encode(&body)).clone();
+        if self.body.len() <= MOST_ENCODED_INLINE { encode() } else { web::block(encode).await.ok().flatten() }
+    }
+
+    /// The entity tag of the body in a coding. Each has a strong one of its own; a weak one is all codings' (RFC 9110
+    /// §8.8.3.3).
+    pub(crate) fn tag(&self, coding: Option<Coding>) -> Option<EntityTag> {
+        let own = EntityTag::from_field(&HeaderValue::from_bytes(self.field(&ETAG)?).ok()?)?;
+        match coding {
+            Some(coding) if !own.is_weak() => suffixed(&own, coding.suffix()),
+            _ => Some(own),
+        }
+    }
+
+    /// The validators that the handler gave, with the tag of the body in a coding.
+    pub(crate) fn validators(&self, coding: Option<Coding>) -> HeaderMap {
+        let mut own = HeaderMap::with_capacity(2);
+        if let Some(tag) = self.tag(coding) {
+            own.insert(ETAG, tag.as_header_value().clone());
+        }
+        if let Some(date) = self.field(&LAST_MODIFIED).and_then(|date| HeaderValue::from_bytes(date).ok()) {
+            own.insert(LAST_MODIFIED, date);
+        }
+        own
+    }
+
+    fn field(&self, name: &HeaderName) -> Option<&[u8]> {
+        self.headers.iter().find(|(own, _)| own == name.as_str()).map(|(_, value)| &value[..])
+    }
+}
+
+/// The tag with more before its closing quote.
+fn suffixed(tag: &EntityTag, suffix: &str) -> Option<EntityTag> {
+    let own = tag.as_header_value().as_bytes();
+    let field = [own.strip_suffix(b"\"")?, suffix.as_bytes(), b"\""].concat();
+    EntityTag::from_field(&HeaderValue::try_from(field).ok()?)
 }
 
 /// The hash of the bytes and of how they are meant.
@@ -134,7 +267,7 @@ mod tests {
         for (name, value) in fields {
             response.headers_mut().append(name.clone(), HeaderValue::from_static(value));
         }
-        Fate::of(&response)
+        Fate::of(&response, &["x-tier"])
     }
 
     #[test]
@@ -165,6 +298,34 @@ mod tests {
         assert_eq!(fate(200, &[(CACHE_CONTROL, "public, max-age=5")]), Fate::Kept);
     }
 
+    #[test]
+    fn an_answer_may_vary_by_what_the_key_knows() {
+        for (fields, expected) in [
+            (&[(VARY, "X-Tier")][..], Fate::Kept),
+            (&[(VARY, ", x-tier ,Accept-Encoding")], Fate::Kept),
+            (&[(VARY, "x-tier, origin")], Fate::Own),
+            (&[(VARY, "x-tier"), (VARY, "origin")], Fate::Own),
+            (&[(VARY, "*")], Fate::Own),
+            (&[(VARY, "accept-encoding"), (CONTENT_ENCODING, "gzip")], Fate::Own),
+        ] {
+            assert_eq!(fate(200, fields), expected, "{fields:?}");
+        }
+    }
+
+    #[test]
+    fn an_index_admits_a_bounded_number_of_variants() {
+        let index = StoredResponse::index();
+        let variant = |number: usize| Validator::of_bytes(&number.to_le_bytes());
+        let name = index.admits(variant(0));
+        assert!(name.is_some());
+        for number in 0..MOST_VARIANTS {
+            assert_eq!(index.clone().admits(variant(number)), name);
+        }
+        assert_eq!(index.admits(variant(MOST_VARIANTS)), None);
+        assert_eq!(index.admits(variant(1)), name, "it is one of those that are there");
+        assert_ne!(StoredResponse::index().admits(variant(0)), name);
+    }
+
     #[actix_web::test]
     async fn an_answer_comes_back_as_it_was() {
         let mut response = HttpResponse::MovedPermanently()
@@ -178,7 +339,7 @@ mod tests {
             .append(HeaderName::from_static("x-bytes"), HeaderValue::from_bytes(b"\xFF").expect("bytes"));
         let (head, body) = response.into_parts();
         let Ok(Collected::Whole(body)) = collect(body).await else { panic!("the body is in memory") };
-        let again = StoredResponse::new(&head, body).to_response();
+        let again = StoredResponse::new(&head, body, Tagging::Strong).to_response();
 
         assert_eq!(again.status(), 301);
         assert_eq!(again.headers().get(LOCATION).expect("it was there"), "/new");
@@ -193,7 +354,7 @@ mod tests {
     fn the_tag_changes_with_the_bytes_and_with_what_they_mean() {
         let tag = |kind: &'static str, body: &'static str| {
             let head = HttpResponse::Ok().content_type(kind).finish();
-            StoredResponse::new(&head, body.into()).to_response().headers().get(ETAG).cloned()
+            StoredResponse::new(&head, body.into(), Tagging::Strong).to_response().headers().get(ETAG).cloned()
         };
         assert!(tag("text/plain", "a").is_some());
         assert_eq!(tag("text/plain", "a"), tag("text/plain", "a"));
@@ -207,6 +368,7 @@ mod tests {
             status: 7,
             headers: vec![("x y".into(), b"1".into()), ("x".into(), b"1\r\nset-cookie: a".into())],
             body: Bytes::new(),
+            local: Arc::default(),
         };
         let response = forged.to_response();
         assert_eq!(response.status(), 500);

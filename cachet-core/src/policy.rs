@@ -53,6 +53,8 @@ pub(crate) struct Settings {
     pub(crate) codec: Option<Arc<dyn AnyCodec>>,
     pub(crate) error_codec: Option<Arc<dyn AnyCodec>>,
     pub(crate) share: Option<Share>,
+    /// Which errors are answers of their own, that no stale value hides.
+    pub(crate) is_final: Option<fn(&dyn Any) -> bool>,
     pub(crate) validate: Option<Validate>,
     pub(crate) is_negative: fn(&AnyValue) -> bool,
     /// Which values are stored.
@@ -101,6 +103,7 @@ impl<R, K: Splits<R>> Spec<R, K> {
             codec: None,
             error_codec: None,
             share: probed.share,
+            is_final: None,
             validate: probed.validate,
             is_negative: |value| value.downcast_ref::<K::Stored>().is_some_and(K::is_negative),
             when: None,
@@ -212,6 +215,12 @@ impl<R, K: Splits<R>> Spec<R, K> {
         self.with(|settings| {
             settings.weight = Some(Arc::new(move |value| value_of::<R, K>(value).map_or(0, &bytes)));
         })
+    }
+
+    /// Which errors are answers of their own: no stale value is served in their place, nor after them.
+    #[must_use]
+    pub fn is_final(self, is_final: fn(&dyn Any) -> bool) -> Self {
+        self.with(|settings| settings.is_final = Some(is_final))
     }
 
     /// A number of the user's that is part of the shared key.

@@ -1,11 +1,12 @@
 //! The rules between options and function, each a function of its own.
 
-use syn::{Ident, Pat, ext::IdentExt as _};
+use syn::{Ident, Pat, Type, ext::IdentExt as _};
 
 use crate::{
-    args::{Args, ErrorTtl, KeySource, Lifetime, OnOutage, Tiers},
+    args::{Args, ErrorTtl, Given, KeySource, Lifetime, OnOutage, Tiers},
     errors::{Errors, did_you_mean},
     freshness,
+    http::Directives,
     key::Template,
     model::{Batch, as_ref_target, key_has_self, key_parameters},
     signature::{Extractor, Function},
@@ -30,6 +31,9 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     handlers_key_on_values(args, function, errors);
     public_answers_depend_on_no_identity(args, function, errors);
     max_age_is_within_ttl(args, errors);
+    fields_are_of_handlers(args, errors);
+    networks_keep_what_is_for_everyone(args, errors);
+    variants_are_counted_in_memory(args, errors);
     handlers_store_responses(args, errors);
     handlers_are_free_functions(args, function, errors);
     codec_needs_the_shared_tier(args, errors);
@@ -266,23 +270,81 @@ fn handlers_key_on_values(args: &Args, function: &Function, errors: &Errors) {
 }
 
 /// What everyone may be given must not depend on who asked. An argument that is left out of the key could still be
-/// looked at by the body.
+/// looked at by the body; what it looks at may be part of the key through `vary`.
 fn public_answers_depend_on_no_identity(args: &Args, function: &Function, errors: &Errors) {
-    let Some(http) = args.http.as_ref().filter(|http| http.value.has("public") || http.value.has("s-maxage")) else {
+    let is_for_everyone = |given: &&Given<Directives>| given.value.is_for_everyone();
+    let Some(said) = args.http.as_ref().filter(is_for_everyone).or(args.cdn.as_ref()) else { return };
+    if said.value.keeps_shared_caches_out() {
         return;
-    };
+    }
     let keyed: Vec<&Ident> = key_parameters(args, function).map(|parameter| &parameter.ident).collect();
     for parameter in &function.parameters {
-        if matches!(parameter.extractor, Extractor::Identity) && !keyed.contains(&&parameter.ident) {
-            let name = &parameter.ident;
+        if !matches!(parameter.extractor, Extractor::Identity) {
+            continue;
+        }
+        let fields = told_by(&parameter.ty);
+        let is_declared = args.vary.iter().any(|name| fields.is_empty() || fields.contains(&name.as_str()));
+        if !is_declared && !keyed.contains(&&parameter.ident) {
+            let (name, field) = (&parameter.ident, fields.first().unwrap_or(&"accept-language"));
             errors.over(
-                &http.written,
+                &said.written,
                 format_args!(
                     "a response for everyone cannot depend on `{name}`, which tells who asks and is no part of the \
-                     key; write `private`, or remove the argument"
+                     key; write `private`, or what it looks at, such as `vary = [\"{field}\"]`, or remove the argument"
                 ),
             );
         }
+    }
+}
+
+/// The fields of a request that an identity is read from; none for the request itself, which has all of them.
+fn told_by(identity: &Type) -> &'static [&'static str] {
+    let Type::Path(path) = identity else { return &[] };
+    let last = path.path.segments.last().map(|last| last.ident.to_string());
+    match last.as_deref() {
+        Some("Session" | "Identity") => &["cookie"],
+        Some("BearerAuth" | "BasicAuth") => &["authorization"],
+        Some("ReqData") => &["authorization", "cookie"],
+        _ => &[],
+    }
+}
+
+/// A value of a function goes out through no response of its own.
+fn fields_are_of_handlers(args: &Args, errors: &Errors) {
+    for option in ["cdn", "vary", "etag"] {
+        if let Some(name) = args.mentioned_at(option).filter(|_| !args.mentions("http")) {
+            errors.at(
+                name,
+                format_args!(
+                    "`{option}` is about a handler's response; write `http = \"public, max-age=30\"` beside it, or \
+                     remove it"
+                ),
+            );
+        }
+    }
+}
+
+/// A network that reads the one field does not look at the other (RFC 9213 §2.2).
+fn networks_keep_what_is_for_everyone(args: &Args, errors: &Errors) {
+    let (Some(http), Some(cdn)) = (&args.http, &args.cdn) else { return };
+    if http.value.says_private() && !cdn.value.keeps_shared_caches_out() {
+        errors.over(
+            &cdn.written,
+            "`http` says `private`, and a content delivery network is given to everyone; write `no-cache` or \
+             `max-age=0` there, or `cdn = \"no-store\"`",
+        );
+    }
+}
+
+/// Clients can send values without end, and what Redis holds knows nothing of its neighbours.
+fn variants_are_counted_in_memory(args: &Args, errors: &Errors) {
+    let in_memory = args.tier.as_ref().is_none_or(|tier| tier.value.has_memory());
+    if let Some(name) = args.mentioned_at("vary").filter(|_| !in_memory) {
+        errors.at(
+            name,
+            "`vary` counts the variants of a resource in memory, which this function does not use; write \
+             `tier = \"memory,redis\"`",
+        );
     }
 }
 

@@ -20,10 +20,14 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
         not_with_many_keys(option, args, errors);
     }
     for option in ALONE {
-        not_on_handlers(option, args, errors);
         methods_have_controls(option, args, function, errors);
     }
-    stale_if_error_is_not_about_responses(args, errors);
+    for option in ["early", "timeout"] {
+        not_on_handlers(option, args, errors);
+    }
+    for option in ["stale", "stale_if_error"] {
+        variants_are_never_stale(option, args, errors);
+    }
     arguments_can_be_kept(args, function, errors);
     a_plain_function_is_waited_for(args, function, errors);
     a_deadline_has_something_to_serve(args, function, errors);
@@ -41,26 +45,29 @@ fn not_with_many_keys(option: &str, args: &Args, errors: &Errors) {
     }
 }
 
-/// A handler's body may hold the request, which stays on its thread.
+/// A handler's body may hold the request, which stays on its thread: behind an answer it goes on there, but nothing looks
+/// at the clock for it meanwhile.
 fn not_on_handlers(option: &str, args: &Args, errors: &Errors) {
     if let (Some(place), Some(_)) = (args.mentioned_at(option), &args.http) {
         errors.at(
             place,
             format_args!(
-                "`{option}` lets the body go on without its caller, and a handler's belongs to its request; write it on \
-                 the function that the handler calls"
+                "`{option}` moves the body to another thread, and a handler's belongs to that of its request; write it on \
+                 the function that the handler calls, or `stale` here"
             ),
         );
     }
 }
 
-/// A response that is not kept may say that the thing is gone, which no stale one should hide.
-fn stale_if_error_is_not_about_responses(args: &Args, errors: &Errors) {
-    if let (Some(place), Some(_)) = (args.mentioned_at("stale_if_error"), &args.http) {
+/// What lies beneath the key of a handler with variants ends with its lifetime, and they with it.
+fn variants_are_never_stale(option: &str, args: &Args, errors: &Errors) {
+    if let Some(place) = args.mentioned_at(option).filter(|_| args.mentions("vary")) {
         errors.at(
             place,
-            "`stale_if_error` is about a function's error, and a handler answers with a response; write it on the function \
-             that the handler calls, and `stale-if-error=3600` in `http` for the caches in front",
+            format_args!(
+                "`{option}` and `vary` do not go together yet; write it on the function that the handler calls, or take \
+                 what the response varies on as an argument with `CacheKey`"
+            ),
         );
     }
 }

@@ -1,6 +1,18 @@
-//! The `http` option: Cache-Control response directives, checked while the program compiles.
+//! The options of handlers: Cache-Control response directives, checked while the program compiles, and what goes with
+//! them.
+
+use syn::Expr;
 
 use crate::errors::did_you_mean;
+
+/// What `etag` says.
+#[derive(Clone)]
+pub(crate) enum Etag {
+    Strong,
+    Weak,
+    /// A closure over the body, or the path of a function.
+    By(Expr),
+}
 
 /// The parsed directives.
 #[derive(Clone)]
@@ -85,6 +97,35 @@ impl Directives {
         }
         mistakes.extend(directives.contradictions());
         if mistakes.is_empty() { Ok(directives) } else { Err(mistakes) }
+    }
+
+    /// Reads the directives of `CDN-Cache-Control` (RFC 9213 §3.1). Written as this module does, they are a dictionary of
+    /// structured fields as well: keys in lower case, integers, strings, and a bare key for true.
+    pub(crate) fn parse_targeted(text: &str) -> Result<Self, Vec<String>> {
+        let directives = Self::parse(text)?;
+        let shared = [("s-maxage", "max-age"), ("proxy-revalidate", "must-revalidate")];
+        let mistakes: Vec<_> = shared
+            .into_iter()
+            .filter(|(name, _)| directives.has(name))
+            .map(|(name, instead)| {
+                format!("`{name}` sets shared caches apart, and only such read this field; write `{instead}`")
+            })
+            .collect();
+        if mistakes.is_empty() { Ok(directives) } else { Err(mistakes) }
+    }
+
+    /// Whether a shared cache is told to keep the response.
+    pub(crate) fn is_for_everyone(&self) -> bool {
+        self.has("public") || self.has("s-maxage")
+    }
+
+    pub(crate) fn says_private(&self) -> bool {
+        self.has_whole("private")
+    }
+
+    /// Whether no shared cache may keep the response.
+    pub(crate) fn keeps_shared_caches_out(&self) -> bool {
+        self.has_whole("private") || self.has_whole("no-store")
     }
 
     /// The directives as they go out: lower case, one space after each comma.
@@ -186,6 +227,19 @@ fn fields(name: &str, value: &str) -> Result<Value, String> {
     Ok(Value::Fields(names.join(", ")))
 }
 
+/// The name of a request's field in lower case, or why it is none that `vary` could have.
+pub(crate) fn field_name(written: &str) -> Result<String, String> {
+    let name = written.to_ascii_lowercase();
+    match name.as_str() {
+        "*" => Err("`*` names no field, so there is nothing to store by; write the fields, or remove `http`".into()),
+        "accept-encoding" => Err("content codings are seen to without it; remove it".into()),
+        name if name.is_empty() || !name.bytes().all(is_token) => {
+            Err(format!("`{written}` is no name of a request's field; write `vary = [\"accept-language\"]`"))
+        }
+        _ => Ok(name),
+    }
+}
+
 /// A `tchar` of RFC 9110 §5.6.2.
 fn is_token(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
@@ -244,6 +298,32 @@ mod tests {
         ] {
             let mistakes = Directives::parse(written).err().expect(written).join("\n");
             assert!(mistakes.contains(says), "{written}: {mistakes}");
+        }
+    }
+
+    #[test]
+    fn what_speaks_to_shared_caches_alone_has_no_words_for_them() {
+        for (written, says) in [
+            ("s-maxage=5", "write `max-age`"),
+            ("public, proxy-revalidate", "write `must-revalidate`"),
+            ("max-agee=5", "did you mean `max-age`?"),
+            ("no-store, max-age=5", "contradicts"),
+        ] {
+            let mistakes = Directives::parse_targeted(written).err().expect(written).join("\n");
+            assert!(mistakes.contains(says), "{written}: {mistakes}");
+        }
+        let targeted = Directives::parse_targeted("Max-Age=3600, must-revalidate").ok();
+        assert_eq!(targeted.expect("it is sound").text(), "max-age=3600, must-revalidate");
+    }
+
+    #[test]
+    fn a_field_of_vary_is_a_name() {
+        assert_eq!(field_name("Accept-Language"), Ok("accept-language".into()));
+        for (written, says) in
+            [("*", "names no field"), ("Accept-Encoding", "remove it"), ("", "no name"), ("a b", "no name")]
+        {
+            let mistake = field_name(written).expect_err(written);
+            assert!(mistake.contains(says), "{written}: {mistake}");
         }
     }
 

@@ -91,6 +91,9 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `on_outage` | `"load"`, `"stale"`, `"fail"`; shared tier only | what a call does that the shared tier should answer and cannot: load (a few at a time); take what memory has, fresh or stale, though another node may have invalidated it; or fail with an error that `E: Clone + From<cachet_core::Error>` makes of [`Error::Outage`] | `"load"` |
 /// | `batch` | the name of an argument of type `Vec<Id>` or `&[Id]` | a function of many keys: see below | one key a call |
 /// | `http` | Cache-Control directives | caches a handler's response, and sends these directives with it | no handler |
+/// | `cdn` | the same, beside `http` | `CDN-Cache-Control`, for content delivery networks (RFC 9213) | none |
+/// | `vary` | `["accept-language"]`, beside `http`; with a memory tier | fields of the request that are part of the key, and in `Vary` | none |
+/// | `etag` | `"strong"`, `"weak"`, or `\|body\| tag`, or a path; beside `http` | what the entity tag says, and what it is made of | `"strong"`: the hash |
 /// | `associated` | alone | the function stands in an `impl` block, though it does not mention `Self` | by its tokens |
 /// | `handle` | a name | name of the type with the controls; of a method, of the function that gives them | the function's; `method_cache` |
 /// | `crate` | a path | where cachet-core is, if renamed | `::cachet_core` |
@@ -139,8 +142,9 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// window, so that every node can serve it.
 ///
 /// With `stale`, `early` and `timeout` the body may go on without its caller. So its future is `Send`, its error too,
-/// and its arguments are its own: those by reference are copied by `ToOwned`, `&self` by `Clone`. None of the four is for
-/// handlers, or stands beside `batch`.
+/// and its arguments are its own: those by reference are copied by `ToOwned`, `&self` by `Clone`. A handler's need not be:
+/// it goes on where its request was. `early` and `timeout` are not for handlers, and none of the four stands beside
+/// `batch`.
 ///
 /// A call that would wait for itself panics with the function's name: one that a load makes for its own key, be it after
 /// an invalidation, or through other cached functions, in whichever tasks their loads run. Where several loads need each
@@ -161,7 +165,12 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// `must-understand`, `immutable`, `max-age`, `s-maxage`, `stale-while-revalidate`, `stale-if-error`; ages are seconds
 /// and at most `ttl`. Without `max-age` the client is given the entry's lifetime, beside its `Age`. The key of a handler
 /// is made of what is inside `Path`, `Query`, `Json` and `Form`; `Data` is left out by itself; the raw request must be
-/// left out by `skip`, and then the response must not be `public`. `negative_ttl`, `error_ttl`, `when`, `ttl_of`,
+/// left out by `skip`, and then the response must not be `public`, unless `vary` names what it looks at. `cdn` knows the
+/// same directives but `s-maxage` and `proxy-revalidate`, and may be longer than `ttl`: a network is purged. On a handler
+/// `stale` and `stale_if_error` are what `stale-while-revalidate` and `stale-if-error` in `http` say, unless they are
+/// given; a refresh goes on on the thread of the request that caused it, and a response with a status below 500 is no
+/// failure. The closure of `etag` is given the body's bytes, before any content coding, and gives anything that an
+/// `EntityTag` is made from. `negative_ttl`, `error_ttl`, `when`, `ttl_of`,
 /// `max_bytes` and `weight` are not for handlers.
 ///
 /// # Controls
@@ -192,8 +201,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 ///
 /// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
 /// there, so that nothing else in the crate goes red. `const fn`, `unsafe fn`, `extern fn` and borrowed return values
-/// are refused. Not available yet:
-/// `cdn`, `vary` and `etag`.
+/// are refused.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_cached(options.into(), &item.into()).into()

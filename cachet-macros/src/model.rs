@@ -1,9 +1,12 @@
 //! What is to be generated. Only legal states can be written down here: it is built after every check has passed.
 
+use std::time::Duration;
+
 use syn::{Expr, Ident, LitStr, Path, Type, TypeParamBound, Visibility, parse_quote};
 
 use crate::{
     args::{Args, Codec, ErrorTtl, KeySource, Lifetime, OnOutage, Tiers},
+    http::Etag,
     key::Template,
     signature::{Extractor, Function, Parameter, type_arguments},
 };
@@ -16,12 +19,25 @@ pub(crate) struct Model {
     pub(crate) tags: Vec<Template>,
     /// The argument with many keys, if there is one.
     pub(crate) batch: Option<Batch>,
-    /// The normalised Cache-Control of a handler; `None` for a function that is none.
-    pub(crate) http: Option<String>,
+    /// What a handler's answers say; `None` for a function that is none.
+    pub(crate) http: Option<Http>,
     /// What the controls hang off.
     pub(crate) handle: Handle,
     /// Where cachet-core is, when not at `::cachet_core`.
     pub(crate) krate: Option<Path>,
+}
+
+/// What a handler's answers say to caches.
+pub(crate) struct Http {
+    /// The normalised Cache-Control.
+    pub(crate) directives: String,
+    /// The normalised CDN-Cache-Control.
+    pub(crate) cdn: Option<String>,
+    /// Fields of the request that are part of the key.
+    pub(crate) vary: Vec<String>,
+    pub(crate) etag: Etag,
+    /// Whether the handler takes an argument that is no part of its key and not the application's state.
+    pub(crate) sees_more: bool,
 }
 
 /// What the controls hang off.
@@ -132,6 +148,12 @@ impl Model {
             .map(|parameter| KeyArgument::new(parameter, args.http.is_some()).of_batch(batch.as_ref()));
         let (arguments, has_self) = (arguments.collect(), key_has_self(&args, &function));
         let handle = handle(&args, &function);
+        let sees_more = function.parameters.iter().any(|parameter| {
+            !matches!(parameter.extractor, Extractor::State)
+                && key_parameters(&args, &function).all(|keyed| keyed.ident != parameter.ident)
+        });
+        let [stale, stale_if_error] =
+            ["stale-while-revalidate", "stale-if-error"].map(|directive| said_window(&args, directive));
         let key = Key { arguments, has_self, source: args.key.map(|key| key.value) };
         let settings = Settings {
             ttl: args.ttl?.value,
@@ -144,8 +166,8 @@ impl Model {
             negative_ttl: args.negative_ttl.map(|ttl| ttl.value),
             memory_ttl: args.memory_ttl.map(|ttl| ttl.value),
             jitter: args.jitter.map(|jitter| jitter.value),
-            stale: args.stale.map(|window| window.value),
-            stale_if_error: args.stale_if_error.map(|window| window.value),
+            stale: args.stale.map(|window| window.value).or(stale),
+            stale_if_error: args.stale_if_error.map(|window| window.value).or(stale_if_error),
             early: args.early.map(|beta| beta.value),
             timeout: args.timeout.map(|deadline| deadline.value),
             error_ttl: args.error_ttl.map(|ttl| ttl.value),
@@ -154,7 +176,13 @@ impl Model {
             codec: args.codec.map_or(Codec::Bincode, |codec| codec.value),
             on_outage: args.on_outage.map_or(OnOutage::Load, |then| then.value),
         };
-        let http = args.http.map(|http| http.value.text());
+        let http = args.http.map(|http| Http {
+            directives: http.value.text(),
+            cdn: args.cdn.map(|cdn| cdn.value.text()),
+            vary: args.vary,
+            etag: args.etag.map_or(Etag::Strong, |etag| etag.value),
+            sees_more,
+        });
         Some(Self { settings, key, tags: args.tags, batch, http, handle, krate: args.krate, function })
     }
 }
@@ -200,6 +228,14 @@ pub(crate) fn key_has_self(args: &Args, function: &Function) -> bool {
             Some(key) => key.value.mentions(&this),
             None => !args.skip.contains(&this),
         }
+}
+
+/// What a handler's directives say to caches, this one included (RFC 5861). The variants of a resource end with its
+/// lifetime, so they are never stale.
+fn said_window(args: &Args, directive: &str) -> Option<Lifetime> {
+    let http = args.http.as_ref().filter(|_| args.vary.is_empty())?;
+    let seconds = http.value.seconds(directive).filter(|seconds| *seconds > 0)?;
+    Some(Lifetime::Known(Duration::from_secs(seconds)))
 }
 
 fn handle(args: &Args, function: &Function) -> Handle {

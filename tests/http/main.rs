@@ -2,15 +2,19 @@
 #![allow(clippy::unused_async, reason = "the cached functions stand for ones that wait")]
 
 mod cached_json;
+mod coded;
 mod handlers;
 mod properties;
 mod ranges;
 mod server;
 mod shared;
+mod stale;
 #[path = "../support/mod.rs"]
 mod support;
+mod tagged;
 mod unkept;
 mod validated;
+mod varied;
 mod vectors;
 mod writes;
 

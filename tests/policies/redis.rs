@@ -21,12 +21,12 @@ fn first_for_a_moment(count: usize) -> Duration {
 
 /// Nodes whose memory lives by a test's clock.
 fn nodes(redis: &Redis) -> Nodes {
-    Nodes::over(redis_tier(&redis.url()).expect("the URL is valid"), &ManualClock::new())
+    Nodes::over(redis_tier(redis.url()).expect("the URL is valid"), &ManualClock::new())
 }
 
 /// A node that lives by the system's clock.
 fn node(redis: &Redis, faults: &Faults, configure: impl FnOnce(Builder) -> Builder) -> Cachet {
-    let tier = FaultyTier::over(redis_tier(&redis.url()).expect("the URL is valid"), faults);
+    let tier = FaultyTier::over(redis_tier(redis.url()).expect("the URL is valid"), faults);
     let builder = Cachet::builder().namespace("policies").deadline(Duration::from_secs(5)).shared_tier(tier);
     configure(builder).build().expect("the configuration is valid")
 }

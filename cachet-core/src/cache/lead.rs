@@ -147,7 +147,11 @@ impl Lead {
 
     /// Ends the flight with the loader's error, unless there is a stale value to end it with. `error_ttl` may keep the
     /// error.
-    pub(crate) fn fail(self, error: &dyn Any) -> Boxed<'static, Option<Arc<Entry>>> {
+    pub(crate) fn fail(mut self, error: &dyn Any) -> Boxed<'static, Option<Arc<Entry>>> {
+        if self.cache.settings.is_final.is_some_and(|is_final| is_final(error)) {
+            self.stale = None;
+            self.cache.forget_stale(self.leader.key());
+        }
         let shared = self.cache.settings.share.and_then(|share| share(error));
         let is_kept = self.cache.error_lifetime(error).is_some();
         Box::pin(self.fall_back(shared, is_kept))

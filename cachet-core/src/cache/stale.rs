@@ -21,10 +21,11 @@ use crate::{
     entry::{AnyValue, Entry, Origin},
     events::count,
     key::{KeyBuf, KeyRef},
-    loader::RunAlone,
+    loader::{Run, RunAlone},
     policy::OnOutage,
     private::Keyed,
     returns::SharedError,
+    runtime::Cachet,
 };
 
 /// How long this node leaves a value alone that somebody else refreshes.
@@ -192,6 +193,38 @@ impl Cache {
             Err(Failed::Own) => Err(Ended::Own(whole.body.into_error())),
             Err(Failed::Spared) => unreachable!("a call waits for its value"),
         }
+    }
+
+    /// What memory answers with at once though it is stale, if anything.
+    pub(crate) fn stale_at_once(&self, call: &KeyBuf) -> Option<Arc<Entry>> {
+        self.usable(self.key(call))
+            .filter(|entry| self.serves_stale(entry) && entry.staleness(self.clock.now()).is_some())
+    }
+
+    /// A refresh of a value that is served meanwhile, by a body that stays on its thread: it is for the caller to spawn
+    /// there. `None` if somebody refreshes the value already.
+    pub(crate) fn refresh_here<B: Run + 'static>(
+        self: &Arc<Self>,
+        call: Keyed,
+        entry: &Arc<Entry>,
+        body: B,
+    ) -> Option<Pin<Box<dyn Future<Output = ()>>>> {
+        count(&self.counters.stale);
+        let mut refreshing = Refreshing::of(self, entry)?;
+        let cache = Arc::clone(self);
+        let work = async move {
+            refreshing.begun = true;
+            count(&cache.counters.refreshes);
+            // The body is before the flight, so that a cancelled one is gone when another one begins.
+            let mut whole = (body, Miss::refresh(&cache, call, &refreshing.entry));
+            if let Err(Failed::Spared) = poll_fn(|cx| whole.1.poll(cx, &mut whole.0)).await {
+                cache.leave_alone(&refreshing.entry, BUSY);
+            }
+        };
+        Some(match Cachet::scoped() {
+            Some(runtime) => Box::pin(async move { runtime.scope(work).await }),
+            None => Box::pin(work),
+        })
     }
 
     fn serve_and_refresh(

@@ -190,14 +190,41 @@ pub(super) fn described<F: Function>(cache: &Cache, found: &Found) -> Cached<Sto
     found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values")
 }
 
-/// The same for a handler.
-#[expect(clippy::missing_errors_doc, reason = "the error is the loader's own")]
-pub async fn fetch_response<F: Function, L: Future<Output = F::Returns>>(
+/// A refresh behind an answer, which its caller spawns on this thread.
+pub type Behind = Pin<Box<dyn Future<Output = ()>>>;
+
+/// The same for a handler, whose body may go on without its caller and yet stays on its thread. The loader is made where
+/// it is needed.
+pub async fn fetch_response<F, L>(
     function: &F,
     call: Keyed,
-    loader: L,
-) -> Result<Cached<Stored<F>>, Failure<F>> {
-    fetch_with::<F, L>(&cache(function), call, loader).await
+    loader: impl FnOnce() -> L,
+) -> (Result<Cached<Stored<F>>, Failure<F>>, Option<Behind>)
+where
+    F: Function<Returns: 'static, Shape: 'static>,
+    L: Future<Output = F::Returns> + 'static,
+{
+    let cache = cache(function);
+    let seen = |found: Result<Found, Failure<F>>| found.map(|found| described::<F>(&cache, &found));
+    if let Some(entry) = cache.hit(&call.key) {
+        return (seen(hit_or_error::<F>(entry)), None);
+    }
+    if let Some(entry) = cache.stale_at_once(&call.key) {
+        let body = Body::<F::Returns, F::Shape, L> { future: Box::pin(loader()), error: None, of: PhantomData };
+        let behind = cache.refresh_here(call, &entry, body);
+        return (seen(Ok(Found { entry, origin: Origin::Memory })), behind);
+    }
+    let mut loading = Loading::<F, L>::new(&cache, call.clone(), true, loader());
+    let outcome = poll_fn(|cx| loading.miss.poll(cx, &mut loading.body)).await;
+    let found = found::<F::Returns, F::Shape>(outcome, &mut loading.body.error);
+    let behind = match &found {
+        // The shared tier's, within `stale`: the body has not run.
+        Ok(found) if found.origin == Origin::Shared && found.entry.staleness(cache.now()).is_some() => {
+            cache.refresh_here(call, &found.entry, loading.body)
+        }
+        _ => None,
+    };
+    (seen(found), behind)
 }
 
 /// Runs a future to its end on this thread, for a plain function that writes.

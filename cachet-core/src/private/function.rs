@@ -6,7 +6,7 @@ use super::Alone;
 use crate::{
     cache::Tags,
     call::{Current, Described},
-    key::KeyBuf,
+    key::{KeyBuf, KeyWriter},
     returns::Splits,
 };
 
@@ -233,5 +233,12 @@ impl Keyed {
     /// Puts the two together.
     pub fn new(key: KeyBuf, tags: Tags) -> Self {
         Self { key, tags }
+    }
+
+    /// The same with more in its key.
+    #[must_use]
+    pub fn with(mut self, write: impl FnOnce(&mut KeyWriter)) -> Self {
+        write(self.key.writer());
+        self
     }
 }

@@ -11,7 +11,7 @@ pub use self::store::{Filling, Store};
 pub(crate) use self::{alone::fetch_alone, call::fetch_with, function::cache};
 pub use self::{
     alone::{Alone, alone, alone_blocking},
-    call::{Loading, Missed, block_on, fetch_response, hit, hit_unless_early},
+    call::{Behind, Loading, Missed, block_on, fetch_response, hit, hit_unless_early},
     function::{Failure, Fetched, Function, Key, Keyed, Load, LoadingMethod, Method, Stored, Whole, loading, method},
 };
 pub use crate::batch::{Pairs, batch};

@@ -18,12 +18,12 @@ pub(crate) use self::values::{Codec, ErrorTtl, Tiers};
 use crate::{
     duration,
     errors::{self, Errors, did_you_mean},
-    http::Directives,
+    http::{Directives, Etag},
     key::Template,
 };
 
 /// The options of this release, each with an example of its use.
-const OPTIONS: [(&str, &str); 27] = [
+const OPTIONS: [(&str, &str); 30] = [
     ("ttl", "ttl = \"5m\""),
     ("tier", "tier = \"memory,redis\""),
     ("key", "key = \"{id}\""),
@@ -49,15 +49,11 @@ const OPTIONS: [(&str, &str); 27] = [
     ("batch", "batch = ids"),
     ("associated", "associated"),
     ("http", "http = \"public, max-age=30\""),
+    ("cdn", "cdn = \"max-age=3600\""),
+    ("vary", "vary = [\"accept-language\"]"),
+    ("etag", "etag = \"weak\""),
     ("handle", "handle = product_cache"),
     ("crate", "crate = renamed_core"),
-];
-
-/// The options that are designed and not built, each with what to write until then.
-const LATER: [(&str, &str); 3] = [
-    ("cdn", "write `s-maxage` in `http`, which speaks to shared caches"),
-    ("vary", "take what the response varies on as an argument with `CacheKey`"),
-    ("etag", "the entity tag is the hash of the response"),
 ];
 
 /// An option's value beside the place where it was written.
@@ -106,6 +102,10 @@ pub(crate) struct Args {
     pub(crate) memory_ttl: Option<Given<Lifetime>>,
     pub(crate) tags: Vec<Template>,
     pub(crate) http: Option<Given<Directives>>,
+    pub(crate) cdn: Option<Given<Directives>>,
+    /// Names of fields in lower case.
+    pub(crate) vary: Vec<String>,
+    pub(crate) etag: Option<Given<Etag>>,
     pub(crate) jitter: Option<Given<f64>>,
     pub(crate) stale: Option<Given<Lifetime>>,
     pub(crate) stale_if_error: Option<Given<Lifetime>>,
@@ -195,9 +195,7 @@ impl Args {
 
     /// Why an option cannot stand here, if so.
     fn unwelcome(&self, name: &str) -> Option<String> {
-        if let Some((_, instead)) = LATER.iter().find(|(later, _)| *later == name) {
-            Some(format!("`{name}` is not available yet; {instead}"))
-        } else if OPTIONS.iter().all(|(known, _)| *known != name) {
+        if OPTIONS.iter().all(|(known, _)| *known != name) {
             let hint = did_you_mean(name, option_names());
             Some(format!("unknown option `{name}`{hint}"))
         } else {
@@ -217,7 +215,10 @@ impl Args {
             "negative_ttl" => self.negative_ttl = values::lifetime(name, value, errors),
             "memory_ttl" => self.memory_ttl = values::lifetime(name, value, errors),
             "tags" => self.tags = values::tags(value, errors),
-            "http" => self.http = values::http(value, errors),
+            "http" => self.http = values::directives(name, value, Directives::parse, errors),
+            "cdn" => self.cdn = values::directives(name, value, Directives::parse_targeted, errors),
+            "vary" => self.vary = values::vary(value, errors),
+            "etag" => self.etag = values::etag(value, errors),
             "jitter" => self.jitter = values::jitter(value, errors),
             "stale" => self.stale = values::lifetime(name, value, errors),
             "stale_if_error" => self.stale_if_error = values::lifetime(name, value, errors),

@@ -12,7 +12,7 @@ use syn::{
 use super::{Given, KeySource, Lifetime, OnOutage, duration, example, known};
 use crate::{
     errors::{Errors, did_you_mean},
-    http::Directives,
+    http::{Directives, Etag, field_name},
     key::Template,
     size,
 };
@@ -381,17 +381,72 @@ fn read_tag(tag: &Expr, errors: &Errors) -> Option<Template> {
     read.map_err(|mistake: String| errors.over(tag, mistake)).ok()
 }
 
-pub(super) fn http(value: &Expr, errors: &Errors) -> Option<Given<Directives>> {
-    let text = text("http", value, errors)?;
-    match Directives::parse(&text.value()) {
+/// The directives of a field, all mistakes noted.
+pub(super) fn directives(
+    option: &str,
+    value: &Expr,
+    parse: impl Fn(&str) -> Result<Directives, Vec<String>>,
+    errors: &Errors,
+) -> Option<Given<Directives>> {
+    let text = text(option, value, errors)?;
+    match parse(&text.value()) {
         Ok(directives) => Some(Given::new(directives, value)),
         Err(mistakes) => {
             for mistake in mistakes {
-                errors.over(value, format_args!("`http`: {mistake}"));
+                errors.over(value, format_args!("`{option}`: {mistake}"));
             }
             None
         }
     }
+}
+
+/// The fields of a request, each once.
+pub(super) fn vary(value: &Expr, errors: &Errors) -> Vec<String> {
+    let Expr::Array(list) = value else {
+        errors.over(value, "`vary` is a list of a request's fields; write `vary = [\"accept-language\"]`");
+        return Vec::new();
+    };
+    if list.elems.is_empty() {
+        errors.over(value, "`vary` lists no field; write `vary = [\"accept-language\"]`, or remove it");
+    }
+    let mut names = Vec::new();
+    for field in &list.elems {
+        let read = match field {
+            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => field_name(&text.value()),
+            _ => Err("a field's name is text; write `vary = [\"accept-language\"]`".into()),
+        };
+        match read {
+            Ok(name) if names.contains(&name) => errors.over(field, format_args!("`{name}` is listed twice; keep one")),
+            Ok(name) => names.push(name),
+            Err(mistake) => errors.over(field, format_args!("`vary`: {mistake}")),
+        }
+    }
+    names
+}
+
+/// `"strong"`, `"weak"`, or what makes the tag of a body.
+pub(super) fn etag(value: &Expr, errors: &Errors) -> Option<Given<Etag>> {
+    let is_function = |value: &Expr| match value {
+        Expr::Closure(closure) => closure.inputs.len() == 1,
+        Expr::Path(_) => true,
+        _ => false,
+    };
+    let Expr::Lit(ExprLit { lit: Lit::Str(kind), .. }) = value else {
+        let mistake = "`etag` is text, or a closure over the body's bytes; write `etag = \"weak\"`";
+        let read = is_function(value).then(|| Etag::By(value.clone())).ok_or_else(|| mistake.to_owned());
+        return given(value, read, errors);
+    };
+    let read = match kind.value().as_str() {
+        "strong" => Ok(Etag::Strong),
+        "weak" => Ok(Etag::Weak),
+        unknown => {
+            let hint = did_you_mean(unknown, ["strong", "weak"]);
+            let hint =
+                if hint.is_empty() { "; it is `strong`, `weak`, or a closure over the body's bytes" } else { &hint };
+            Err(format!("unknown kind of entity tag `{unknown}`{hint}"))
+        }
+    };
+    given(value, read, errors)
 }
 
 pub(super) fn handle(value: &Expr, errors: &Errors) -> Option<Ident> {

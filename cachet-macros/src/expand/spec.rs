@@ -26,10 +26,13 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let jitter = settings.jitter.map(|share| quote!(.jitter(#share)));
     let stale = settings.stale.as_ref().map(lifetime).map(|window| quote!(.stale(#window)));
     let stale_if_error = settings.stale_if_error.as_ref().map(lifetime).map(|window| quote!(.stale_if_error(#window)));
-    let fails = settings.stale_if_error.as_ref().filter(|_| settings.timeout.is_none()).map(|_| {
-        let place = model.function.blame_return().start();
-        quote_spanned!(place=> .fails())
-    });
+    let fails =
+        settings.stale_if_error.as_ref().filter(|_| settings.timeout.is_none() && !model.is_handler()).map(|_| {
+            let place = model.function.blame_return().start();
+            quote_spanned!(place=> .fails())
+        });
+    let is_final = (model.is_handler() && settings.stale_if_error.is_some())
+        .then(|| quote!(.is_final(::cachet_actix::__private::is_final)));
     let early = settings.early.map(|beta| quote!(.early(#beta)));
     let timeout = settings.timeout.as_ref().map(lifetime).map(|deadline| quote!(.timeout(#deadline)));
     let when = settings.when.as_ref().map(|when| quote!(.when(#when)));
@@ -50,7 +53,7 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     quote! {
         #new(::core::concat!(::core::module_path!(), "::", #name), #ttl, #probed)
             #instance #given_name #shared #memory #capacity #max_bytes #weight #version #negative_ttl #memory_ttl #jitter
-            #stale #stale_if_error #fails #early #timeout #when #ttl_of #error_ttl #tags_of
+            #stale #stale_if_error #fails #is_final #early #timeout #when #ttl_of #error_ttl #tags_of
     }
 }
 

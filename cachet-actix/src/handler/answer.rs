@@ -1,0 +1,148 @@
+//! What a client is given: of a stored answer, and of one that is not stored.
+
+use std::time::SystemTime;
+
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::{
+        StatusCode,
+        header::{
+            ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, VARY,
+        },
+    },
+};
+use bytes::Bytes;
+use cachet_core::Cached;
+
+use super::http::Http;
+use crate::{
+    coding::{Accepted, Coding},
+    preconditions::Preconditions,
+    respond::Head,
+    stored::{StoredResponse, vary_members},
+    validators::{Validators, Verdict},
+};
+
+/// `CDN-Cache-Control` (RFC 9213 §3.1).
+const CDN_CACHE_CONTROL: HeaderName = HeaderName::from_static("cdn-cache-control");
+
+/// `Cache-Status` (RFC 9211).
+const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
+
+/// The stored answer with what its entry knows, in the coding that the client likes best. What the handler said itself
+/// comes first.
+pub(super) async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<StoredResponse>) -> HttpResponse {
+    let (preconditions, accepted) = (Preconditions::of(request), Accepted::of(request.headers()));
+    let is_encodable = entry.is_encodable();
+    let wanted = accepted.best().filter(|_| is_encodable);
+    let now = SystemTime::now();
+    let is_held = |coding: &Option<Coding>| {
+        let validators = validators(entry, *coding);
+        preconditions.verdict_on_answer(&validators, now) == Verdict::NotModified
+    };
+    let (coding, mut response) = match candidates(entry, wanted).find(is_held) {
+        // A client that has it needs no body.
+        Some(coding) => (coding, entry.to_response_with(Bytes::new())),
+        None => encoded(entry, wanted).await,
+    };
+    if let Some(coding) = coding {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+    } else if accepted.any() {
+        stay_plain(entry, response.headers_mut());
+    }
+    let mut head = Head::from(validators(entry, coding)).age(entry.age());
+    for field in vary(http, response.headers(), is_encodable) {
+        head = head.vary(field);
+    }
+    response.headers_mut().remove(VARY);
+    let own = response.headers().get(CACHE_CONTROL).cloned();
+    if let Some(targeted) = http.cdn_cache_control().filter(|_| own.is_none() && is_no_error(&response))
+        && !response.headers().contains_key(CDN_CACHE_CONTROL)
+    {
+        response.headers_mut().insert(CDN_CACHE_CONTROL, targeted);
+    }
+    head.cache_control(own.unwrap_or_else(|| http.cache_control(entry))).complete(&preconditions, response)
+}
+
+/// The codings in which the client may have the answer already: the one that it would be given, then any other, since its
+/// cache finds the stored response by the tag of the 304 (RFC 9111 §4.3.4).
+fn candidates(entry: &StoredResponse, wanted: Option<Coding>) -> impl Iterator<Item = Option<Coding>> {
+    let (is_success, is_encodable) = (entry.is_success(), entry.is_encodable());
+    let others = [None].into_iter().chain(Coding::ALL.iter().copied().map(Some)).filter(move |_| is_encodable);
+    [wanted].into_iter().chain(others).filter(move |_| is_success)
+}
+
+/// The answer in a coding, or as it is where that is no smaller.
+async fn encoded(entry: &Cached<StoredResponse>, wanted: Option<Coding>) -> (Option<Coding>, HttpResponse) {
+    if let Some(coding) = wanted
+        && let Some(body) = entry.encoded(coding).await
+    {
+        return (Some(coding), entry.to_response_with(body));
+    }
+    (None, entry.to_response())
+}
+
+/// Says that the body is not encoded, where a middleware such as `Compress` would encode it under the same strong tag.
+/// That the field should be left out (RFC 9110 §8.4) weighs less than two representations that no tag tells apart.
+fn stay_plain(entry: &StoredResponse, headers: &mut HeaderMap) {
+    let is_strong = entry.tag(None).is_some_and(|tag| !tag.is_weak());
+    if is_strong && !headers.contains_key(CONTENT_ENCODING) && !entry.body().is_empty() {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("identity"));
+    }
+}
+
+fn validators(entry: &Cached<StoredResponse>, coding: Option<Coding>) -> Validators {
+    Validators::new().modified(entry.modified()).overridden_by(&entry.value().validators(coding))
+}
+
+/// The request's fields that an answer depends on: those of the key, those that the handler named itself, and the codings.
+fn vary(http: &Http, headers: &HeaderMap, is_encodable: bool) -> Vec<HeaderName> {
+    let own = vary_members(headers).filter_map(|member| HeaderName::from_bytes(member?.as_bytes()).ok());
+    http.vary_names().chain(own).chain(is_encodable.then_some(ACCEPT_ENCODING)).collect()
+}
+
+fn is_no_error<B>(response: &HttpResponse<B>) -> bool {
+    !response.status().is_client_error() && !response.status().is_server_error()
+}
+
+/// An answer that is not kept here. Where it says nothing itself, an error and what is for one client are kept nowhere,
+/// and a success, such as a stream, has the handler's policy.
+pub(super) fn unkept(http: &Http, response: HttpResponse) -> HttpResponse {
+    let is_for_one = response.headers().contains_key(SET_COOKIE);
+    let success = if is_for_one { no_store() } else { http.unaged() };
+    with_policy(http, success, response)
+}
+
+/// An answer that may be for the one who asks: only that client may keep it, if the policy says so.
+pub(super) fn personal(http: &Http, response: HttpResponse) -> HttpResponse {
+    let is_for_one = response.headers().contains_key(SET_COOKIE) || !http.is_private();
+    let success = if is_for_one { no_store() } else { http.unaged() };
+    let mut response = with_policy(http, success, response);
+    let reason = "cachet; fwd=bypass; detail=\"the request says who asks, and the key does not\"";
+    response.headers_mut().append(CACHE_STATUS, HeaderValue::from_static(reason));
+    response
+}
+
+/// Completes an answer that is not kept, unless it has a `Cache-Control` of its own.
+fn with_policy(http: &Http, success: HeaderValue, mut response: HttpResponse) -> HttpResponse {
+    let is_success = response.status().is_success() || response.status() == StatusCode::NOT_MODIFIED;
+    let policy = match is_no_error(&response) {
+        false => Some(no_store()),
+        true if is_success || response.headers().contains_key(SET_COOKIE) => Some(success),
+        true => None,
+    };
+    if let Some(policy) = policy.filter(|_| !response.headers().contains_key(CACHE_CONTROL)) {
+        response.headers_mut().insert(CACHE_CONTROL, policy);
+    }
+    if is_success {
+        let named: Vec<_> = vary(&Http::new(""), response.headers(), false);
+        for field in http.vary_names().filter(|field| !named.contains(field)) {
+            response.headers_mut().append(VARY, HeaderValue::from(field));
+        }
+    }
+    response
+}
+
+fn no_store() -> HeaderValue {
+    HeaderValue::from_static("no-store")
+}

@@ -1,0 +1,169 @@
+//! What `#[cached(http = "…")]` on a handler expands into.
+
+mod answer;
+mod http;
+mod variants;
+
+use std::{
+    any::Any,
+    cell::Cell,
+    convert::Infallible,
+    future::{Future, Ready, ready},
+    rc::Rc,
+};
+
+use actix_web::{
+    FromRequest, HttpRequest, HttpResponse, Responder, body::BoxBody, dev::Payload, error::ErrorInternalServerError,
+    http::Method, rt,
+};
+use cachet_core::__private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response};
+
+pub(crate) use self::http::Tagging;
+pub use self::http::{Http, tag_by};
+use self::{
+    answer::{answer, personal, unkept},
+    variants::variant,
+};
+use crate::{
+    stored::{Collected, Fate, StoredResponse, collect},
+    validators::reads,
+};
+
+/// The request, as the expansion's first argument: it takes nothing of the payload.
+pub struct Incoming(HttpRequest);
+
+impl FromRequest for Incoming {
+    type Error = Infallible;
+    type Future = Ready<Result<Self, Infallible>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Ok(Self(request.clone())))
+    }
+}
+
+/// What a cached handler's loader gives.
+pub type Handled = Result<StoredResponse, Unstored>;
+
+/// An answer that is not kept.
+#[derive(Clone, Debug)]
+pub struct Unstored {
+    /// What those who waited for it have as well; `None` where it is its caller's alone, as one for one client, or a stream.
+    shared: Option<StoredResponse>,
+    /// Whether the handler failed, so that a stale answer is better than this one.
+    failed: bool,
+}
+
+/// What the runtime is told of a handler's answers. The followers of a flight are given those that are not kept and
+/// that are not their caller's own; a stored response has its entity tag among its headers.
+pub fn probed() -> Probed<Shape<RESULT>> {
+    let share = |unstored: &dyn Any| {
+        let is_shared = unstored.downcast_ref().is_some_and(|unstored: &Unstored| unstored.shared.is_some());
+        SharedError::share::<Unstored>(unstored).filter(|_| is_shared)
+    };
+    Probed { shape: Shape, share: Some(share), validate: None }
+}
+
+/// Whether an answer that is not kept says something that no stale one may hide: that there is nothing, say, or who may
+/// see it. What is left is a handler that failed (RFC 5861 §4).
+pub fn is_final(unstored: &dyn Any) -> bool {
+    unstored.downcast_ref().is_none_or(|unstored: &Unstored| !unstored.failed)
+}
+
+/// Answers a request from the cache of the handler `F`, or by it.
+///
+/// Methods that do more than read go to the handler, past the cache: their action is what the client wants. So does what
+/// may be for the one who asks alone, and what has too many variants.
+#[expect(clippy::missing_panics_doc, reason = "what it expects is so")]
+pub async fn respond<F, L, Fut>(
+    incoming: Incoming,
+    http: &'static Http,
+    function: F,
+    call: Keyed,
+    load: L,
+) -> HttpResponse
+where
+    F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
+    L: FnOnce() -> Fut + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Responder,
+{
+    let Incoming(request) = incoming;
+    if !reads(request.method()) {
+        return run(&request, load).await;
+    }
+    if http.may_be_personal(&request) {
+        return personal(http, run(&request, load).await);
+    }
+    let call = if http.varies() { variant(&function, http, &request, call).await } else { Some(call) };
+    let Some(call) = call else { return unkept(http, run(&request, load).await) };
+    // The answer of the handler's run for this very request, if it ran and the answer is not kept.
+    let (mut own, mut load) = (None::<Left>, Some(load));
+    let (found, behind) = fetch_response(&function, call, || {
+        let (left, load) = (own.insert(Left::default()), load.take().expect("a loader is made once"));
+        loaded(request.clone(), http, load, Rc::clone(left))
+    })
+    .await;
+    if let Some(refresh) = behind {
+        rt::spawn(refresh);
+    }
+    match (found, own.and_then(|left| left.take())) {
+        // It is left of a release in which the handler had variants, and of no use to this one.
+        (Ok(index), _) if index.is_index() => match load {
+            Some(load) => unkept(http, run(&request, load).await),
+            None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
+        },
+        (Ok(entry), _) => answer(&request, http, &entry).await,
+        (Err(unstored), own) => {
+            let answer = own.or_else(|| unstored.shared.as_ref().map(StoredResponse::to_response));
+            unkept(http, answer.expect("who has no answer of its own is given a shared one"))
+        }
+    }
+}
+
+/// Where a loader leaves an answer that is not kept.
+type Left = Rc<Cell<Option<HttpResponse>>>;
+
+/// The answer of the handler itself.
+async fn run<Fut: Future<Output: Responder>>(request: &HttpRequest, load: impl FnOnce() -> Fut) -> HttpResponse {
+    load().await.respond_to(request).map_into_boxed_body()
+}
+
+/// The loader of a request's entry. It may go on when the request is answered, with a stale one.
+async fn loaded<Fut: Future<Output: Responder>>(
+    request: HttpRequest,
+    http: &'static Http,
+    load: impl FnOnce() -> Fut,
+    left: Left,
+) -> Handled {
+    let response = run(&request, load).await;
+    keep(&request, http, response, &left).await
+}
+
+/// Parts what is kept from what is not, and leaves the latter in `own`.
+async fn keep(request: &HttpRequest, http: &Http, response: HttpResponse, own: &Cell<Option<HttpResponse>>) -> Handled {
+    let fate = Fate::of(&response, http.vary_fields());
+    let (head, body) = response.into_parts();
+    let body = match fate {
+        Fate::Own => Err(body),
+        Fate::Kept | Fate::Shared => collect(body).await,
+    };
+    let (unkept, shared) = match (body, fate) {
+        // A responder may leave the body out for a HEAD; what is kept is for GET as well.
+        (Ok(Collected::Whole(body)), _) if body.is_empty() && request.method() == Method::HEAD => {
+            (head.set_body(BoxBody::new(body)), None)
+        }
+        (Ok(Collected::Whole(body)), Fate::Kept) => return Ok(StoredResponse::new(&head, body, http.tagging())),
+        (Ok(Collected::Whole(body)), _) => {
+            let shared = StoredResponse::new(&head, body.clone(), http.tagging());
+            (head.set_body(BoxBody::new(body)), Some(shared))
+        }
+        (Ok(Collected::Broken), _) => {
+            let broken = ErrorInternalServerError("the body does not have the size that it announced");
+            (HttpResponse::from_error(broken), None)
+        }
+        (Err(body), _) => (head.set_body(body), None),
+    };
+    let failed = unkept.status().is_server_error();
+    own.set(Some(unkept));
+    Err(Unstored { shared, failed })
+}
