@@ -11,7 +11,7 @@ use cachet_benches::result::{Row, aligned, distinct, read, short, table};
 
 use crate::plot::Bars;
 
-const BENCHMARKS: [&str; 7] = ["hit", "hit_ratio", "capacity", "memory", "flight", "redis", "compile-cost"];
+const BENCHMARKS: [&str; 8] = ["hit", "hit_ratio", "capacity", "memory", "flight", "redis", "http", "compile-cost"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let directory = Path::new(env!("CARGO_MANIFEST_DIR"));
