@@ -26,7 +26,7 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let jitter = settings.jitter.map(|share| quote!(.jitter(#share)));
     let stale = settings.stale.as_ref().map(lifetime).map(|window| quote!(.stale(#window)));
     let stale_if_error = settings.stale_if_error.as_ref().map(lifetime).map(|window| quote!(.stale_if_error(#window)));
-    let is_final = (model.is_handler() && settings.stale_if_error.is_some())
+    let is_final = (model.is_handler() && (settings.stale.is_some() || settings.stale_if_error.is_some()))
         .then(|| quote!(.is_final(::cachet_actix::__private::is_final)));
     let early = settings.early.map(|beta| quote!(.early(#beta)));
     let timeout = settings.timeout.as_ref().map(lifetime).map(|deadline| quote!(.timeout(#deadline)));
