@@ -102,7 +102,7 @@ fn start() -> (Server, Status) {
     let status = Data::new(AtomicU16::new(200));
     let app = status.clone();
     let server = Server::start(move |config: &mut ServiceConfig| {
-        config.app_data(app.clone()).service(said).service(given).service(unsaid);
+        config.app_data(app.clone()).service(said).service(given).service(unsaid).service(refreshed);
     });
     (server, status)
 }
@@ -142,6 +142,25 @@ fn what_is_gone_is_not_hidden_by_what_it_was() {
         status.store(503, Ordering::SeqCst);
         assert_eq!(server.get("/said/2").status, 503, "nor does a failure bring it back");
     }
+}
+
+/// A refresh that finds nothing.
+#[get("/refreshed/{id}")]
+#[cached(ttl = 60, http = "public, stale-while-revalidate=600")]
+async fn refreshed(_id: Path<u64>, status: Data<AtomicU16>) -> HttpResponse {
+    answer(&status)
+}
+
+#[test]
+fn a_refresh_that_finds_nothing_ends_what_was_stale() {
+    let (server, status) = start();
+    server.get("/refreshed/1");
+    server.advance(Duration::from_secs(100));
+    status.store(404, Ordering::SeqCst);
+    assert_eq!(server.get("/refreshed/1").status, 200, "the refresh runs behind this one");
+    eventually("the refresh is over", || server.get("/refreshed/1").status == 404);
+    status.store(503, Ordering::SeqCst);
+    assert_eq!(server.get("/refreshed/1").status, 503);
 }
 
 #[test]

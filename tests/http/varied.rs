@@ -50,8 +50,15 @@ async fn greeting(id: Path<u64>, language: Field<0>) -> HttpResponse {
     }
 }
 
+#[cached(
+    ttl = "1h",
+    tier = "memory,redis",
+    skip(language),
+    http = "public",
+    vary = ["accept-language"],
+    handle = shared_cache
+)]
 #[get("/shared/{id}")]
-#[cached(ttl = "1h", tier = "memory,redis", skip(language), http = "public", vary = ["accept-language"])]
 async fn shared(id: Path<u64>, language: Field<0>) -> String {
     format!("{id} in {}", language.0)
 }
@@ -189,6 +196,14 @@ fn nodes_share_variants_and_what_invalidates_them() {
         assert_eq!(fields(&first, &["etag", "vary"]), fields(&second, &["etag", "vary"]));
     }
     assert_eq!((runs(&one, "shared", 1), other.loads("shared")), (2, 0));
+
+    assert_eq!(one.within(shared_cache::invalidate(7)), Invalidation::Done);
+    // The other node's memory asks the shared tier again.
+    other.advance(Duration::from_secs(11));
+    for language in ["de", "en"] {
+        speaks(&other, "/shared/7", language);
+    }
+    assert_eq!(runs(&other, "shared", 1), 2, "both variants went with the key");
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
             let place = model.function.blame_return().start();
             quote_spanned!(place=> .fails())
         });
-    let is_final = (model.is_handler() && settings.stale_if_error.is_some())
+    let is_final = (model.is_handler() && (settings.stale.is_some() || settings.stale_if_error.is_some()))
         .then(|| quote!(.is_final(::cachet_actix::__private::is_final)));
     let early = settings.early.map(|beta| quote!(.early(#beta)));
     let timeout = settings.timeout.as_ref().map(lifetime).map(|deadline| quote!(.timeout(#deadline)));
