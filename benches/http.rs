@@ -2,7 +2,7 @@
 //! server a request.
 //!
 //! `cargo bench --bench http` prints the table and writes `target/bench/http.json`. Each server is a process of its own
-//! with one worker. With `FASTAPI_PYTHON` naming a Python that has FastAPI and uvicorn, the handler of the guide that this
+//! with one worker. With `FASTAPI_PYTHON` naming a Python that has `fastapi` and `uvicorn`, the handler of the guide that this
 //! began with is measured as well.
 
 use std::{

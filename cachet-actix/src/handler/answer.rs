@@ -92,7 +92,8 @@ fn stay_plain(entry: &StoredResponse, headers: &mut HeaderMap) {
 }
 
 fn validators(entry: &Cached<StoredResponse>, coding: Option<Coding>) -> Validators {
-    Validators::new().modified(entry.modified()).overridden_by(&entry.value().validators(coding))
+    let validators = Validators::new().modified(entry.modified()).overridden_by(&entry.value().validators(coding));
+    if entry.is_encodable() { validators.by_coding() } else { validators }
 }
 
 /// The request's fields that an answer depends on: those of the key, those that the handler named itself, and the codings.

@@ -107,8 +107,7 @@ fn lists(lines: &[HeaderValue], current: &Validators, comparison: Comparison) ->
     if is_any(lines) {
         return true;
     }
-    let Some(tag) = current.tag() else { return false };
-    members(lines).any(|member| matches!(member, Member::Tag(listed) if listed.names(tag.tag(), comparison)))
+    members(lines).any(|member| matches!(member, Member::Tag(listed) if current.is_named_by(listed, comparison)))
 }
 
 /// Whether the field is `*`, which means something only where it stands alone.

@@ -13,6 +13,7 @@ pub(crate) use self::date::{date, second};
 use self::date::{http_date, whole_seconds};
 pub(crate) use self::entity_tag::Comparison;
 pub use self::entity_tag::EntityTag;
+use self::entity_tag::Tag;
 pub(crate) use self::evaluate::{Conditions, Verdict, evaluate, reads};
 
 /// The validators of a resource's current state (RFC 9110 §8.8): an entity tag, a time of modification, both or none.
@@ -31,6 +32,8 @@ pub struct Validators {
     absent: bool,
     etag: Option<EntityTag>,
     modified: Option<SystemTime>,
+    /// Whether each coding of the content has a tag that is evaluated by itself.
+    by_coding: bool,
 }
 
 impl Validators {
@@ -58,6 +61,19 @@ impl Validators {
     pub fn modified(mut self, at: SystemTime) -> Self {
         self.modified = Some(at);
         self
+    }
+
+    /// The tag is of one coding of the content, and the others are asked for by themselves.
+    pub(crate) fn by_coding(mut self) -> Self {
+        self.by_coding = true;
+        self
+    }
+
+    /// Whether a client's tag names this state.
+    pub(crate) fn is_named_by(&self, listed: Tag<'_>, comparison: Comparison) -> bool {
+        self.etag.as_ref().map(EntityTag::tag).is_some_and(|ours| {
+            if self.by_coding { listed.equals(ours, comparison) } else { listed.names(ours, comparison) }
+        })
     }
 
     pub(crate) fn tag(&self) -> Option<&EntityTag> {
@@ -120,7 +136,7 @@ impl<T> From<&Cached<T>> for Validators {
     /// The entry's content hash, where its value has one, and the time of its load.
     fn from(entry: &Cached<T>) -> Self {
         let etag = entry.validator().map(EntityTag::from);
-        Self { absent: false, etag, modified: Some(entry.modified()) }
+        Self { absent: false, etag, modified: Some(entry.modified()), by_coding: false }
     }
 }
 
