@@ -5,16 +5,20 @@
 use std::{
     path::Path,
     sync::{Arc, OnceLock},
-    time::Duration,
+    thread,
+    time::{Duration, Instant},
 };
 
 use deadpool_sqlite::{
     Config, CreatePoolError, Pool, PoolError, Runtime,
-    rusqlite::{self, Connection},
+    rusqlite::{self, Connection, ErrorCode},
 };
 use thiserror::Error;
 
 use crate::{errors::ShopError, seed};
+
+/// How long another process is waited for that fills the same file.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 static POOL: OnceLock<Pool> = OnceLock::new();
 
@@ -42,14 +46,31 @@ pub(crate) fn open(path: &Path) -> Result<(), DbError> {
     }
     let mut connection = Connection::open(path)?;
     // Another process may be filling the same empty file just now.
-    connection.busy_timeout(Duration::from_mins(1))?;
+    connection.busy_timeout(PATIENCE)?;
     seed::fill(&mut connection)?;
-    // Readers go on while somebody writes; the file remembers it.
-    connection.pragma_update(None, "journal_mode", "WAL")?;
+    write_ahead(&connection)?;
 
     let pool = Config::new(path).create_pool(Runtime::Tokio1)?;
     POOL.set(pool).expect("main opens the database once");
     Ok(())
+}
+
+/// Readers go on while somebody writes; the file remembers it.
+///
+/// Who: two processes that have made one database. When: each changes the mode, for which `SQLite` waits for nobody,
+/// whatever the timeout says. What helps: to try again, as the other one is done in a moment.
+fn write_ahead(connection: &Connection) -> Result<(), DbError> {
+    let begun = Instant::now();
+    loop {
+        match connection.pragma_update(None, "journal_mode", "WAL") {
+            Err(error) if is_busy(&error) && begun.elapsed() < PATIENCE => thread::sleep(Duration::from_millis(5)),
+            done => return Ok(done?),
+        }
+    }
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked))
 }
 
 /// Runs `query` on a connection of the pool, on a thread that may block.
