@@ -28,13 +28,13 @@ impl RedisTier {
         let tags: Vec<&str> = lookup.tags.iter().map(String::as_str).collect();
         let groups = self.lanes.groups(&tags);
         let mut calls = Calls::default();
-        calls.command("GET").arg(&*lookup.key);
         calls.command("PTTL").arg(&*lookup.key);
+        calls.command("GET").arg(&*lookup.key);
         add_all(&mut calls, &groups);
         self.exchange("read", &calls, |replies| {
             let mut replies = replies.into_iter();
-            let (value, incarnation) = next_of(&mut replies)?;
             let (ttl, _) = next_of(&mut replies)?;
+            let (value, incarnation) = next_of(&mut replies)?;
             let found = versions_in(&groups, replies)?;
             // They are few.
             let version_of = |tag: &String| found.iter().find(|(found, _)| found == tag)?.1.clone();
@@ -48,19 +48,19 @@ impl RedisTier {
         let keys = distinct(lookups.iter().map(|lookup| &*lookup.key));
         let (keys, tags) = (self.lanes.groups(&keys), self.lanes.groups(&distinct_tags(lookups.iter())));
         let mut calls = Calls::default();
-        add_all(&mut calls, &keys);
         for lookup in lookups {
             calls.command("PTTL").arg(&*lookup.key);
         }
+        add_all(&mut calls, &keys);
         add_all(&mut calls, &tags);
         self.exchange("read", &calls, |replies| {
             let mut replies = replies.into_iter();
+            let ttls: Vec<(i64, _)> = lookups.iter().map(|_| next_of(&mut replies)).collect::<Result<_, _>>()?;
             let mut values: HashMap<&str, (Option<Bytes>, Incarnation)> = HashMap::new();
             for group in &keys {
                 let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
                 values.extend(group.iter().copied().zip(found.into_iter().map(|value| (value, incarnation))));
             }
-            let ttls: Vec<(i64, _)> = lookups.iter().map(|_| next_of(&mut replies)).collect::<Result<_, _>>()?;
             let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.into_iter().collect();
             let read = lookups.iter().zip(ttls).map(|(lookup, (ttl, _))| {
                 let (value, incarnation) = values.get(&*lookup.key).cloned().unwrap_or_default();
@@ -99,7 +99,14 @@ fn versions_in<'t>(
     Ok(versions)
 }
 
+/// What `PTTL` says of a key that is not there.
+const ABSENT: i64 = -2;
+
 impl Found {
+    /// Who: a fill. When: between the two commands that read a key's time and its value, in this order. What stops the
+    /// value from being given a time that is another's: a value that came since has most of its own left, and is given no
+    /// more than that; the time of what was there before is not more than it has. In the other order an old value could
+    /// have its successor's time.
     fn judge(self, lookup: &Lookup, incarnation: Incarnation) -> Read {
         let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         match self.value.map(Stored::parse) {
@@ -108,12 +115,15 @@ impl Found {
                     && digest_found(&lookup.tags, &self.versions) == Some(tags)
                     && !kept.is_zero() =>
             {
+                let kept = kept.min(entry.lifetime + entry.grace);
                 let (remaining, stale_for) = (kept.saturating_sub(entry.grace), entry.grace.saturating_sub(kept));
                 Read::Hit(StoredEntry { id, entry, remaining, stale_for })
             }
             Some(Stored::Fence) if self.ttl >= 0 => Read::Fenced,
             // Whatever else the key holds, a load would not be stored; another's under way will not be either.
             _ if any_fenced(&self.versions) => Read::Fenced,
+            // It has just come, and is read once more.
+            Some(Stored::Value { .. }) if self.ttl == ABSENT => Read::Leased,
             Some(Stored::Lease) => Read::Leased,
             Some(Stored::Value { id, .. } | Stored::Foreign { id }) => Read::Miss { dead: Some(id) },
             None | Some(Stored::Fence) => Read::Miss { dead: None },
