@@ -88,7 +88,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `ttl_of` | `\|value\| Duration`, or a path | the lifetime by the value, in place of `ttl` | `ttl` |
 /// | `tags` | `["products", "product:{id}"]` | names for `invalidate_tag` | none |
 /// | `codec` | `"bincode"`, `"json"`, `"postcard"`; shared tier only | how values become bytes | `"bincode"` |
-/// | `on_outage` | `"load"`, `"stale"`, `"fail"`; shared tier only | what a call does that the shared tier should answer and cannot: load (a few at a time); take what memory has, fresh or stale, though another node may have invalidated it; or fail with an error that `E: Clone + From<cachet_core::Error>` makes of [`Error::Outage`] | `"load"` |
+/// | `on_outage` | `"load"`, `"stale"`, `"fail"`; shared tier only | what a call does that the shared tier should answer and cannot: load (a few at a time); take what memory has, fresh or stale, though another node may have invalidated it; or fail with an error that `E: Clone + From<cachet_core::Error>` makes of `Error::Outage` | `"load"` |
 /// | `batch` | the name of an argument of type `Vec<Id>` or `&[Id]` | a function of many keys: see below | one key a call |
 /// | `http` | Cache-Control directives | caches a handler's response, and sends these directives with it | no handler |
 /// | `cdn` | the same, beside `http` | `CDN-Cache-Control`, for content delivery networks (RFC 9213) | none |
