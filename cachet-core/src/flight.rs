@@ -25,6 +25,7 @@ use crate::{
     key::{Key, KeyHash, KeyRef},
     returns::SharedError,
     tags::{AnyTag, TagSeen},
+    without::{Rule, without},
 };
 
 /// Independent locks; a power of two.
@@ -264,7 +265,7 @@ impl Follower {
     pub(crate) async fn outcome(mut self) -> Option<Result<Arc<Entry>, SharedError>> {
         let outcome = self.outcome.wait_for(Option::is_some).await.ok()?.clone()?;
         match outcome {
-            Outcome::Value(entry, bound) if self.joined < bound => Some(Ok(entry)),
+            Outcome::Value(entry, bound) if self.joined < bound || without(Rule::Join) => Some(Ok(entry)),
             Outcome::Error(error) => Some(Err(error)),
             Outcome::Value(..) | Outcome::StartOver => None,
         }

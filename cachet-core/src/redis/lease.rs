@@ -14,7 +14,10 @@ use super::{
     script::{Calls, MADE, Program, TELL, left, millis, nonce},
     tags::{self, Digest, Version},
 };
-use crate::tier::{Acquired, EntryId, Lease, Lookup, MAX_BATCH, NewEntry, TierError};
+use crate::{
+    tier::{Acquired, EntryId, Lease, Lookup, MAX_BATCH, NewEntry, TierError},
+    without::{Rule, without},
+};
 
 /// KEYS: entry. ARGV: nonce, lease in ms, id of a dead entry or ''.
 /// Answers {1, token} granted, {2, ms left} held, {3, ms left} fenced, {0} filled.
@@ -56,6 +59,12 @@ local lease, waited = string.sub(head, 1, 33), string.sub(head, 34) == 'W'
 if lease ~= 'L' .. ARGV[1] and lease ~= 'V' .. ARGV[1] then return 0 end
 redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 if waited then tell('F') end
+return 1
+";
+
+/// What *fill* would be without the lease.
+const STORE: &str = "
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
 return 1
 ";
 
@@ -112,7 +121,7 @@ impl Leases {
         Self {
             acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
             refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
-            fill: Program::new(&[TELL, FILL]),
+            fill: Program::new(&[TELL, if without(Rule::Lease) { STORE } else { FILL }]),
             renew: Program::new(&[CLOCK, RENEW]),
             release: Program::new(&[TELL, RELEASE]),
         }

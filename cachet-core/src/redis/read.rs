@@ -12,7 +12,10 @@ use super::{
     lease::distinct_tags,
     tags::{any_fenced, digest_found},
 };
-use crate::tier::{Lookup, MAX_BATCH, Read, StoredEntry, TierError};
+use crate::{
+    tier::{Lookup, MAX_BATCH, Read, StoredEntry, TierError},
+    without::{Rule, without},
+};
 
 /// An entry's key and its tags' keys, as they were found.
 struct Found {
@@ -76,7 +79,7 @@ impl Found {
         let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         match self.value.map(Stored::parse) {
             Some(Stored::Value { id, tags, entry })
-                if id.0.starts_with(&incarnation)
+                if (id.0.starts_with(&incarnation) || without(Rule::Incarnation))
                     && digest_found(&lookup.tags, &self.versions) == Some(tags)
                     && !kept.is_zero() =>
             {

@@ -33,6 +33,7 @@ use crate::{
     flight::is_inside_a_load,
     recovery::Recovery,
     tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
+    without::{Rule, without},
 };
 
 /// How often a tier that failed is tried again.
@@ -88,7 +89,7 @@ impl Shared {
             deadline,
             lease,
             coherence,
-            grace,
+            grace: if without(Rule::Grace) { Duration::ZERO } else { grace },
             turns: Arc::new(Semaphore::new(outage_loads.clamp(1, Semaphore::MAX_PERMITS))),
             breaker: Breaker::default(),
             recovery: Recovery::new(everything),
