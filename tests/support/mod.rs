@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 pub(crate) use self::http::{Reply, Request};
 pub(crate) use self::node::{Node, Shop};
-pub(crate) use self::redis::Redis;
+pub(crate) use self::redis::{Redis, signal};
 
 /// How long a test waits for a condition before it fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

@@ -113,12 +113,14 @@ impl Redis {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", name, &self.server.id().to_string()])
-            .status()
-            .expect("a shell is installed");
-        assert!(status.success(), "kill -s {name} failed");
+        signal(self.server.id(), name);
     }
+}
+
+/// Sends a signal to a process of the test's own.
+pub(crate) fn signal(process: u32, name: &str) {
+    let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()]).status();
+    assert!(status.expect("a shell is installed").success(), "kill -s {name} failed");
 }
 
 impl Drop for Redis {
