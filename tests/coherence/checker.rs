@@ -254,7 +254,10 @@ impl Checker<'_> {
                 let ((begun, ended), (next, _)) = (pair[0], pair[1]);
                 // The lease was taken a moment before its load began.
                 let from = begun.saturating_sub(nanos(Duration::from_millis(100)));
-                let is_long = next - begun > nanos(LEASE / 2);
+                // Who has waited for another node's load as long as a lease lasts loads beside it.
+                let is_beside =
+                    |(other, over): &(Time, Time)| *other < next && next - other > nanos(LEASE / 2) && *over > begun;
+                let is_long = loads.iter().any(is_beside);
                 if is_long || !self.is_calm(from, next) || self.is_written(item.row, from, next) {
                     continue;
                 }

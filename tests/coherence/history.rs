@@ -87,13 +87,8 @@ pub(crate) enum Event {
 const FUNCTIONS: [(char, Function); 2] = [('k', Function::Kept), ('b', Function::Brief)];
 const ORIGINS: [(char, Origin); 4] =
     [('m', Origin::Memory), ('s', Origin::Shared), ('f', Origin::Flight), ('l', Origin::Loaded)];
-const MEANS: [(char, Means); 5] = [
-    ('k', Means::Keys),
-    ('t', Means::Tag),
-    ('e', Means::Everything),
-    ('f', Means::Fence),
-    ('s', Means::Strictly),
-];
+const MEANS: [(char, Means); 5] =
+    [('k', Means::Keys), ('t', Means::Tag), ('e', Means::Everything), ('f', Means::Fence), ('s', Means::Strictly)];
 const OUTCOMES: [(char, Outcome); 4] =
     [('d', Outcome::Done), ('q', Outcome::Queued), ('u', Outcome::Untold), ('r', Outcome::Refused)];
 
@@ -163,11 +158,9 @@ impl Event {
                 begun: number(words)?,
                 ended: number(words)?,
             },
-            "A" => Self::Returned {
-                number: number(words)?,
-                outcome: value(&OUTCOMES, words.next())?,
-                at: number(words)?,
-            },
+            "A" => {
+                Self::Returned { number: number(words)?, outcome: value(&OUTCOMES, words.next())?, at: number(words)? }
+            }
             "S" => Self::Sent { number: number(words)?, at: number(words)? },
             _ => return None,
         };

@@ -49,7 +49,9 @@ fn run(plan: &Plan) -> (Records, Verdict) {
 }
 
 fn number(variable: &str) -> Option<u64> {
-    env::var(variable).ok().map(|value| value.parse().unwrap_or_else(|_| panic!("{variable} is a number, not `{value}`")))
+    env::var(variable)
+        .ok()
+        .map(|value| value.parse().unwrap_or_else(|_| panic!("{variable} is a number, not `{value}`")))
 }
 
 fn seed() -> u64 {

@@ -24,7 +24,7 @@ pub(crate) const STALENESS_BOUND: Duration = Duration::from_millis(300);
 pub(crate) const LEASE: Duration = Duration::from_millis(500);
 pub(crate) const DEADLINE: Duration = Duration::from_millis(200);
 
-const READERS: u64 = 4;
+const READERS: u64 = 16;
 const WRITERS: u64 = 2;
 
 /// What a node is told when it starts.

@@ -70,7 +70,10 @@ impl Report<'_> {
             let process = write.process;
             lines.push((write.at, format!("process {process} writes, {:?}", write.means)));
             if let Some((version, begun, ended)) = write.committed {
-                lines.push((ended, format!("process {process} has committed {version}, begun at {:.1}", self.at(begun))));
+                lines.push((
+                    ended,
+                    format!("process {process} has committed {version}, begun at {:.1}", self.at(begun)),
+                ));
             }
             if let Some((outcome, at)) = write.returned {
                 lines.push((at, format!("process {process} is told {outcome:?}")));
@@ -83,10 +86,16 @@ impl Report<'_> {
             for event in &history.events {
                 match event {
                     Event::Loaded { item, begun, ended, version } if item.row == violation.row => {
-                        let text = format!("process {process} has loaded {version} ({:?}), begun at {:.1}", item.function, self.at(*begun));
+                        let text = format!(
+                            "process {process} has loaded {version} ({:?}), begun at {:.1}",
+                            item.function,
+                            self.at(*begun)
+                        );
                         lines.push((*ended, text));
                     }
-                    Event::Started { at } => lines.push((*at, format!("process {process} starts as node {}", history.node))),
+                    Event::Started { at } => {
+                        lines.push((*at, format!("process {process} starts as node {}", history.node)))
+                    }
                     _ => {}
                 }
             }
