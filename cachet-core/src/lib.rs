@@ -61,6 +61,7 @@ pub mod tier;
 mod unique;
 mod validator;
 mod warm;
+mod without;
 mod write;
 
 #[cfg(feature = "macros")]

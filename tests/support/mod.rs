@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 pub(crate) use self::cluster::RedisCluster;
 pub(crate) use self::http::{Reply, Request};
 pub(crate) use self::node::{Node, Shop, example};
-pub(crate) use self::redis::{Redis, free_port};
+pub(crate) use self::redis::{Redis, free_port, signal};
 pub(crate) use self::sentinel::SentinelGroup;
 
 /// How long a test waits for a condition before it fails.

@@ -82,6 +82,12 @@ impl Redis {
     /// If it does not answer within [`DEADLINE`].
     pub(crate) fn restart(&mut self) {
         self.kill();
+        // There is one only after a `save`.
+        let _ = std::fs::remove_file(self.directory.path().join("dump.rdb"));
+        self.start_again();
+    }
+
+    fn start_again(&mut self) {
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < DEADLINE, "redis-server does not come back on port {}", self.port);
@@ -90,6 +96,21 @@ impl Redis {
                 return;
             }
         }
+    }
+
+    /// Writes the server's data to disk, for [`restart_from_snapshot`](Self::restart_from_snapshot).
+    pub(crate) fn save(&self) {
+        self.command(&["SAVE"]);
+    }
+
+    /// Starts a server with the data of the last [`save`](Self::save), ending the one that may run.
+    ///
+    /// # Panics
+    ///
+    /// If it does not answer within [`DEADLINE`].
+    pub(crate) fn restart_from_snapshot(&mut self) {
+        self.kill();
+        self.start_again();
     }
 
     /// Sends one command and gives its reply as `redis-cli` prints it: one line per element, `(nil)` for nothing.
@@ -115,12 +136,14 @@ impl Redis {
     }
 
     fn signal(&self, name: &str) {
-        let status = Command::new("sh")
-            .args(["-c", "kill -s \"$0\" \"$1\"", name, &self.server.id().to_string()])
-            .status()
-            .expect("a shell is installed");
-        assert!(status.success(), "kill -s {name} failed");
+        signal(self.server.id(), name);
     }
+}
+
+/// Sends a signal to a process of the test's own.
+pub(crate) fn signal(process: u32, name: &str) {
+    let status = Command::new("sh").args(["-c", "kill -s \"$0\" \"$1\"", name, &process.to_string()]).status();
+    assert!(status.expect("a shell is installed").success(), "kill -s {name} failed");
 }
 
 impl Drop for Redis {

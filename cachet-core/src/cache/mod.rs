@@ -46,6 +46,7 @@ use crate::{
     runtime::Surroundings,
     shared::{HeldLease, Shared},
     tags::{AnyTag, TagBoard},
+    without::{Rule, without},
 };
 
 use self::ask::Answer;
@@ -311,10 +312,11 @@ impl Cache {
     /// To be taken before the first command, or the load, whose answer it dates.
     fn ticket(&self, call: &Keyed) -> Ticket {
         let coherence = self.coherence.as_ref();
+        let stamping = coherence.filter(|_| !without(Rule::Stamps));
         Ticket {
             asked: coherence.map(|_| coherence::now()).unwrap_or_default(),
             generation: self.generation(),
-            tags: self.tags.observe(&call.tags, coherence.map(|known| known.seen(&self.names.key(&call.key)))),
+            tags: self.tags.observe(&call.tags, stamping.map(|known| known.seen(&self.names.key(&call.key)))),
             any_tag: self.settings.tags_of.as_ref().map(|_| AnyTag::observe(&self.tags)),
         }
     }

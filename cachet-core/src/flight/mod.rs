@@ -30,6 +30,7 @@ use crate::{
     key::{Key, KeyHash, KeyRef},
     returns::SharedError,
     tags::{AnyTag, TagSeen},
+    without::{Rule, without},
 };
 
 pub(crate) use self::load::{Load, Polling};
@@ -110,7 +111,7 @@ impl Audience {
     fn includes(self, joined: u32) -> bool {
         match self {
             Self::All => true,
-            Self::JoinedBefore(sent) => joined < sent,
+            Self::JoinedBefore(sent) => joined < sent || without(Rule::Join),
         }
     }
 }

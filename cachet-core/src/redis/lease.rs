@@ -15,7 +15,10 @@ use super::{
     script::{Calls, MADE, Program, TELL, carried_out, left, millis, nonce, the_one},
     tags::{self, Digest, Version},
 };
-use crate::tier::{Acquired, EntryId, Lease, Lookup, NewEntry, TierError};
+use crate::{
+    tier::{Acquired, EntryId, Lease, Lookup, NewEntry, TierError},
+    without::{Rule, without},
+};
 
 /// KEYS: entry. ARGV: nonce, lease in ms, id of a dead entry or ''.
 /// Answers {1, token} granted, {2, ms left} held, {3, ms left} fenced, {0} filled.
@@ -77,6 +80,12 @@ if waited then tell('F') end
 return 1
 ";
 
+/// What *fill* would be without the lease.
+const STORE: &str = "
+redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+return 1
+";
+
 /// KEYS: entry. ARGV: token, ms.
 const RENEW: &str = "
 local held = held(KEYS[1], ARGV[1])
@@ -128,7 +137,7 @@ impl Leases {
         Self {
             acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
             refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
-            fill: Program::new(&[TELL, HELD, WAITED, FILL]),
+            fill: Program::new(if without(Rule::Lease) { &[STORE] } else { &[TELL, HELD, WAITED, FILL] }),
             renew: Program::new(&[CLOCK, HELD, RENEW]),
             release: Program::new(&[TELL, HELD, WAITED, RELEASE]),
         }

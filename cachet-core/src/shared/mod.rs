@@ -36,6 +36,7 @@ use crate::{
     flight::Load,
     recovery::Recovery,
     tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
+    without::{Rule, without},
 };
 
 /// How often a tier that failed is tried again.
@@ -91,7 +92,7 @@ impl Shared {
             deadline,
             lease,
             coherence,
-            grace,
+            grace: if without(Rule::Grace) { Duration::ZERO } else { grace },
             turns: Arc::new(Semaphore::new(outage_loads.clamp(1, Semaphore::MAX_PERMITS))),
             breaker: Breaker::default(),
             recovery: Recovery::new(everything),

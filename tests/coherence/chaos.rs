@@ -1,0 +1,353 @@
+//! Three nodes on one server, and what happens to them.
+
+use std::{
+    fmt,
+    path::PathBuf,
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use fastrand::Rng;
+use tempfile::TempDir;
+
+use super::{
+    history::{self, Event, Time, now},
+    node::{Node, Orders},
+    proxy::{Mode, Proxy},
+    source,
+    support::{Redis, signal},
+};
+
+const NODES: usize = 3;
+
+/// How long faults follow each other, and for how long none does after that.
+const STORM: Duration = Duration::from_secs(8);
+pub(crate) const CALM: Duration = Duration::from_millis(4500);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    /// The server is killed, and starts empty.
+    RestartEmpty,
+    /// The server is killed, and starts with what it had a while before.
+    RestartSnapshot,
+    /// The server hangs.
+    Freeze,
+    /// The server hangs, goes on for a moment, and hangs again.
+    Stutter,
+    KillCommands,
+    KillNews,
+    Pause,
+    Evict,
+    Full,
+    Flush,
+    NodeFreeze,
+    NodeKill,
+    Delay,
+    Cut,
+    Hold,
+    HoldNews,
+    SwallowReplies,
+    Hole,
+}
+
+/// One fault, and from when to when.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fault {
+    pub(crate) kind: Kind,
+    /// The one node that it concerns.
+    pub(crate) node: Option<usize>,
+    pub(crate) begun: Time,
+    pub(crate) ended: Time,
+}
+
+/// What is to happen, and how often in proportion.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) seed: u64,
+    pub(crate) length: Duration,
+    pub(crate) faults: &'static [(Kind, u32)],
+    pub(crate) strict: bool,
+    pub(crate) without: Option<String>,
+}
+
+/// What one process did.
+pub(crate) struct History {
+    pub(crate) node: usize,
+    pub(crate) killed: Option<Time>,
+    pub(crate) events: Vec<Event>,
+}
+
+/// All that is known of a run.
+pub(crate) struct Records {
+    pub(crate) began: Time,
+    pub(crate) ended: Time,
+    pub(crate) histories: Vec<History>,
+    pub(crate) faults: Vec<Fault>,
+}
+
+/// Everything.
+pub(crate) const ALL: &[(Kind, u32)] = &[
+    (Kind::RestartEmpty, 2),
+    (Kind::RestartSnapshot, 4),
+    (Kind::Freeze, 5),
+    (Kind::Stutter, 3),
+    (Kind::KillCommands, 2),
+    (Kind::KillNews, 2),
+    (Kind::Pause, 3),
+    (Kind::Evict, 2),
+    (Kind::Full, 2),
+    (Kind::Flush, 2),
+    (Kind::NodeFreeze, 3),
+    (Kind::NodeKill, 4),
+    (Kind::Delay, 3),
+    (Kind::Cut, 3),
+    (Kind::Hold, 3),
+    (Kind::HoldNews, 3),
+    (Kind::SwallowReplies, 2),
+    (Kind::Hole, 2),
+];
+
+impl Fault {
+    /// Whether the server forgets what it was told.
+    pub(crate) fn loses_data(&self) -> bool {
+        matches!(self.kind, Kind::RestartEmpty | Kind::RestartSnapshot | Kind::Evict | Kind::Flush)
+    }
+
+    /// Whether no node gets an answer.
+    pub(crate) fn stops_everything(&self) -> bool {
+        matches!(self.kind, Kind::RestartEmpty | Kind::RestartSnapshot | Kind::Freeze | Kind::Pause)
+    }
+
+    pub(crate) fn concerns(&self, node: usize) -> bool {
+        self.node.is_none_or(|only| only == node)
+    }
+
+    pub(crate) fn overlaps(&self, begun: Time, ended: Time) -> bool {
+        self.begun <= ended && begun <= self.ended
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { kind, node, .. } = self;
+        match node {
+            Some(node) => write!(f, "{kind:?} of node {node}"),
+            None => write!(f, "{kind:?}"),
+        }
+    }
+}
+
+/// A running node, and which process of all it is.
+struct Member {
+    node: Node,
+    process: usize,
+}
+
+struct Cluster<'a> {
+    plan: &'a Plan,
+    rng: Rng,
+    redis: Redis,
+    proxies: Vec<Proxy>,
+    members: Vec<Member>,
+    directory: TempDir,
+    /// The node of each process, and when it was killed.
+    processes: Vec<(usize, Option<Time>)>,
+    faults: Vec<Fault>,
+}
+
+/// Runs the plan.
+pub(crate) fn run(plan: &Plan) -> Records {
+    let began = now();
+    let mut cluster = Cluster::start(plan);
+    let start = Instant::now();
+    cluster.pause(500..1000);
+    if !plan.faults.is_empty() {
+        let end = start + plan.length.saturating_sub(CALM);
+        while Instant::now() < end {
+            cluster.storm(end.min(Instant::now() + STORM));
+            sleep(CALM.min(plan.length / 2));
+        }
+    }
+    sleep((start + plan.length).saturating_duration_since(Instant::now()));
+    cluster.stop(began)
+}
+
+impl<'a> Cluster<'a> {
+    fn start(plan: &'a Plan) -> Self {
+        let directory = tempfile::tempdir().expect("a temporary directory");
+        source::create(&directory.path().join("source.db"));
+        let redis = Redis::start();
+        let proxies = (0..NODES).map(|_| Proxy::to(redis.port())).collect();
+        let rng = Rng::with_seed(plan.seed);
+        let (members, processes, faults) = (Vec::new(), Vec::new(), Vec::new());
+        let mut cluster = Self { plan, rng, redis, proxies, members, directory, processes, faults };
+        for node in 0..NODES {
+            let member = cluster.start_node(node);
+            cluster.members.push(member);
+        }
+        cluster
+    }
+
+    fn start_node(&mut self, node: usize) -> Member {
+        let process = self.processes.len();
+        self.processes.push((node, None));
+        let orders = Orders {
+            redis: self.proxies[node].url(),
+            database: self.directory.path().join("source.db"),
+            log: self.log(process),
+            seed: self.rng.u64(..),
+            strict: self.plan.strict,
+            without: self.plan.without.clone(),
+        };
+        Member { node: Node::start(&orders), process }
+    }
+
+    fn log(&self, process: usize) -> PathBuf {
+        self.directory.path().join(format!("{process}.history"))
+    }
+
+    fn stop(mut self, began: Time) -> Records {
+        for member in &mut self.members {
+            member.node.stop();
+        }
+        let ended = now();
+        let processes = self.processes.iter().enumerate();
+        let histories = processes
+            .map(|(process, (node, killed))| History {
+                node: *node,
+                killed: *killed,
+                events: history::read(&self.log(process)),
+            })
+            .collect();
+        Records { began, ended, histories, faults: self.faults }
+    }
+
+    fn storm(&mut self, end: Instant) {
+        while Instant::now() < end {
+            let kind = self.pick();
+            self.bring_about(kind);
+            self.pause(20..700);
+        }
+    }
+
+    fn pick(&mut self) -> Kind {
+        let faults = self.plan.faults;
+        let mut at = self.rng.u32(0..faults.iter().map(|(_, weight)| weight).sum());
+        for (kind, weight) in faults {
+            match at.checked_sub(*weight) {
+                Some(rest) => at = rest,
+                None => return *kind,
+            }
+        }
+        faults[0].0
+    }
+
+    /// For how long a fault lasts.
+    fn pause(&mut self, millis: std::ops::Range<u64>) {
+        sleep(Duration::from_millis(self.rng.u64(millis)));
+    }
+
+    fn bring_about(&mut self, kind: Kind) {
+        match kind {
+            Kind::RestartEmpty => self.noting(kind, None, |it| {
+                it.redis.kill();
+                it.pause(0..1000);
+                it.redis.restart();
+            }),
+            Kind::RestartSnapshot => {
+                self.redis.save();
+                self.pause(50..400);
+                self.noting(kind, None, |it| {
+                    it.redis.kill();
+                    it.pause(0..700);
+                    it.redis.restart_from_snapshot();
+                });
+            }
+            Kind::Freeze => self.freeze(100..1500),
+            Kind::Stutter => {
+                self.freeze(500..900);
+                self.pause(50..450);
+                self.freeze(410..560);
+            }
+            Kind::KillCommands => self.tell(kind, &["CLIENT", "KILL", "TYPE", "normal"]),
+            Kind::KillNews => self.tell(kind, &["CLIENT", "KILL", "TYPE", "pubsub"]),
+            Kind::Flush => self.tell(kind, &["FLUSHALL"]),
+            Kind::Pause => self.noting(kind, None, |it| {
+                let millis = it.rng.u64(50..1200);
+                it.redis.command(&["CLIENT", "PAUSE", &millis.to_string(), "ALL"]);
+                sleep(Duration::from_millis(millis));
+            }),
+            Kind::Evict => self.short_of_memory(kind, "allkeys-lru"),
+            Kind::Full => self.short_of_memory(kind, "noeviction"),
+            Kind::NodeFreeze => self.with_node(kind, |it, node| {
+                let process = it.members[node].node.id();
+                signal(process, "STOP");
+                it.pause(200..1600);
+                signal(process, "CONT");
+            }),
+            Kind::NodeKill => self.with_node(kind, |it, node| {
+                let Member { node: running, process } = &mut it.members[node];
+                running.kill();
+                it.processes[*process].1 = Some(now());
+                it.pause(0..400);
+                it.members[node] = it.start_node(node);
+            }),
+            Kind::Delay => {
+                let delay = Duration::from_millis(self.rng.u64(5..120));
+                self.disturb(kind, Mode::Delay(delay));
+            }
+            Kind::Cut => self.disturb(kind, Mode::Cut),
+            Kind::Hold => self.disturb(kind, Mode::Hold),
+            Kind::HoldNews => self.disturb(kind, Mode::HoldNews),
+            Kind::SwallowReplies => self.disturb(kind, Mode::SwallowReplies),
+            Kind::Hole => self.disturb(kind, Mode::Hole),
+        }
+    }
+
+    fn noting(&mut self, kind: Kind, node: Option<usize>, fault: impl FnOnce(&mut Self)) {
+        let begun = now();
+        fault(self);
+        self.faults.push(Fault { kind, node, begun, ended: now() });
+    }
+
+    fn with_node(&mut self, kind: Kind, fault: impl FnOnce(&mut Self, usize)) {
+        let node = self.rng.usize(0..NODES);
+        self.noting(kind, Some(node), |it| fault(it, node));
+    }
+
+    fn tell(&mut self, kind: Kind, command: &[&str]) {
+        self.noting(kind, None, |it| drop(it.redis.command(command)));
+    }
+
+    fn freeze(&mut self, millis: std::ops::Range<u64>) {
+        self.noting(Kind::Freeze, None, |it| {
+            it.redis.pause();
+            it.pause(millis);
+            it.redis.resume();
+        });
+    }
+
+    fn short_of_memory(&mut self, kind: Kind, policy: &str) {
+        self.noting(kind, None, |it| {
+            it.redis.command(&["CONFIG", "SET", "maxmemory-policy", policy, "maxmemory", "1mb"]);
+            it.pause(200..1500);
+            it.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+        });
+    }
+
+    /// Something happens between a node and the server, and now and then something to the server meanwhile.
+    fn disturb(&mut self, kind: Kind, mode: Mode) {
+        self.with_node(kind, |it, node| {
+            it.proxies[node].set(mode);
+            it.pause(100..1300);
+            if it.rng.u8(0..4) == 0 {
+                let other = it.pick();
+                let of_server = [Kind::RestartSnapshot, Kind::Freeze, Kind::KillCommands, Kind::KillNews, Kind::Flush];
+                if of_server.contains(&other) {
+                    it.bring_about(other);
+                }
+            }
+            it.proxies[node].set(Mode::Pass);
+        });
+    }
+}

@@ -1,0 +1,120 @@
+//! The history test: three processes on one `redis-server`, faults, and a checker that judges every read by what was promised.
+//!
+//! `COHERENCE_SECONDS` and `COHERENCE_SEED` make it longer or repeat it, with the same faults in the same order and the same
+//! calls by each node; `scripts/torture` sets them. `COHERENCE_WITHOUT` takes a rule of the protocol out, so that the
+//! checker has something to find.
+
+mod chaos;
+mod checker;
+mod floors;
+mod history;
+mod node;
+mod proxy;
+mod report;
+mod source;
+#[path = "../support/mod.rs"]
+mod support;
+
+use std::{
+    env,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
+
+use self::{
+    chaos::{ALL, Kind, Plan, Records},
+    checker::{Verdict, nanos_to_millis},
+    node::Orders,
+    report::Report,
+};
+
+/// Runs share the machine's processors, so there is one at a time.
+static ALONE: Mutex<()> = Mutex::new(());
+
+/// The program of a node: this test's executable, started by the others.
+#[test]
+fn a_node_when_the_environment_says_so() {
+    if let Some(orders) = Orders::of_this_process() {
+        orders.carry_out();
+    }
+}
+
+/// Runs a plan and says what it showed.
+fn run(plan: &Plan) -> (Records, Verdict) {
+    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let records = chaos::run(plan);
+    let verdict = checker::judge(&records);
+    println!("{}", Report { plan, records: &records, verdict: &verdict });
+    (records, verdict)
+}
+
+fn number(variable: &str) -> Option<u64> {
+    env::var(variable)
+        .ok()
+        .map(|value| value.parse().unwrap_or_else(|_| panic!("{variable} is a number, not `{value}`")))
+}
+
+fn seed() -> u64 {
+    number("COHERENCE_SEED").unwrap_or_else(|| fastrand::u64(0..1_000_000))
+}
+
+#[test]
+fn every_read_of_every_node_is_as_was_promised_whatever_happens() {
+    let length = Duration::from_secs(number("COHERENCE_SECONDS").unwrap_or(30));
+    let without = env::var("COHERENCE_WITHOUT").ok();
+    let strict = without.as_deref() == Some("fence");
+    let faults = without.as_deref().map_or(ALL, faults_against);
+    let plan = Plan { seed: seed(), length, faults, strict, without };
+    let (_, verdict) = run(&plan);
+    assert!(verdict.violations.is_empty(), "{} reads were not as promised", verdict.violations.len());
+    assert!(verdict.reads > 0 && verdict.by_outcome.contains_key("done"), "the nodes worked");
+}
+
+/// The faults that a rule is there for.
+fn faults_against(rule: &str) -> &'static [(Kind, u32)] {
+    match rule {
+        "join" => &[(Kind::Delay, 1)],
+        "heartbeat" => &[(Kind::HoldNews, 1)],
+        "incarnation" => &[(Kind::RestartSnapshot, 1)],
+        "fence" => &[(Kind::NodeKill, 1)],
+        "grace" => &[(Kind::Freeze, 1)],
+        _ => &[],
+    }
+}
+
+/// A rule that is taken out is missed: within a few short runs something is found.
+fn is_missed(rule: &str) {
+    let seed = seed();
+    for round in 0..6 {
+        let without = Some(rule.to_owned());
+        let length = Duration::from_secs(4);
+        let plan = Plan { seed: seed + round, length, faults: faults_against(rule), strict: rule == "fence", without };
+        let (records, verdict) = run(&plan);
+        if let Some(first) = verdict.violations.first() {
+            let after = nanos_to_millis(first.at - records.began) / 1000.0;
+            println!("without {rule}: {:?} in round {round} after {after:.1} s", first.kind);
+            return;
+        }
+    }
+    panic!("nothing was found without {rule}");
+}
+
+#[test]
+fn the_lease_is_missed() {
+    is_missed("lease");
+}
+
+#[test]
+fn the_stamps_are_missed() {
+    is_missed("stamps");
+}
+
+#[test]
+fn the_rule_for_joining_is_missed() {
+    is_missed("join");
+}
+
+#[test]
+fn the_fence_is_missed() {
+    is_missed("fence");
+}
