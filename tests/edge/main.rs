@@ -16,7 +16,10 @@ use std::{
 };
 
 use cachet_actix::{Cloudflare, Edge, EdgePurger, Fastly, Purge, PurgeByUrl, PurgeError, Purging, Varnish};
-use cachet_core::{cached, testing::LoadCounter};
+use cachet_core::{
+    cached,
+    testing::{LoadCounter, Nodes},
+};
 
 /// Keeps what it is sent, and answers with its statuses in turn, then with 200.
 struct Recorder {
@@ -157,4 +160,16 @@ async fn the_edge_is_purged_when_the_tiers_have_it() {
     let edge = Edge::builder(Asking(Arc::clone(&loads), Arc::clone(&was_new))).start().expect("a thread");
     assert_eq!(edge.invalidate_tag("ordered").await, Purge::Done);
     assert!(was_new.load(Ordering::Acquire));
+}
+
+#[tokio::test]
+async fn while_the_shared_tier_is_away_the_way_is_gone_again() {
+    let (recorder, nodes) = (Recorder::start(&[]), Nodes::new());
+    let [node] = nodes.start();
+    let varnish = Varnish::new([&recorder.url]).expect("a purger");
+    let pause = Duration::from_secs(60);
+    let edge = Edge::builder(varnish).backoff(pause, pause).start().expect("a thread");
+    node.faults().cut_off();
+    assert_eq!(node.scope(edge.invalidate_tag("away")).await, Purge::Queued);
+    assert_eq!((recorder.requests().len(), edge.waiting()), (1, 1), "the edge is purged at once, and once more later");
 }

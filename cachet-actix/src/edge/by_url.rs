@@ -24,10 +24,13 @@ use super::{
 /// ```
 pub struct PurgeByUrl {
     server: Uri,
-    urls: Box<dyn Fn(&str) -> Vec<String> + Send + Sync>,
+    urls: Box<Urls>,
     fields: Vec<(HeaderName, HeaderValue)>,
     client: EdgeClient,
 }
+
+/// The URLs of a tag.
+type Urls = dyn Fn(&str) -> Vec<String> + Send + Sync;
 
 impl PurgeByUrl {
     /// A cache at `server`, and the URLs of a tag as clients ask for them: their hosts go into `Host`.

@@ -44,7 +44,8 @@ use super::{
 #[derive(Clone, Debug)]
 pub struct Edge {
     jobs: mpsc::Sender<Job>,
-    waiting: watch::Receiver<usize>,
+    /// How many jobs were sent and are not done with.
+    waiting: Arc<watch::Sender<usize>>,
 }
 
 /// How far an invalidation has come when [`Edge::invalidate_tag`] returns.
@@ -99,7 +100,7 @@ impl Edge {
         answered.await.unwrap_or(Purge::Refused)
     }
 
-    /// How many tags wait to be purged, as far as the queue has seen them.
+    /// How many tags wait to be purged or are on their way.
     pub fn waiting(&self) -> usize {
         *self.waiting.borrow()
     }
@@ -107,17 +108,15 @@ impl Edge {
     /// Waits until nothing waits to be purged, at the longest for `patience`, and says whether it came to that. It needs
     /// a tokio runtime.
     pub async fn drained(&self, patience: Duration) -> bool {
-        let mut waiting = self.waiting.clone();
-        let empty = async {
-            let is_empty = waiting.wait_for(|tags| *tags == 0).await.is_ok();
-            is_empty && self.jobs.capacity() == self.jobs.max_capacity()
-        };
-        time::timeout(patience, empty).await.unwrap_or(false)
+        let mut waiting = self.waiting.subscribe();
+        time::timeout(patience, waiting.wait_for(|tags| *tags == 0)).await.is_ok_and(|seen| seen.is_ok())
     }
 
     fn send(&self, job: Job) -> bool {
+        self.waiting.send_modify(|jobs| *jobs += 1);
         let is_sent = self.jobs.try_send(job).is_ok();
         if !is_sent {
+            self.waiting.send_modify(|jobs| *jobs -= 1);
             tracing::warn!("the edge's queue is full: a purge is lost");
         }
         is_sent
@@ -175,9 +174,9 @@ impl<P: EdgePurger> EdgeBuilder<P> {
     /// If the system has no thread to give, or nothing to wait with.
     pub fn start(self) -> io::Result<Edge> {
         let (jobs, inbox) = mpsc::channel(self.pace.most_waiting);
-        let (count, waiting) = watch::channel(0);
+        let waiting = Arc::new(watch::Sender::new(0));
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
-        let worker = Worker::new(Arc::new(self.purger), self.pace, inbox, count);
+        let worker = Worker::new(Arc::new(self.purger), self.pace, inbox, Arc::clone(&waiting));
         thread::Builder::new().name("cachet-edge".to_owned()).spawn(move || runtime.block_on(worker.run()))?;
         Ok(Edge { jobs, waiting })
     }

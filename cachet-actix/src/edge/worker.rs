@@ -53,7 +53,7 @@ pub(super) struct Worker {
     purger: Arc<dyn EdgePurger>,
     pace: Pace,
     inbox: mpsc::Receiver<Job>,
-    count: watch::Sender<usize>,
+    count: Arc<watch::Sender<usize>>,
     /// Each tag that waits, once, the one that waits longest first.
     order: VecDeque<String>,
     waiting: HashMap<String, Waiting>,
@@ -68,7 +68,7 @@ impl Worker {
         purger: Arc<dyn EdgePurger>,
         pace: Pace,
         inbox: mpsc::Receiver<Job>,
-        count: watch::Sender<usize>,
+        count: Arc<watch::Sender<usize>>,
     ) -> Self {
         let (order, waiting) = Default::default();
         Self { purger, pace, inbox, count, order, waiting, batch: MOST_TAGS, pause: None }
@@ -101,9 +101,12 @@ impl Worker {
     }
 
     fn take(&mut self, Job { tag, untold, answer }: Job) {
-        if !self.waiting.contains_key(&tag) {
+        if self.waiting.contains_key(&tag) {
+            self.forget(1);
+        } else {
             if self.order.len() >= self.pace.most_waiting {
                 tracing::warn!("the edge's queue is full: a purge is lost");
+                self.forget(1);
                 return tell(answer, Purge::Refused);
             }
             self.order.push_back(tag.clone());
@@ -111,7 +114,10 @@ impl Worker {
         let known = self.waiting.entry(tag).or_default();
         known.untold = untold.or_else(|| known.untold.take());
         known.answers.extend(answer);
-        self.count.send_replace(self.order.len());
+    }
+
+    fn forget(&self, jobs: usize) {
+        self.count.send_modify(|count| *count -= jobs);
     }
 
     /// Those who wait need not wait for another try.
@@ -143,12 +149,13 @@ impl Worker {
             let is_done = is_done(&job);
             let outcome = if is_done { Purge::Done } else { Purge::Queued };
             tell(mem::take(&mut job.answers), outcome);
-            if !is_done {
+            if is_done {
+                self.forget(1);
+            } else {
                 self.order.push_back(tag.clone());
                 self.waiting.insert(tag, job);
             }
         }
-        self.count.send_replace(self.order.len());
     }
 
     fn failed(&mut self, error: Option<&PurgeError>, tags: usize) {

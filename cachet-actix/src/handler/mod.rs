@@ -74,7 +74,6 @@ pub fn is_final(unstored: &dyn Any) -> bool {
 ///
 /// Methods that do more than read go to the handler, past the cache: their action is what the client wants. So does what
 /// may be for the one who asks alone, and what has too many variants.
-#[expect(clippy::missing_panics_doc, reason = "what it expects is so")]
 pub async fn respond<F, L, Fut>(
     incoming: Incoming,
     http: &'static Http,
