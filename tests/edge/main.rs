@@ -32,8 +32,9 @@ impl Recorder {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
         let url = format!("http://{}", listener.local_addr().expect("a bound socket"));
         let requests = Arc::<Mutex<Vec<String>>>::default();
-        let (kept, mut statuses) = (Arc::clone(&requests), statuses.to_vec().into_iter());
+        let (kept, statuses) = (Arc::clone(&requests), statuses.to_vec());
         thread::spawn(move || {
+            let mut statuses = statuses.into_iter();
             for stream in listener.incoming() {
                 let mut stream = stream.expect("a client");
                 let request = read(&stream);
@@ -167,7 +168,7 @@ async fn while_the_shared_tier_is_away_the_way_is_gone_again() {
     let (recorder, nodes) = (Recorder::start(&[]), Nodes::new());
     let [node] = nodes.start();
     let varnish = Varnish::new([&recorder.url]).expect("a purger");
-    let pause = Duration::from_secs(60);
+    let pause = Duration::from_mins(1);
     let edge = Edge::builder(varnish).backoff(pause, pause).start().expect("a thread");
     node.faults().cut_off();
     assert_eq!(node.scope(edge.invalidate_tag("away")).await, Purge::Queued);
