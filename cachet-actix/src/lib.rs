@@ -112,6 +112,12 @@
 //! say may be stored, in memory and Redis, and that methods such as PUT and DELETE invalidate. `examples/cache_proxy` puts
 //! it in front of any origin.
 //!
+//! # The edge
+//!
+//! [`EdgeTags`] writes an answer's tags into the field that a cache in front goes by: `Surrogate-Key`, `Cache-Tag`, `xkey`
+//! or `Cache-Groups`. [`Edge`] invalidates a tag in memory, in Redis and then out there, and tries again where that fails.
+//! The feature `edge` has the purgers for Varnish, Fastly, Cloudflare and `PURGE` by URL.
+//!
 //! # Preconditions without a cache, and on writes
 //!
 //! [`Preconditions`] is an extractor. [`check`](Preconditions::check) ends a request whose client is up to date before
@@ -138,6 +144,7 @@
 mod cache_control;
 mod cache_status;
 mod coding;
+mod edge;
 mod error;
 mod handler;
 mod middleware;
@@ -148,8 +155,11 @@ mod respond;
 mod stored;
 mod validators;
 
+#[cfg(feature = "edge")]
+pub use crate::edge::{Cloudflare, Fastly, PurgeByUrl, Varnish};
 pub use crate::{
     cache_control::CacheControl,
+    edge::{Edge, EdgeBuilder, EdgePurger, EdgeTags, EdgeTagsService, Purge, PurgeError, Purging},
     error::{CacheControlError, NotModified, PreconditionError},
     middleware::{DoNotStore, ResponseCache},
     preconditions::Preconditions,

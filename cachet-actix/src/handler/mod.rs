@@ -25,6 +25,7 @@ use self::{
     variants::variant,
 };
 use crate::{
+    edge::EdgeTags,
     stored::{Collected, Fate, StoredResponse, collect},
     validators::reads,
 };
@@ -73,7 +74,6 @@ pub fn is_final(unstored: &dyn Any) -> bool {
 ///
 /// Methods that do more than read go to the handler, past the cache: their action is what the client wants. So does what
 /// may be for the one who asks alone, and what has too many variants.
-#[expect(clippy::missing_panics_doc, reason = "what it expects is so")]
 pub async fn respond<F, L, Fut>(
     incoming: Incoming,
     http: &'static Http,
@@ -91,11 +91,25 @@ where
     if !reads(request.method()) {
         return run(&request, load).await;
     }
-    if http.may_be_personal(&request) {
-        return personal(http, run(&request, load).await);
+    let tags = if EdgeTags::are_wanted(&request) { call.tags().to_vec() } else { Vec::new() };
+    let mut response = read(&request, http, function, call, load).await;
+    EdgeTags::mark(&mut response, tags);
+    response
+}
+
+/// Answers a GET or HEAD.
+async fn read<F, L, Fut>(request: &HttpRequest, http: &'static Http, function: F, call: Keyed, load: L) -> HttpResponse
+where
+    F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
+    L: FnOnce() -> Fut + 'static,
+    Fut: Future + 'static,
+    Fut::Output: Responder,
+{
+    if http.may_be_personal(request) {
+        return personal(http, run(request, load).await);
     }
-    let call = if http.varies() { variant(&function, http, &request, call).await } else { Some(call) };
-    let Some(call) = call else { return unkept(http, run(&request, load).await) };
+    let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
+    let Some(call) = call else { return unkept(http, run(request, load).await) };
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
     let (mut own, mut load) = (None::<Left>, Some(load));
     let (found, behind) = fetch_response(&function, call, || {
@@ -109,10 +123,10 @@ where
     match (found, own.and_then(|left| left.take())) {
         // It is left of a release in which the handler had variants, and of no use to this one.
         (Ok(index), _) if index.is_index() => match load {
-            Some(load) => unkept(http, run(&request, load).await),
+            Some(load) => unkept(http, run(request, load).await),
             None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
         },
-        (Ok(entry), _) => answer(&request, http, &entry).await,
+        (Ok(entry), _) => answer(request, http, &entry).await,
         (Err(unstored), own) => {
             let answer = own.or_else(|| unstored.shared.as_ref().map(StoredResponse::to_response));
             unkept(http, answer.expect("who has no answer of its own is given a shared one"))

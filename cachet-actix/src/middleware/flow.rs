@@ -33,7 +33,7 @@ use super::{
     resources::{Found, Resources, Seen},
     trip::{Trip, drain},
 };
-use crate::cache_status::CacheStatus;
+use crate::{cache_status::CacheStatus, edge::EdgeTags, validators::reads};
 
 /// The most refreshes behind stale answers in the process; beyond it a stale answer is served without one.
 static BEHIND: Semaphore = Semaphore::const_new(64);
@@ -77,6 +77,13 @@ where
 
     pub(super) fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.service.poll_ready(cx)
+    }
+
+    /// The tags of the request's answers, if they are to go out.
+    pub(super) fn edge_tags(&self, request: &ServiceRequest) -> Vec<String> {
+        let tags = self.cache.configuration.tags.as_ref();
+        let tags = tags.filter(|_| reads(request.method()) && EdgeTags::are_wanted(request.request()));
+        tags.map(|tags| tags(request.head())).unwrap_or_default()
     }
 
     pub(super) async fn respond(

@@ -29,6 +29,7 @@ use actix_web::{
 use cachet_core::Cachet;
 
 use self::{flow::Flow, policy::Rules};
+use crate::edge::EdgeTags;
 
 /// A shared response cache (RFC 9111) as a middleware, in the tiers of a [`Cachet`].
 ///
@@ -202,7 +203,7 @@ impl ResponseCache {
         self.with(|configuration| configuration.rules.heuristics = guess)
     }
 
-    /// Tags of the answers to a request, for [`Cachet::invalidate_tag`]. Default: none.
+    /// Tags of the answers to a request, for [`Cachet::invalidate_tag`] and [`EdgeTags`]. Default: none.
     #[must_use]
     pub fn tags(self, tags: impl Fn(&RequestHead) -> Vec<String> + Send + Sync + 'static) -> Self {
         self.with(|configuration| configuration.tags = Some(Arc::new(tags)))
@@ -296,6 +297,11 @@ where
     }
 
     fn call(&self, request: ServiceRequest) -> Self::Future {
-        Box::pin(Rc::clone(&self.0).respond(request))
+        let (flow, tags) = (Rc::clone(&self.0), self.0.edge_tags(&request));
+        Box::pin(async move {
+            let mut response = flow.respond(request).await?;
+            EdgeTags::mark(response.response_mut(), tags);
+            Ok(response)
+        })
     }
 }

@@ -235,6 +235,11 @@ impl Keyed {
         Self { key, tags }
     }
 
+    /// What it may be invalidated by.
+    pub fn tags(&self) -> &[String] {
+        &self.tags
+    }
+
     /// The same with more in its key.
     #[must_use]
     pub fn with(mut self, write: impl FnOnce(&mut KeyWriter)) -> Self {
