@@ -9,22 +9,13 @@ use std::{
 };
 
 use cachet_core::{Cachet, Origin, cached, invalidate_tag, invalidates, testing::Gate};
-use support::{DEADLINE, Redis};
+use support::{DEADLINE, Redis, until};
 
 /// A node of the namespace, which hears of the others' changes.
 async fn node(redis: &Redis, namespace: &str) -> Cachet {
     let node = Cachet::builder().namespace(namespace).redis(redis.url()).build().expect("the configuration is valid");
     assert!(node.is_ready(DEADLINE).await, "the server answers");
     node
-}
-
-/// Waits without blocking the test's runtime.
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition().await {
-        assert!(begun.elapsed() < DEADLINE, "gave up waiting: {what}");
-        tokio::task::yield_now().await;
-    }
 }
 
 static LOADS: AtomicU64 = AtomicU64::new(1);

@@ -9,20 +9,11 @@ use std::{
 };
 
 use cachet_core::{Cachet, Invalidation, Origin, cached, invalidate_tag, testing::Gate};
-use support::{Redis, eventually};
+use support::{Redis, eventually, until};
 
 /// A node of the namespace, with a memory of its own.
 fn node(redis: &Redis, namespace: &str) -> Cachet {
     Cachet::builder().namespace(namespace).redis(redis.url()).build().expect("the configuration is valid")
-}
-
-/// Waits without blocking the test's runtime.
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition().await {
-        assert!(begun.elapsed() < support::DEADLINE, "gave up waiting: {what}");
-        tokio::task::yield_now().await;
-    }
 }
 
 static LOADS: AtomicU32 = AtomicU32::new(0);

@@ -15,12 +15,11 @@ mod stale;
 #[path = "../support/mod.rs"]
 mod support;
 
-use std::{
-    future::Future,
-    time::{Duration, Instant},
-};
+use std::{future::Future, time::Duration};
 
 use cachet_core::{Builder, Cachet, testing::ManualClock};
+
+pub(crate) use self::support::until as eventually;
 
 /// A runtime of the test's own, and the clock that its entries live by.
 struct Runtime {
@@ -45,14 +44,5 @@ impl Runtime {
 
     fn seconds_later(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
-    }
-}
-
-/// Tries again, for a bounded time, while other tasks go on.
-async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !holds().await {
-        assert!(begun.elapsed() < support::DEADLINE, "gave up waiting: {what}");
-        tokio::task::yield_now().await;
     }
 }

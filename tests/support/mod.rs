@@ -30,3 +30,16 @@ pub(crate) fn eventually(what: &str, mut condition: impl FnMut() -> bool) {
         std::thread::sleep(Duration::from_millis(5));
     }
 }
+
+/// The same without blocking the test's runtime: other tasks go on meanwhile.
+///
+/// # Panics
+///
+/// As [`eventually`].
+pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
+    let start = Instant::now();
+    while !condition().await {
+        assert!(start.elapsed() < DEADLINE, "gave up waiting: {what}");
+        tokio::task::yield_now().await;
+    }
+}

@@ -139,15 +139,7 @@ pub(super) fn seconds(text: &[u8]) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        headers
-    }
+    use super::{super::headers, *};
 
     fn seconds_of(line: &'static str) -> Option<u64> {
         Directives::read(&headers(&[("cache-control", line)])).seconds("max-age")

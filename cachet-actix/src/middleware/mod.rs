@@ -305,3 +305,15 @@ where
         })
     }
 }
+
+/// Fields of a test's message.
+#[cfg(test)]
+fn headers(lines: &[(&'static str, &'static str)]) -> actix_web::http::header::HeaderMap {
+    use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
+
+    let mut headers = HeaderMap::new();
+    for (name, value) in lines {
+        headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    headers
+}

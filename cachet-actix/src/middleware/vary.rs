@@ -78,15 +78,7 @@ fn cased(name: &HeaderName, member: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        let mut headers = HeaderMap::new();
-        for (name, value) in lines {
-            headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
-        }
-        headers
-    }
+    use super::{super::headers, *};
 
     #[test]
     fn an_asterisk_anywhere_matches_no_other_request() {
