@@ -23,6 +23,7 @@ mod background;
 mod backplane;
 mod batch;
 mod breaker;
+mod builder;
 mod cache;
 mod call;
 mod clock;
@@ -68,6 +69,7 @@ mod write;
 pub use cachet_macros::{CacheKey, cached, invalidates, updates};
 
 pub use crate::{
+    builder::Builder,
     controls::{Controls, MethodControls, PlainControls, PlainMethodControls},
     entry::{Cached, Origin},
     envelope::Seal,
@@ -78,7 +80,7 @@ pub use crate::{
     memory::Engine,
     redis::Redis,
     refresh::Refresh,
-    runtime::{Builder, Cachet},
+    runtime::Cachet,
     tier::Tier,
     validator::Validator,
     warm::{Warmed, Warming},

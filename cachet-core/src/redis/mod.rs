@@ -3,6 +3,7 @@
 mod backplane;
 mod config;
 mod fence;
+mod fill;
 mod lanes;
 mod layout;
 mod lease;
@@ -18,6 +19,7 @@ pub use self::config::Redis;
 use self::{
     backplane::Voice,
     fence::Fences,
+    fill::Fills,
     lanes::{Lanes, Reply},
     lease::Leases,
     script::Calls,
@@ -35,6 +37,7 @@ pub(crate) struct RedisTier {
     lanes: Arc<Lanes>,
     voice: Voice,
     leases: Leases,
+    fills: Fills,
     tags: Tags,
     fences: Fences,
 }
@@ -45,7 +48,14 @@ impl RedisTier {
     pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool) -> Result<Self, String> {
         let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
         let voice = Voice::new(namespace, is_alone);
-        Ok(Self { lanes: Arc::new(lanes), voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
+        Ok(Self {
+            lanes: Arc::new(lanes),
+            voice,
+            leases: Leases::new(),
+            fills: Fills::new(),
+            tags: Tags::new(),
+            fences: Fences::new(),
+        })
     }
 
     /// Sends calls and makes something of their replies.

@@ -3,10 +3,7 @@
 use std::{future::Future, sync::Arc, time::Duration};
 
 use super::{Faults, FaultyTier, InProcessTier, ManualClock};
-use crate::{
-    runtime::{Builder, Cachet},
-    tier::Tier,
-};
+use crate::{builder::Builder, runtime::Cachet, tier::Tier};
 
 /// The deadline of a node's exchanges: real time, and long, so that a slow machine is no outage.
 const DEADLINE: Duration = Duration::from_secs(5);
