@@ -3,11 +3,7 @@
 //! Each is played twice at a time: with every rule, when nothing may be found, and without the one rule, when the
 //! checker must find what the rule prevents.
 
-use std::{
-    sync::PoisonError,
-    thread,
-    time::{Duration, Instant},
-};
+use std::{ops::Range, sync::PoisonError, thread, time::Duration};
 
 use cachet_core::Origin;
 
@@ -31,7 +27,10 @@ const ROW: u64 = 0;
 const LONG: Duration = Duration::from_secs(10);
 
 /// Limits that no step comes near to.
-const CALM: Limits = Limits { lease: LONG, deadline: LONG, ..Limits::SHORT };
+const CALM: Limits = Limits { bound: LONG, lease: LONG, deadline: LONG, ..Limits::SHORT };
+
+/// The same where Δ has to pass.
+const BOUNDED: Limits = Limits { bound: Duration::from_secs(2), ..CALM };
 
 /// Plays a scenario with the rule and without it.
 fn is_missed(rule: &str, finds: Broken, limits: Limits, play: fn(&mut Stage)) {
@@ -70,7 +69,7 @@ fn the_lease_is_missed_by_a_load_that_an_invalidation_overtakes() {
 /// The news of an invalidation overtake the answer with the old value, which then stays in memory.
 #[test]
 fn the_stamps_are_missed_by_an_answer_that_the_news_overtake() {
-    is_missed("stamps", Broken::Memory, CALM, |stage| {
+    is_missed("stamps", Broken::Memory, BOUNDED, |stage| {
         let [reader, writer, loader] = stage.cast();
         let calls = reader.answered();
         loader.read(ROW);
@@ -83,7 +82,7 @@ fn the_stamps_are_missed_by_an_answer_that_the_news_overtake() {
         eventually("the node is told of the invalidation", || link.has_told());
         link.set(Mode::Pass);
         reader.until_answered(calls + 1);
-        stage.let_pass(CALM.bound);
+        stage.let_pass(BOUNDED.bound);
         reader.read(ROW);
     });
 }
@@ -91,13 +90,12 @@ fn the_stamps_are_missed_by_an_answer_that_the_news_overtake() {
 /// A caller that comes after an acknowledged invalidation joins a call whose answer is from before it.
 #[test]
 fn the_rule_for_joining_is_missed_by_a_caller_who_comes_after_an_invalidation() {
-    // News would end the flight; they are held up too, for longer than it takes, and nobody may miss them meanwhile.
-    let limits = Limits { bound: LONG, ..CALM };
-    is_missed("join", Broken::Shared, limits, |stage| {
+    is_missed("join", Broken::Shared, CALM, |stage| {
         let [reader, writer, loader] = stage.cast();
         let calls = reader.answered();
         loader.read(ROW);
         let link = stage.link(reader);
+        // The news too, which would end the flight.
         link.set(Mode::HoldReplies);
         reader.call(ROW);
         eventually("the answer with the old value is held up", || link.holds_an_answer());
@@ -123,14 +121,13 @@ fn the_fence_is_missed_by_a_writer_that_dies_between_commit_and_invalidation() {
 /// The connection that brings the news hangs without a sign, and memory goes on to answer.
 #[test]
 fn the_heartbeat_is_missed_by_a_node_whose_news_hang() {
-    // A heartbeat without an answer ends the connection after four times as long, which would make up for the rule.
-    let limits = Limits { bound: Duration::from_secs(1), ..CALM };
-    is_missed("heartbeat", Broken::Memory, limits, |stage| {
+    is_missed("heartbeat", Broken::Memory, BOUNDED, |stage| {
         let [reader, writer, _] = stage.cast();
         reader.read(ROW);
         stage.link(reader).set(Mode::HoldNews);
         assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
-        stage.let_pass(Duration::from_secs(1));
+        // A heartbeat without an answer ends the connection after four times as long, and makes up for the rule.
+        stage.let_pass(BOUNDED.bound);
         reader.read(ROW);
     });
 }
@@ -138,7 +135,8 @@ fn the_heartbeat_is_missed_by_a_node_whose_news_hang() {
 /// The server comes back with a snapshot from before an invalidation.
 #[test]
 fn the_incarnation_is_missed_by_a_server_that_comes_back_with_a_snapshot() {
-    is_missed("incarnation", Broken::Shared, Limits::SHORT, |stage| {
+    const LIMITS: Limits = Limits { bound: Duration::from_secs(1), deadline: Duration::from_secs(1), ..Limits::SHORT };
+    is_missed("incarnation", Broken::Shared, LIMITS, |stage| {
         let [loader, writer, _] = stage.cast();
         loader.read(ROW);
         stage.servers.save(0);
@@ -148,36 +146,34 @@ fn the_incarnation_is_missed_by_a_server_that_comes_back_with_a_snapshot() {
         stage.servers.restart(0, Data::Snapshot);
         stage.note(Kind::RestartSnapshot, None, begun);
         let [loader, _, reader] = stage.cast();
-        // Either of them loads, once it believes the server again, and the other one is given what that stored; unless
-        // the server still has what is older.
-        eventually("a node is given a value by the server", || {
-            [reader, loader].into_iter().any(|node| node.read(ROW) == Origin::Shared)
-        });
+        stage.until_one_is_given([loader, reader], ROW);
     });
 }
 
 /// After an outage a node believes the server before another one has sent what it had to keep.
 #[test]
 fn the_grace_is_missed_by_a_node_that_is_back_before_another_one() {
-    // Memory keeps what was loaded in the outage for Δ, so a short one has the reader ask the server soon.
-    const LIMITS: Limits = Limits { bound: Duration::from_millis(100), grace: Duration::from_secs(2), ..Limits::SHORT };
+    const LIMITS: Limits = Limits { bound: Duration::from_millis(500), grace: Duration::from_secs(2), ..Limits::SHORT };
+    // Each is read once: memory keeps for a while what was loaded in the outage.
+    const ROWS: Range<u64> = 0..8;
     is_missed("grace", Broken::Outage, LIMITS, |stage| {
         let [loader, writer, reader] = stage.cast();
-        loader.read(ROW);
+        ROWS.for_each(|row| stage.until_one_is_given([loader, writer], row));
         stage.link(writer).set(Mode::Hold);
         let begun = now();
         stage.servers.freeze(0);
-        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Queued);
-        // Each waits for the deadline, and the reader notices that there is an outage.
-        for row in 1..4 {
-            reader.read(row);
-        }
+        ROWS.for_each(|row| assert_eq!(writer.write(row, Means::Keys), Outcome::Queued));
+        stage.let_pass(LIMITS.bound);
+        // Memory is not trusted any more, and so many deadlines make an outage.
+        (8..11).for_each(|row| assert_eq!(reader.read(row), Origin::Loaded));
         stage.servers.resume(0);
         stage.note(Kind::Freeze, None, begun);
         let [_, writer, reader] = stage.cast();
-        let back = Instant::now();
-        while back.elapsed() < LIMITS.grace / 2 && reader.read(ROW) != Origin::Shared {
-            thread::sleep(Duration::from_millis(1));
+        for row in ROWS {
+            if reader.read(row) == Origin::Shared {
+                break;
+            }
+            stage.let_pass(LIMITS.grace / 20);
         }
         stage.link(writer).set(Mode::Pass);
         writer.until_sent();

@@ -93,6 +93,14 @@ impl Stage {
         &self.servers.links(actor.number)[0]
     }
 
+    /// Waits until the server gives one of two nodes a value of the row. Each loads it, once it believes the server, unless
+    /// the other one has stored it or something older is still there.
+    pub(crate) fn until_one_is_given(&self, nodes: [&Actor; 2], row: u64) {
+        eventually("a node is given a value by the server", || {
+            nodes.into_iter().any(|node| node.read(row) == Origin::Shared)
+        });
+    }
+
     /// Lets time go by that the promises speak of.
     pub(crate) fn let_pass(&self, time: Duration) {
         sleep(time);
