@@ -288,3 +288,40 @@ async fn a_caller_that_comes_after_an_invalidation_does_not_join_a_load_in_an_ou
     let (before, after) = tokio::join!(deaf.scope(row(&gate)), later);
     assert_eq!((before, after), (1, 2), "the first one's value is its own");
 }
+
+/// Who: a load under a lease, another node that invalidates a tag of it, and a caller that comes after that. When: no news
+/// come in. What stops the old value: the tags' versions are looked at once more with the fill.
+#[tokio::test]
+async fn a_caller_that_comes_after_an_invalidation_by_tag_is_not_given_the_load_from_before() {
+    use cachet_core::testing::{Faults, FaultyTier, Injection, Operation, redis_tier};
+    use std::sync::Arc;
+
+    static ROW: AtomicU64 = AtomicU64::new(1);
+
+    #[cached(ttl = 3600, tier = "memory,redis", skip(gate), tags = ["rows"])]
+    async fn tagged(gate: &Gate) -> u64 {
+        let read = ROW.load(Ordering::SeqCst);
+        gate.pass().await;
+        read
+    }
+
+    let redis = Redis::start();
+    let faults = Faults::new();
+    faults.always(Operation::Subscribe, Injection::HoldRequest(Arc::new(Gate::closed())));
+    let tier = FaultyTier::over(redis_tier(redis.url()).expect("the URL is valid"), &faults);
+    let deaf = Cachet::builder().namespace("cachet").shared_tier(tier).build().expect("the configuration is valid");
+    let other = node(&redis, "cachet").await;
+    let (gate, open) = (Gate::closed(), Gate::closed());
+    open.open();
+    let later = async {
+        gate.arrived(1).await;
+        ROW.store(2, Ordering::SeqCst);
+        assert!(other.scope(invalidate_tag("rows")).await.is_done());
+        let (after, ()) = tokio::join!(deaf.scope(tagged(&open)), async { gate.open() });
+        after
+    };
+    let (before, after) = tokio::join!(deaf.scope(tagged(&gate)), later);
+    assert_eq!((before, after), (1, 2), "the first one's value is its own");
+    assert_eq!(deaf.scope(tagged(&open)).await, 2, "memory does not keep it either");
+    assert_eq!(deaf.scope(async { tagged::stats().refused_fills }).await, 1);
+}

@@ -8,7 +8,7 @@
 //! |---|---|---|---|
 //! | one load per key at a time in a process | the flight of the key | an entry in a table while a call is on its way | – |
 //! | one load per key at a time across nodes, while the tier answers | a lease in the tier, renewed while the load runs | one round trip before the load, one after | a [`lease`](crate::Builder::lease) shorter than a node may stand still; a load beyond twelve leases |
-//! | a load that began before an invalidation is never seen | the lease: invalidating removes it, and a fill without it is refused; the stamp of the key in memory | nothing on a hit | – |
+//! | a load that began before an invalidation is never seen | the lease: invalidating removes it, and a fill without it is refused; the versions of its tags, noted with the lease and looked at again with the fill; the stamp of the key in memory | nothing on a hit, no round trip on a miss | – |
 //! | after `invalidate` this node never serves the old value | its memory is dropped before the tier is told, and again after | – | – |
 //! | another node serves it for Δ at the most, in most cases under a millisecond | messages that the tier's scripts publish; a heartbeat on the connection that brings them | one connection a node, four heartbeats in Δ | a longer [`staleness_bound`](crate::Builder::staleness_bound); a tier without a [`Backplane`](crate::tier::Backplane): 10 s, or `memory_ttl` |
 //! | an invalidation that could not be sent is sent, and believed in before the tier is | a queue in this process, 10 000 targets, beyond that the whole namespace | – | the process ending first: `Invalidation::Queued` says so; [`recovery_grace`](crate::Builder::recovery_grace) zero |

@@ -17,7 +17,8 @@
 //!
 //! A load is allowed to store only while its lease stands. Invalidating removes lease and value alike, and so does a
 //! fence; so a load that began before an invalidation can never bring the old value back. Neither can one that began
-//! under a fence, because it has no lease.
+//! under a fence, because it has no lease. Of a tag it is the version that says so: the lease notes it, and what was loaded
+//! under another one than stands there at the fill is its own caller's.
 
 use std::{
     error::Error as StdError,
@@ -66,9 +67,11 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// the value where it is.
     fn refresh(&self, lookup: Lookup, lease: Duration, seen: EntryId) -> TierFuture<'_, Acquired>;
 
-    /// Stores a value if the lease still stands, and says whether it did.
+    /// Stores a value if the lease still stands, and says whether it did, and every tag has the version that the lease
+    /// noted.
     ///
-    /// A repeated fill of the same lease is answered like the first one, and changes nothing.
+    /// What is stored though a tag has another version by then is dead from the start. A repeated fill of the same lease
+    /// is answered like the first one, and changes nothing.
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool>;
 
     /// Lets a lease go on for that long from now, and says whether it still stood.
@@ -79,7 +82,7 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
         Box::pin(async { Ok(false) })
     }
 
-    /// Gives a lease back, and says whether it still stood.
+    /// Gives a lease back, and says whether it still stood, and every tag has the version that the lease noted.
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool>;
 
     /// Removes what the key holds, lease or value, or outdates everything that carries the tag. A fence stays.

@@ -3,7 +3,7 @@
 use std::{sync::Arc, thread, time::Duration};
 
 use cachet_core::{
-    cached,
+    cached, invalidate_tag,
     testing::{Gate, LoadCounter, Nodes, Operation},
 };
 
@@ -142,4 +142,34 @@ async fn a_value_that_the_shared_tier_still_has_is_not_served_past_its_window() 
     let (failed, ()) = tokio::join!(node.scope(past("down")), ends(3, 0));
     assert_eq!(failed, Err("down".into()), "it ended before the load");
     assert_eq!(node.faults().calls(Operation::Refresh) - reads, 1, "the tier still had the value");
+}
+
+static ROWS: LoadCounter = LoadCounter::new();
+static AT_ROWS: Gate = Gate::closed();
+
+#[cached(ttl = 60, stale_if_error = 600, tier = "redis", tags = ["rows"])]
+async fn rows() -> Result<usize, String> {
+    let _load = ROWS.load();
+    if ROWS.count() == 1 {
+        return Ok(1);
+    }
+    AT_ROWS.pass().await;
+    Err("the source is down".into())
+}
+
+/// Who: a load that fails, and another node that invalidates a tag of the stale value. When: during the load. What stops
+/// the stale value: the tags' versions are looked at once more, when the lease is given back.
+#[tokio::test]
+async fn what_another_node_invalidated_by_tag_during_a_load_is_not_served_as_stale() {
+    let nodes = Nodes::new();
+    let [one, other] = nodes.start();
+    assert_eq!(one.scope(rows()).await, Ok(1));
+    nodes.clock().advance(Duration::from_secs(90));
+    let invalidating = async {
+        AT_ROWS.arrived(1).await;
+        assert!(other.scope(invalidate_tag("rows")).await.is_done());
+        AT_ROWS.open();
+    };
+    let (served, ()) = tokio::join!(one.scope(rows()), invalidating);
+    assert_eq!(served, Err("the source is down".into()));
 }

@@ -1,7 +1,8 @@
 //! What a lease is held for: storing by it, keeping it up, giving it back.
 
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 
+use bytes::Bytes;
 use deadpool_redis::redis::{RedisError, Value};
 
 use super::{
@@ -9,6 +10,8 @@ use super::{
     fence::CLOCK,
     lanes::Reply,
     layout,
+    lease::distinct_tags,
+    read::{add_all, digest_in, versions_in},
     script::{Calls, Program, TELL, millis, the_one},
 };
 use crate::{
@@ -91,15 +94,7 @@ impl Fills {
 }
 
 impl RedisTier {
-    pub(super) async fn fill(&self, lookup: &Lookup, lease: Lease, entry: &NewEntry) -> Result<bool, TierError> {
-        let value = layout::write(lease.token, &lease.tags, entry);
-        let mut calls = Calls::default();
-        let call = calls.add(&self.fills.fill, &[&lookup.key]).arg(&lease.token.0[..]);
-        self.tell_too(call.arg(value).arg(millis(entry.lifetime + entry.grace)));
-        let stood = |mut replies: Vec<Reply>| replies.pop().map_or(Ok(false), |reply| stood(reply, lease.token));
-        self.exchange("fill", &calls, stood).await
-    }
-
+    /// Stores values, and says of each whether its lease and its tags stand.
     pub(super) async fn fill_many(&self, fills: &[(Lookup, Lease, NewEntry)]) -> Result<Vec<bool>, TierError> {
         let mut calls = Calls::default();
         for (lookup, lease, entry) in fills {
@@ -108,10 +103,15 @@ impl RedisTier {
             call.arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
             self.tell_too(call);
         }
-        let tokens = fills.iter().map(|(_, lease, _)| lease.token);
-        let one_by_one =
-            |replies: Vec<Reply>| replies.into_iter().zip(tokens).map(|(one, token)| stood(one, token)).collect();
-        self.exchange("fill", &calls, one_by_one).await
+        let tags = self.add_tags(&mut calls, fills.iter().map(|(lookup, ..)| lookup));
+        self.exchange("fill", &calls, |mut replies| {
+            let versions = versions_in(&tags, replies.split_off(fills.len().min(replies.len())).into_iter())?.collect();
+            let stood = replies.into_iter().zip(fills).map(|(reply, (lookup, lease, _))| {
+                Ok(stood(reply, lease.token)? && are_current(&versions, lookup, *lease))
+            });
+            stood.collect()
+        })
+        .await
     }
 
     pub(super) async fn renew(&self, lookup: &Lookup, lease: Lease, time: Duration) -> Result<bool, TierError> {
@@ -121,8 +121,25 @@ impl RedisTier {
     }
 
     pub(super) async fn release(&self, lookup: &Lookup, lease: Lease) -> Result<bool, TierError> {
-        let calls = self.release_all(&[(&lookup.key, lease.token)]);
-        self.exchange("release", &calls, the_one).await.map(|answer| answer == Value::Int(1))
+        let mut calls = self.release_all(&[(&lookup.key, lease.token)]);
+        let tags = self.add_tags(&mut calls, [lookup].into_iter());
+        self.exchange("release", &calls, |replies| {
+            let mut replies = replies.into_iter();
+            let stood = replies.next().map_or(Ok(Value::Nil), |reply| reply.value)? == Value::Int(1);
+            let versions = versions_in(&tags, replies)?.collect();
+            Ok(stood && are_current(&versions, lookup, lease))
+        })
+        .await
+    }
+
+    /// Who: a load, and another node that invalidates a tag of it, of which this node has not heard. When: during the
+    /// load. What keeps the value from those who came after that: the tags' versions are looked at once more, with the
+    /// command that ends the lease. Its value may be stored all the same, and is dead, because its digest is of the
+    /// versions before the load.
+    fn add_tags<'t>(&self, calls: &mut Calls<'_>, lookups: impl Iterator<Item = &'t Lookup>) -> Vec<Vec<&'t str>> {
+        let groups = self.lanes.groups(&distinct_tags(lookups));
+        add_all(calls, &groups);
+        groups
     }
 
     pub(super) fn release_all(&self, leases: &[(&str, EntryId)]) -> Calls<'_> {
@@ -142,4 +159,9 @@ impl RedisTier {
 /// such a value either.
 fn stood(reply: Reply, token: EntryId) -> Result<bool, RedisError> {
     Ok(reply.value? == Value::Int(1) && token.0.starts_with(&reply.incarnation))
+}
+
+/// Whether the tags have the versions that the lease noted.
+fn are_current(versions: &HashMap<&str, Option<Bytes>>, lookup: &Lookup, lease: Lease) -> bool {
+    digest_in(versions, lookup) == Some(lease.tags)
 }

@@ -34,9 +34,10 @@ redis.call('SET', KEYS[1], 'L' .. token .. '0', 'PX', ARGV[2])
 return {1, token}
 ";
 
-/// KEYS: entry. ARGV: nonce, lease in ms, id of the entry that the caller saw. The answers are those of *acquire*.
+/// KEYS: entry. ARGV: nonce, lease in ms, id of the entry that the caller saw. The answers are those of *acquire*, but for
+/// {1, token, digest of the tags' versions} granted.
 const REFRESH: &str = "
-local head = redis.call('GETRANGE', KEYS[1], 0, 46)
+local head = redis.call('GETRANGE', KEYS[1], 0, 142)
 local kind, id = string.sub(head, 1, 1), string.sub(head, 2, 33)
 local left = kind == 'F' and fenced(KEYS[1])
 if left then return {3, left} end
@@ -45,7 +46,7 @@ local busy = (tonumber(string.sub(head, 35, 47)) or 0) - clock()
 if busy > 0 then return {2, busy} end
 local token = made(ARGV[1])
 redis.call('SETRANGE', KEYS[1], 34, string.format('%013d', clock() + ARGV[2]) .. token)
-return {1, token}
+return {1, token, string.sub(head, 128, 143)}
 ";
 
 #[derive(Debug)]
@@ -57,6 +58,8 @@ pub(super) struct Leases {
 /// The answer of *acquire*, before the tags have their say.
 enum Answer {
     Granted(EntryId),
+    /// A value is refreshed that was loaded under tags of these versions.
+    Refreshes(EntryId, Digest),
     Held(Duration),
     Fenced(Duration),
     Filled,
@@ -164,6 +167,12 @@ impl Answer {
                 Ok(token) => Self::Granted(EntryId(token)),
                 Err(_) => Self::Filled,
             },
+            [Value::Int(1), Value::BulkString(token), Value::BulkString(tags)] => {
+                match (token.as_slice().try_into(), tags.as_slice().try_into()) {
+                    (Ok(token), Ok(tags)) => Self::Refreshes(EntryId(token), tags),
+                    _ => Self::Filled,
+                }
+            }
             [Value::Int(2), Value::Int(millis)] => Self::Held(left(*millis)),
             [Value::Int(3), Value::Int(millis)] => Self::Fenced(left(*millis)),
             _ => Self::Filled,
@@ -171,16 +180,21 @@ impl Answer {
     }
 
     fn token(&self) -> Option<EntryId> {
-        if let Self::Granted(token) = self { Some(*token) } else { None }
+        if let Self::Granted(token) | Self::Refreshes(token, _) = self { Some(*token) } else { None }
     }
 }
 
 impl Settled {
-    /// A fenced tag outweighs whatever the entry holds: its value is dead, and a lease would be of no use.
+    /// A fenced tag outweighs whatever the entry holds: its value is dead, and a lease would be of no use. So is a value
+    /// that is to be refreshed, and whose tag was invalidated since it was read: there is none to refresh.
     fn of(entry: Answer, tags: Result<Digest, Duration>) -> Self {
         let (answer, surplus) = match (entry, tags) {
             (Answer::Granted(token), Ok(tags)) => (Acquired::Granted(Lease { token, tags }), None),
-            (Answer::Granted(token), Err(left)) => (Acquired::Fenced(left), Some(token)),
+            (Answer::Refreshes(token, of_value), Ok(tags)) if tags == of_value => {
+                (Acquired::Granted(Lease { token, tags }), None)
+            }
+            (Answer::Refreshes(token, _), Ok(_)) => (Acquired::Filled, Some(token)),
+            (Answer::Granted(token) | Answer::Refreshes(token, _), Err(left)) => (Acquired::Fenced(left), Some(token)),
             (Answer::Fenced(left), Err(of_tag)) => (Acquired::Fenced(left.max(of_tag)), None),
             (_, Err(left)) | (Answer::Fenced(left), Ok(_)) => (Acquired::Fenced(left), None),
             (Answer::Held(left), Ok(_)) => (Acquired::Held(left), None),

@@ -95,7 +95,7 @@ impl Tier for RedisTier {
     }
 
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool> {
-        Box::pin(async move { self.fill(&lookup, lease, &entry).await })
+        Box::pin(async move { Ok(self.fill_many(&[(lookup, lease, entry)]).await? == [true]) })
     }
 
     fn fill_many(&self, fills: Vec<(Lookup, Lease, NewEntry)>) -> TierFuture<'_, Vec<bool>> {

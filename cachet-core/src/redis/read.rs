@@ -11,7 +11,7 @@ use super::{
     layout::{Stored, is_fence},
     lease::{distinct, distinct_tags},
     script::Calls,
-    tags::{any_fenced, digest_found},
+    tags::{Digest, any_fenced, digest_found},
 };
 use crate::{
     tier::{Lookup, Read, StoredEntry, TierError},
@@ -38,7 +38,7 @@ impl RedisTier {
             let mut replies = replies.into_iter();
             let (ttl, _) = next_of(&mut replies)?;
             let (value, incarnation) = next_of(&mut replies)?;
-            let found = versions_in(&groups, replies)?;
+            let found: Vec<_> = versions_in(&groups, replies)?.collect();
             // They are few.
             let version_of = |tag: &String| found.iter().find(|(found, _)| found == tag)?.1.clone();
             let versions = lookup.tags.iter().map(version_of).collect();
@@ -64,11 +64,10 @@ impl RedisTier {
                 let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
                 values.extend(group.iter().copied().zip(found.into_iter().map(|value| (value, incarnation))));
             }
-            let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.into_iter().collect();
+            let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.collect();
             let read = lookups.iter().zip(ttls).map(|(lookup, (ttl, _))| {
                 let (value, incarnation) = values.get(&*lookup.key).cloned().unwrap_or_default();
-                let versions = lookup.tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect();
-                Found { value, ttl, versions }.judge(lookup, incarnation)
+                Found { value, ttl, versions: versions_of(&versions, lookup) }.judge(lookup, incarnation)
             });
             Ok(read.collect())
         })
@@ -76,7 +75,7 @@ impl RedisTier {
     }
 }
 
-fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
+pub(super) fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
     for group in groups {
         calls.command("MGET").arg(group);
     }
@@ -89,10 +88,10 @@ fn next_of<T: FromRedisValue>(replies: &mut impl Iterator<Item = Reply>) -> Resu
 
 /// Who: a failover that lost the removal of a tag's version. When: its entries are on another master, which lost
 /// nothing. What stops them from being alive again: a version of another life of its server is as good as none.
-fn versions_in<'t>(
+pub(super) fn versions_in<'t>(
     groups: &[Vec<&'t str>],
     mut replies: impl Iterator<Item = Reply>,
-) -> Result<Vec<(&'t str, Option<Bytes>)>, RedisError> {
+) -> Result<impl Iterator<Item = (&'t str, Option<Bytes>)>, RedisError> {
     let mut versions = Vec::new();
     for group in groups {
         let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
@@ -100,7 +99,16 @@ fn versions_in<'t>(
             |version: &Bytes| is_fence(version) || version.starts_with(&incarnation) || without(Rule::Incarnation);
         versions.extend(group.iter().copied().zip(found.into_iter().map(|version| version.filter(counts))));
     }
-    Ok(versions)
+    Ok(versions.into_iter())
+}
+
+/// The digest of the versions that were found of a lookup's tags; `None` when one is missing.
+pub(super) fn digest_in(versions: &HashMap<&str, Option<Bytes>>, lookup: &Lookup) -> Option<Digest> {
+    digest_found(&lookup.tags, &versions_of(versions, lookup))
+}
+
+fn versions_of(versions: &HashMap<&str, Option<Bytes>>, lookup: &Lookup) -> Vec<Option<Bytes>> {
+    lookup.tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect()
 }
 
 /// What `PTTL` says of a key that is not there.

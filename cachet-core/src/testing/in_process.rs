@@ -160,6 +160,7 @@ impl Tier for InProcessTier {
 
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool> {
         self.exchange(move |tables, now| {
+            let are_current = tables.versions(&lookup) == Some(lease.tags);
             let Some((held, token)) = tables.entries.held_by(&lookup.key, lease.token, now) else { return Ok(false) };
             if !matches!(token, Token::Id) {
                 held.id = lease.token;
@@ -167,7 +168,7 @@ impl Tier for InProcessTier {
                 held.value = Some(entry);
                 held.refresh = None;
             }
-            Ok(true)
+            Ok(are_current)
         })
     }
 
@@ -180,12 +181,13 @@ impl Tier for InProcessTier {
 
     fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
         self.exchange(move |tables, now| {
+            let are_current = tables.versions(&lookup) == Some(lease.tags);
             match tables.entries.held_by(&lookup.key, lease.token, now) {
                 Some((_, Token::Lease)) => drop(tables.entries.0.remove(&lookup.key)),
                 Some((held, Token::Refresh)) => held.refresh = None,
                 Some((_, Token::Id)) | None => return Ok(false),
             }
-            Ok(true)
+            Ok(are_current)
         })
     }
 

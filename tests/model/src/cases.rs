@@ -158,6 +158,7 @@ fn naive() -> Vec<Case> {
         Case::breaks("silent-fence", Rules::ALL.without(Rule::FenceTells), &[DeadWriter], MEMORY.with(dying)),
         Case::breaks("tag-counter", without(Rule::TagNonce), &[Visible], TAG.with(Budget { evictions: 1, ..PLAIN })),
         Case::breaks("tag-after-load", without(Rule::TagBeforeLoad), &[Visible], TAG),
+        Case::breaks("join-over-tag", without(Rule::FillByTag), &[Answer], Bounds { target: Target::Tag, ..flights }),
     ]
 }
 
@@ -182,6 +183,11 @@ fn flights() -> Vec<Case> {
         Case::holds("late", ONE_PHASE, TWO_NODES.with(Budget { timeouts: 2, ..one_late })),
         Case::holds("crash", ONE_PHASE, TWO_NODES.with(Budget { crashes: 1, ..one_late })).promising(AND_ONE_LOAD),
         Case::holds("join", ONE_PHASE, FLIGHTS.with(Budget { calls: 1, writes: 1, ..one_late })),
+        Case::holds(
+            "join-tag",
+            ONE_PHASE,
+            Bounds { target: Target::Tag, ..FLIGHTS.with(Budget { calls: 1, writes: 1, evictions: 1, ..NOTHING }) },
+        ),
         Case::holds("join-restart", ONE_PHASE, FLIGHTS.with(Budget { calls: 1, writes: 1, restarts: 1, ..NOTHING })),
         Case::holds("restart", ONE_PHASE, TWO_NODES.with(restart)),
         Case::holds("restart-tag", ONE_PHASE, TAG.with(restart)),

@@ -49,6 +49,7 @@
 //! | `silent-fence` | the fence's message | a dead writer's old value stays in other nodes' memory |
 //! | `tag-counter` | nonces | an evicted counter comes to the same count again |
 //! | `tag-after-load` | versions before the load | an old row under a new version |
+//! | `join-over-tag` | a second look at them with the fill | a caller joins a load that began before an invalidation by tag |
 //!
 //! Two cases show what the whole protocol does not survive, because it is two faults at once: a fence lost in a restart
 //! whose writer then dies (`restart-drops-fence`), and a node that dies with a queue (`crash-drops-queue`).
@@ -64,6 +65,7 @@
 //! | `late` | two timeouts (late commands, lost replies), an expiry | 699 090 | 32 |
 //! | `crash` | a node dies, a timeout, an expiry | 771 967 | 32 |
 //! | `join` | followers, a timeout, an expiry | 870 563 | 32 |
+//! | `join-tag` | followers, by tag, an eviction of the tag | 223 226 | 45 |
 //! | `join-restart` | followers, a restart or failover | 342 405 | 35 |
 //! | `restart`, `restart-tag` | a restart or failover, a timeout, an expiry | 159 091, 740 973 | 30, 42 |
 //! | `stale` | values served stale and refreshed, a timeout, an expiry | 736 894 | 39 |
@@ -88,7 +90,8 @@
 //! - There is one key, one tag, and one row, whose version counts the commits. Tokens and nonces are compared only.
 //! - Ends of leases, values and fences, and a reply's or message's delay, are steps that may come at any time. The clock
 //!   runs in the `trust` cases only; without it nothing is older than Δ.
-//! - A script is one step. A `GET` and the `MGET` of the tags behind it are two; so are *acquire* and the versions.
+//! - A script is one step. A `GET` and the `MGET` of the tags behind it are two; so are *acquire* and the versions. *fill*
+//!   and its look at the versions are one: looking later only finds more of them outdated.
 //! - A command that times out is carried out at any later time, or never; one may be under way like that at a time. A
 //!   lost reply is such a command that is carried out at once.
 //! - A command counts as confirming from when it is carried out, which lets more callers join than counting from when it

@@ -101,7 +101,7 @@ impl World {
         }
     }
 
-    /// Stores a value, and says whether the lease stood.
+    /// Stores a value, and says whether the lease stood, and the tag.
     pub(crate) fn fill(&mut self, protocol: &Protocol, token: u8, version: u8, tag: u8) -> bool {
         let (stands, life) = match self.redis.cell {
             Cell::Lease { token: standing, life } => (standing == token, life),
@@ -110,13 +110,15 @@ impl World {
         };
         let is_of_this_life = life == self.redis.life || !protocol.has(Rule::FillIncarnation);
         let stored = stands && is_of_this_life || !protocol.has(Rule::FillByToken) || !protocol.has(Rule::Lease);
-        if stored {
-            let tag = if protocol.has(Rule::TagBeforeLoad) { tag } else { self.versions(protocol).unwrap_or(0) };
-            // The id is the token, so it says in which life the load began.
-            let life = if stands { life } else { self.redis.life };
-            self.redis.cell = Cell::Value(Value { version, id: token, life, tag, stale: false, busy: false });
+        if !stored {
+            return false;
         }
-        stored
+        let tag = if protocol.has(Rule::TagBeforeLoad) { tag } else { self.versions(protocol).unwrap_or(0) };
+        // The id is the token, so it says in which life the load began.
+        let life = if stands { life } else { self.redis.life };
+        let value = Value { version, id: token, life, tag, stale: false, busy: false };
+        self.redis.cell = Cell::Value(value);
+        Self::is_current(protocol, value, self.redis.tag) || !protocol.has(Rule::FillByTag)
     }
 
     /// Gives a lease back that was taken in vain.

@@ -41,6 +41,9 @@ pub enum Rule {
     TagNonce,
     /// A load reads the versions before it begins. Without it: when it fills.
     TagBeforeLoad,
+    /// A fill looks at the versions once more: a value whose tag was invalidated since is its own caller's. Without it,
+    /// the lease alone says whether followers may have it.
+    FillByTag,
 }
 
 /// The rules that a protocol has.

@@ -161,7 +161,8 @@ impl Suite<'_> {
         let before = self.granted(&key).await?;
         self.fence(tag(&key, 1), writer).await?;
         self.assert_fenced(&key, "the load under way is of no use to others").await?;
-        self.tier.fill(key.clone(), before, Self::entry("old")).await?;
+        let stood = self.tier.fill(key.clone(), before, Self::entry("old")).await?;
+        assert!(!stood, "nobody who came after the fence is given its value");
         self.assert_fenced(&key, "what it stored is dead").await?;
         self.lift(tag(&key, 1), writer).await?;
         let read = self.tier.read(key.clone()).await?;

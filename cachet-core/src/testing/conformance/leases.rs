@@ -11,6 +11,7 @@ impl Suite<'_> {
         self.an_invalidation_outdates_a_load_that_began_before().await?;
         self.a_released_lease_is_free_again().await?;
         self.a_renewed_lease_goes_on().await?;
+        self.a_lease_is_given_back_and_its_tag_found_outdated().await?;
         self.an_outdated_tag_outdates_its_entries().await?;
         self.a_dead_entry_is_overwritten_only_by_its_id().await?;
         self.an_entry_ends_by_itself().await
@@ -81,6 +82,16 @@ impl Suite<'_> {
         self.granted(&key).await.map(drop)
     }
 
+    async fn a_lease_is_given_back_and_its_tag_found_outdated(&self) -> Result<(), TierError> {
+        let (key, other) = (self.lookup("tag-released", &["c"]), self.lookup("tag-kept", &["d"]));
+        let (lease, kept) = (self.granted(&key).await?, self.granted(&other).await?);
+        self.tier.invalidate(tag(&key, 1)).await?;
+        assert!(!self.tier.release(key.clone(), lease).await?, "it stood, and its load is outdated");
+        self.granted(&key).await?;
+        assert!(self.tier.release(other, kept).await?, "another tag's is not");
+        Ok(())
+    }
+
     async fn an_outdated_tag_outdates_its_entries(&self) -> Result<(), TierError> {
         let (one, other) = (self.lookup("tagged", &["a", "b"]), self.lookup("untagged", &["b"]));
         self.filled(&one, "tagged").await?;
@@ -91,7 +102,8 @@ impl Suite<'_> {
         match self.tier.acquire(one.clone(), LEASE, Some(dead)).await? {
             Acquired::Granted(lease) => {
                 self.tier.invalidate(tag(&one, 1)).await?;
-                self.tier.fill(one.clone(), lease, Self::entry("late")).await?;
+                let stood = self.tier.fill(one.clone(), lease, Self::entry("late")).await?;
+                assert!(!stood, "nobody who came after the tag was outdated is given that load's value");
                 let read = self.tier.read(one).await?;
                 assert!(!matches!(read, Read::Hit(_)), "a load that began before the tag was outdated stays invisible");
             }

@@ -10,6 +10,7 @@ impl Suite<'_> {
         self.a_stale_value_is_read_while_one_refreshes_it().await?;
         self.a_refresh_that_is_given_back_leaves_the_value().await?;
         self.an_invalidation_outdates_a_refresh().await?;
+        self.an_outdated_tag_outdates_a_refresh().await?;
         self.only_the_last_refresher_may_fill().await?;
         self.a_refreshed_value_is_not_refreshed_again().await?;
         self.who_read_during_a_refresh_is_told_to_look_again().await?;
@@ -57,6 +58,20 @@ impl Suite<'_> {
         self.stale(&key, "stale").await?;
         self.tier.invalidate(tag(&key, 1)).await?;
         assert!(!matches!(self.tier.read(key).await?, Read::Hit(_)), "nor is what a tag outdated");
+        Ok(())
+    }
+
+    async fn an_outdated_tag_outdates_a_refresh(&self) -> Result<(), TierError> {
+        let key = self.lookup("stale-tagged", &["c"]);
+        let stale = self.stale(&key, "stale").await?;
+        let lease = self.refreshing(&key, stale.id).await?;
+        self.tier.invalidate(tag(&key, 1)).await?;
+        assert!(!self.tier.release(key, lease).await?, "the stale value is of no use any more");
+        let key = self.lookup("stale-tagged-before", &["d"]);
+        let stale = self.stale(&key, "stale").await?;
+        self.tier.invalidate(tag(&key, 1)).await?;
+        let answer = self.tier.refresh(key, LEASE, stale.id).await?;
+        assert!(matches!(answer, Acquired::Filled), "what a tag outdated is not refreshed, but {answer:?}");
         Ok(())
     }
 
