@@ -1,6 +1,6 @@
 //! A Cluster of three masters with a replica each.
 
-use super::{Redis, eventually, free_port};
+use super::{Certified, Redis, eventually, free_port};
 
 const MASTERS: usize = 3;
 const SLOTS: usize = 16384;
@@ -14,7 +14,16 @@ pub(crate) struct RedisCluster {
 impl RedisCluster {
     /// Starts the servers and waits until they agree.
     pub(crate) fn start() -> Self {
-        let starting: Vec<_> = (0..2 * MASTERS).map(|_| std::thread::spawn(server)).collect();
+        Self::start_with(None)
+    }
+
+    /// The same over TLS, if there is a certificate for all.
+    pub(crate) fn start_with(tls: Option<&Certified>) -> Self {
+        let start = || {
+            let tls = tls.cloned();
+            std::thread::spawn(move || server(tls.as_ref()))
+        };
+        let starting: Vec<_> = (0..2 * MASTERS).map(|_| start()).collect();
         let servers: Vec<Redis> =
             starting.into_iter().map(|starting| starting.join().expect("a server starts")).collect();
         for (at, server) in servers.iter().enumerate() {
@@ -25,7 +34,7 @@ impl RedisCluster {
             }
             let bus = server.command(&["CONFIG", "GET", "cluster-port"]);
             let bus = bus.lines().nth(1).expect("name and value").to_owned();
-            servers[0].command(&["CLUSTER", "MEET", "127.0.0.1", &server.port().to_string(), &bus]);
+            servers[0].command(&["CLUSTER", "MEET", "127.0.0.1", &server.port_for_others().to_string(), &bus]);
         }
         let cluster = Self { servers };
         cluster.all_agree("cluster_known_nodes", "6");
@@ -50,8 +59,10 @@ impl RedisCluster {
     }
 
     pub(crate) fn url(&self) -> String {
-        let hosts: Vec<String> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
-        format!("redis+cluster://{}", hosts.join(","))
+        let host = |server: &Redis| format!("127.0.0.1:{}", server.port_for_others());
+        let hosts: Vec<String> = self.servers.iter().map(host).collect();
+        let scheme = if self.servers[0].speaks_tls() { "rediss" } else { "redis" };
+        format!("{scheme}+cluster://{}", hosts.join(","))
     }
 
     pub(crate) fn id(&self, at: usize) -> String {
@@ -98,7 +109,7 @@ impl RedisCluster {
 
     /// Moves the keys of the slot, and then the slot.
     pub(crate) fn end_migration(&self, slot: &str, from: usize, to: usize) {
-        let port = self.servers[to].port().to_string();
+        let port = self.servers[to].port_for_others().to_string();
         let keys = self.servers[from].command(&["CLUSTER", "GETKEYSINSLOT", slot, "1000"]);
         for key in keys.lines() {
             self.servers[from].command(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
@@ -110,11 +121,12 @@ impl RedisCluster {
     }
 }
 
-fn server() -> Redis {
-    Redis::start_with(|_| {
+fn server(tls: Option<&Certified>) -> Redis {
+    Redis::start_with(|directory| {
         // The default is the port and 10 000, which may be past the last one.
         let bus = free_port().to_string();
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", &bus];
-        options.map(str::to_owned).to_vec()
+        let tls = tls.map(|tls| tls.options_of_many(directory, free_port())).unwrap_or_default();
+        options.map(str::to_owned).into_iter().chain(tls).collect()
     })
 }

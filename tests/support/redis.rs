@@ -50,6 +50,16 @@ impl Redis {
         self.port
     }
 
+    /// The port that other servers and clients are told: the one for TLS, if there is one.
+    pub(crate) fn port_for_others(&self) -> u16 {
+        let named = self.options.windows(2).find(|pair| pair[0] == "--tls-port");
+        named.map_or(self.port, |pair| pair[1].parse().expect("it was a port"))
+    }
+
+    pub(crate) fn speaks_tls(&self) -> bool {
+        self.port_for_others() != self.port
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }

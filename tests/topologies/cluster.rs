@@ -36,30 +36,30 @@ fn key_like(cluster: &RedisCluster, pattern: &str) -> String {
     cluster.masters().into_iter().map(found).find(|keys| !keys.is_empty()).expect("a master has the key")
 }
 
-async fn a_slot_on_its_way_is_followed(cluster: &RedisCluster, redis: &Redis) {
+pub(crate) async fn a_slot_on_its_way_is_followed(cluster: &RedisCluster, redis: &Redis) {
     let one = ready_node(redis.clone(), "moving").await;
     let first = read(&one, 1).await;
     let key = key_like(cluster, "moving:numbered:*:1");
     let (slot, from) = (cluster.slot(&key), cluster.owner(&key));
     let to = *cluster.masters().iter().find(|at| **at != from).expect("there are three");
     cluster.begin_migration(&slot, from, to);
-    let fresh = node(redis.clone(), "moving");
+    let fresh = ready_node(redis.clone(), "moving").await;
     let shared = fresh.scope(numbered::fetch(1)).await;
     assert_eq!((*shared, shared.origin()), (first, Origin::Shared), "it is where it was");
     assert_eq!(one.scope(numbered::invalidate(1)).await, Invalidation::Done);
     // The key is gone where it was, so it is asked for where it will be.
     let second = read(&one, 1).await;
     assert_ne!(second, first);
-    let shared = node(redis.clone(), "moving").scope(numbered::fetch(1)).await;
+    let shared = ready_node(redis.clone(), "moving").await.scope(numbered::fetch(1)).await;
     assert_eq!((*shared, shared.origin()), (second, Origin::Shared));
     cluster.end_migration(&slot, from, to);
-    let shared = node(redis.clone(), "moving").scope(numbered::fetch(1)).await;
+    let shared = ready_node(redis.clone(), "moving").await.scope(numbered::fetch(1)).await;
     assert_eq!((*shared, shared.origin()), (second, Origin::Shared), "it was stored by its new master");
     assert_eq!(fresh.scope(numbered::invalidate(1)).await, Invalidation::Done, "a node that knew the old one follows");
     until("the news come from the new master", async || read(&one, 1).await != second).await;
 }
 
-async fn a_promoted_replica_is_followed(cluster: &RedisCluster, redis: &Redis) {
+pub(crate) async fn a_promoted_replica_is_followed(cluster: &RedisCluster, redis: &Redis) {
     let one = ready_node(redis.clone(), "promoted").await;
     let old = read(&one, 1).await;
     let before = cluster.owner(&key_like(cluster, "promoted:numbered:*:1"));

@@ -55,7 +55,10 @@ async fn a_failover_fails_no_call_and_brings_no_value_back() {
 #[tokio::test]
 async fn writes_follow_the_master_that_sentinels_name_within_a_second() {
     let group = SentinelGroup::start();
-    let redis = Redis::url(group.url());
+    writes_follow_the_master(&group, &Redis::url(group.url())).await;
+}
+
+pub(crate) async fn writes_follow_the_master(group: &SentinelGroup, redis: &Redis) {
     let one = ready_node(redis.clone(), "switch").await;
     let master = group.master();
     read(&one, 1).await;
