@@ -83,6 +83,17 @@ impl RedisCluster {
         (0..self.servers.len()).filter(|at| role(at).as_deref() == Some("master")).collect()
     }
 
+    /// The replica of a master, the one or the other of a pair.
+    pub(crate) fn replica_of(&self, master: usize) -> usize {
+        (master + MASTERS) % self.servers.len()
+    }
+
+    /// The one key on any master that matches.
+    pub(crate) fn key_like(&self, pattern: &str) -> String {
+        let found = |at: usize| self.servers[at].command(&["KEYS", pattern]);
+        self.masters().into_iter().map(found).find(|keys| !keys.is_empty()).expect("a master has the key")
+    }
+
     /// Whether those that answer say that every slot is somebody's.
     pub(crate) fn is_whole(&self) -> bool {
         let told = self.servers.iter().filter_map(|server| server.told(&["CLUSTER", "INFO"], "cluster_state"));

@@ -3,6 +3,8 @@
 
 mod acl;
 mod cluster;
+mod failover;
+mod frozen;
 mod sentinel;
 mod standalone;
 mod tls;
@@ -35,7 +37,7 @@ async fn spelled(ids: Vec<u64>) -> std::collections::HashMap<u64, (u64, u64)> {
 }
 
 /// What is refused fails at once; a machine with much to do is given time.
-const DEADLINE: Duration = Duration::from_secs(1);
+const DEADLINE: Duration = Duration::from_secs(5);
 
 fn node(redis: impl Into<Redis>, namespace: &str) -> Cachet {
     node_that_waits(DEADLINE, redis, namespace)
@@ -47,7 +49,10 @@ fn node_that_waits(deadline: Duration, redis: impl Into<Redis>, namespace: &str)
 }
 
 async fn ready_node(redis: impl Into<Redis>, namespace: &str) -> Cachet {
-    let node = node(redis, namespace);
+    ready(node(redis, namespace)).await
+}
+
+async fn ready(node: Cachet) -> Cachet {
     assert!(node.is_ready(support::DEADLINE).await, "news of the other nodes come in");
     node
 }
