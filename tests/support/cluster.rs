@@ -1,5 +1,7 @@
 //! A Cluster of three masters with a replica each.
 
+use std::time::Duration;
+
 use super::{Certified, Redis, eventually, free_port};
 
 const MASTERS: usize = 3;
@@ -73,6 +75,10 @@ impl RedisCluster {
         &self.servers[at]
     }
 
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Redis> {
+        self.servers.iter()
+    }
+
     pub(crate) fn server_mut(&mut self, at: usize) -> &mut Redis {
         &mut self.servers[at]
     }
@@ -118,12 +124,28 @@ impl RedisCluster {
         self.servers[from].command(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &self.id(to)]);
     }
 
+    /// Moves one key of a slot that is on its way.
+    pub(crate) fn move_key(&self, key: &str, from: usize, to: usize) {
+        let port = self.servers[to].port_for_others().to_string();
+        self.servers[from].command(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+    }
+
     /// Moves the keys of the slot, and then the slot.
     pub(crate) fn end_migration(&self, slot: &str, from: usize, to: usize) {
-        let port = self.servers[to].port_for_others().to_string();
-        let keys = self.servers[from].command(&["CLUSTER", "GETKEYSINSLOT", slot, "1000"]);
-        for key in keys.lines() {
-            self.servers[from].command(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+        self.end_migration_by_pieces(slot, from, to, Duration::ZERO);
+    }
+
+    /// The same with a pause after each key.
+    pub(crate) fn end_migration_by_pieces(&self, slot: &str, from: usize, to: usize, pause: Duration) {
+        loop {
+            let keys = self.servers[from].command(&["CLUSTER", "GETKEYSINSLOT", slot, "10"]);
+            if keys.is_empty() {
+                break;
+            }
+            for key in keys.lines() {
+                self.move_key(key, from, to);
+                std::thread::sleep(pause);
+            }
         }
         let new = self.id(to);
         for at in [to, from] {

@@ -18,7 +18,8 @@ async fn a_cluster_keeps_the_promises_while_slots_move_and_masters_change() {
     keeps_the_promises(&redis, "cluster").await;
     joins_two_nodes(&redis, "cluster").await;
     scripts_that_servers_forgot_are_sent_again(&cluster, &redis).await;
-    a_slot_on_its_way_is_followed(&cluster, &redis).await;
+    a_slot_on_its_way_is_followed(&cluster, &redis, "moving").await;
+    crate::acl::a_user_with_few_rights_suffices_in_a_cluster(&cluster).await;
     a_promoted_replica_is_followed(&cluster, &redis).await;
 }
 
@@ -29,24 +30,24 @@ async fn scripts_that_servers_forgot_are_sent_again(cluster: &RedisCluster, redi
     keeps_the_promises(redis, "forgotten").await;
 }
 
-pub(crate) async fn a_slot_on_its_way_is_followed(cluster: &RedisCluster, redis: &Redis) {
-    let one = ready_node(redis.clone(), "moving").await;
+pub(crate) async fn a_slot_on_its_way_is_followed(cluster: &RedisCluster, redis: &Redis, namespace: &str) {
+    let one = ready_node(redis.clone(), namespace).await;
     let first = read(&one, 1).await;
-    let key = cluster.key_like("moving:numbered:*:1");
+    let key = cluster.key_like(&format!("{namespace}:numbered:*:1"));
     let (slot, from) = (cluster.slot(&key), cluster.owner(&key));
     let to = *cluster.masters().iter().find(|at| **at != from).expect("there are three");
     cluster.begin_migration(&slot, from, to);
-    let fresh = ready_node(redis.clone(), "moving").await;
+    let fresh = ready_node(redis.clone(), namespace).await;
     let shared = fresh.scope(numbered::fetch(1)).await;
     assert_eq!((*shared, shared.origin()), (first, Origin::Shared), "it is where it was");
     assert_eq!(one.scope(numbered::invalidate(1)).await, Invalidation::Done);
     // The key is gone where it was, so it is asked for where it will be.
     let second = read(&one, 1).await;
     assert_ne!(second, first);
-    let shared = ready_node(redis.clone(), "moving").await.scope(numbered::fetch(1)).await;
+    let shared = ready_node(redis.clone(), namespace).await.scope(numbered::fetch(1)).await;
     assert_eq!((*shared, shared.origin()), (second, Origin::Shared));
     cluster.end_migration(&slot, from, to);
-    let shared = ready_node(redis.clone(), "moving").await.scope(numbered::fetch(1)).await;
+    let shared = ready_node(redis.clone(), namespace).await.scope(numbered::fetch(1)).await;
     assert_eq!((*shared, shared.origin()), (second, Origin::Shared), "it was stored by its new master");
     assert_eq!(fresh.scope(numbered::invalidate(1)).await, Invalidation::Done, "a node that knew the old one follows");
     until("the news come from the new master", async || read(&one, 1).await != second).await;

@@ -5,6 +5,7 @@ mod acl;
 mod cluster;
 mod failover;
 mod frozen;
+mod migration;
 mod sentinel;
 mod standalone;
 mod tls;

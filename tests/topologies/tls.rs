@@ -76,6 +76,6 @@ async fn the_nodes_of_a_cluster_are_spoken_to_over_tls() {
     keeps_the_promises(&redis, "tls").await;
     joins_two_nodes(&redis, "tls").await;
     assert!(fault(Redis::url(cluster.url())).await.is_some(), "the system's roots know none of them");
-    crate::cluster::a_slot_on_its_way_is_followed(&cluster, &redis).await;
+    crate::cluster::a_slot_on_its_way_is_followed(&cluster, &redis, "moving").await;
     crate::cluster::a_promoted_replica_is_followed(&cluster, &redis).await;
 }
