@@ -1,6 +1,8 @@
 //! A Cluster of three masters with a replica each.
 
-use super::{Redis, eventually, free_port};
+use std::time::Duration;
+
+use super::{Certified, Redis, eventually, free_port};
 
 const MASTERS: usize = 3;
 const SLOTS: usize = 16384;
@@ -14,7 +16,16 @@ pub(crate) struct RedisCluster {
 impl RedisCluster {
     /// Starts the servers and waits until they agree.
     pub(crate) fn start() -> Self {
-        let starting: Vec<_> = (0..2 * MASTERS).map(|_| std::thread::spawn(server)).collect();
+        Self::start_with(None)
+    }
+
+    /// The same over TLS, if there is a certificate for all.
+    pub(crate) fn start_with(tls: Option<&Certified>) -> Self {
+        let start = || {
+            let tls = tls.cloned();
+            std::thread::spawn(move || server(tls.as_ref()))
+        };
+        let starting: Vec<_> = (0..2 * MASTERS).map(|_| start()).collect();
         let servers: Vec<Redis> =
             starting.into_iter().map(|starting| starting.join().expect("a server starts")).collect();
         for (at, server) in servers.iter().enumerate() {
@@ -25,7 +36,7 @@ impl RedisCluster {
             }
             let bus = server.command(&["CONFIG", "GET", "cluster-port"]);
             let bus = bus.lines().nth(1).expect("name and value").to_owned();
-            servers[0].command(&["CLUSTER", "MEET", "127.0.0.1", &server.port().to_string(), &bus]);
+            servers[0].command(&["CLUSTER", "MEET", "127.0.0.1", &server.port_for_others().to_string(), &bus]);
         }
         let cluster = Self { servers };
         cluster.all_agree("cluster_known_nodes", "6");
@@ -50,8 +61,10 @@ impl RedisCluster {
     }
 
     pub(crate) fn url(&self) -> String {
-        let hosts: Vec<String> = self.servers.iter().map(|server| format!("127.0.0.1:{}", server.port())).collect();
-        format!("redis+cluster://{}", hosts.join(","))
+        let host = |server: &Redis| format!("127.0.0.1:{}", server.port_for_others());
+        let hosts: Vec<String> = self.servers.iter().map(host).collect();
+        let scheme = if self.servers[0].speaks_tls() { "rediss" } else { "redis" };
+        format!("{scheme}+cluster://{}", hosts.join(","))
     }
 
     pub(crate) fn id(&self, at: usize) -> String {
@@ -62,6 +75,10 @@ impl RedisCluster {
         &self.servers[at]
     }
 
+    pub(crate) fn servers(&self) -> impl Iterator<Item = &Redis> {
+        self.servers.iter()
+    }
+
     pub(crate) fn server_mut(&mut self, at: usize) -> &mut Redis {
         &mut self.servers[at]
     }
@@ -70,6 +87,17 @@ impl RedisCluster {
     pub(crate) fn masters(&self) -> Vec<usize> {
         let role = |at: &usize| self.servers[*at].told(&["INFO", "replication"], "role");
         (0..self.servers.len()).filter(|at| role(at).as_deref() == Some("master")).collect()
+    }
+
+    /// The replica of a master, the one or the other of a pair.
+    pub(crate) fn replica_of(&self, master: usize) -> usize {
+        (master + MASTERS) % self.servers.len()
+    }
+
+    /// The one key on any master that matches.
+    pub(crate) fn key_like(&self, pattern: &str) -> String {
+        let found = |at: usize| self.servers[at].command(&["KEYS", pattern]);
+        self.masters().into_iter().map(found).find(|keys| !keys.is_empty()).expect("a master has the key")
     }
 
     /// Whether those that answer say that every slot is somebody's.
@@ -96,12 +124,28 @@ impl RedisCluster {
         self.servers[from].command(&["CLUSTER", "SETSLOT", slot, "MIGRATING", &self.id(to)]);
     }
 
+    /// Moves one key of a slot that is on its way.
+    pub(crate) fn move_key(&self, key: &str, from: usize, to: usize) {
+        let port = self.servers[to].port_for_others().to_string();
+        self.servers[from].command(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+    }
+
     /// Moves the keys of the slot, and then the slot.
     pub(crate) fn end_migration(&self, slot: &str, from: usize, to: usize) {
-        let port = self.servers[to].port().to_string();
-        let keys = self.servers[from].command(&["CLUSTER", "GETKEYSINSLOT", slot, "1000"]);
-        for key in keys.lines() {
-            self.servers[from].command(&["MIGRATE", "127.0.0.1", &port, key, "0", "5000"]);
+        self.end_migration_by_pieces(slot, from, to, Duration::ZERO);
+    }
+
+    /// The same with a pause after each key.
+    pub(crate) fn end_migration_by_pieces(&self, slot: &str, from: usize, to: usize, pause: Duration) {
+        loop {
+            let keys = self.servers[from].command(&["CLUSTER", "GETKEYSINSLOT", slot, "10"]);
+            if keys.is_empty() {
+                break;
+            }
+            for key in keys.lines() {
+                self.move_key(key, from, to);
+                std::thread::sleep(pause);
+            }
         }
         let new = self.id(to);
         for at in [to, from] {
@@ -110,11 +154,12 @@ impl RedisCluster {
     }
 }
 
-fn server() -> Redis {
-    Redis::start_with(|_| {
+fn server(tls: Option<&Certified>) -> Redis {
+    Redis::start_with(|directory| {
         // The default is the port and 10 000, which may be past the last one.
         let bus = free_port().to_string();
         let options = ["--cluster-enabled", "yes", "--cluster-node-timeout", "1000", "--cluster-port", &bus];
-        options.map(str::to_owned).to_vec()
+        let tls = tls.map(|tls| tls.options_of_many(directory, free_port())).unwrap_or_default();
+        options.map(str::to_owned).into_iter().chain(tls).collect()
     })
 }

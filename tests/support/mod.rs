@@ -6,6 +6,7 @@ mod http;
 mod node;
 mod redis;
 mod sentinel;
+mod tls;
 
 use std::time::{Duration, Instant};
 
@@ -14,6 +15,7 @@ pub(crate) use self::http::{Reply, Request};
 pub(crate) use self::node::{Node, Shop, example};
 pub(crate) use self::redis::{Redis, free_port, signal};
 pub(crate) use self::sentinel::SentinelGroup;
+pub(crate) use self::tls::Certified;
 
 /// How long a test waits for a condition before it fails.
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);

@@ -50,6 +50,16 @@ impl Redis {
         self.port
     }
 
+    /// The port that other servers and clients are told: the one for TLS, if there is one.
+    pub(crate) fn port_for_others(&self) -> u16 {
+        let named = self.options.windows(2).find(|pair| pair[0] == "--tls-port");
+        named.map_or(self.port, |pair| pair[1].parse().expect("it was a port"))
+    }
+
+    pub(crate) fn speaks_tls(&self) -> bool {
+        self.port_for_others() != self.port
+    }
+
     pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
@@ -129,6 +139,12 @@ impl Redis {
         send(self.port, arguments)
     }
 
+    /// The value of a key as a replica in a Cluster has it.
+    pub(crate) fn get_of_replica(&self, key: &str) -> String {
+        let replies = exchange(self.port, &[&["READONLY"][..], &["GET", key]]).expect("redis answers");
+        replies.into_iter().next_back().expect("the second of two")
+    }
+
     /// A number or word that `INFO`, or another command with such lines, tells under a name.
     pub(crate) fn told(&self, command: &[&str], name: &str) -> Option<String> {
         let told = self.answer(command).ok()?;
@@ -192,19 +208,28 @@ fn spawn(port: u16, directory: &TempDir, options: &[String]) -> Option<Child> {
 
 /// Sends one command over a connection of its own.
 fn send<A: AsRef<[u8]>>(port: u16, arguments: &[A]) -> io::Result<String> {
-    let mut stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
+    exchange(port, &[arguments]).map(|replies| replies.concat())
+}
+
+/// Sends commands one after the other over a connection of their own.
+fn exchange<A: AsRef<[u8]>>(port: u16, commands: &[&[A]]) -> io::Result<Vec<String>> {
+    let stream = TcpStream::connect((Ipv4Addr::LOCALHOST, port))?;
     stream.set_read_timeout(Some(Duration::from_secs(5)))?;
-    let mut request = format!("*{}\r\n", arguments.len()).into_bytes();
-    for argument in arguments {
-        let argument = argument.as_ref();
-        request.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
-        request.extend_from_slice(argument);
-        request.extend_from_slice(b"\r\n");
-    }
-    stream.write_all(&request)?;
-    let mut reply = String::new();
-    read_reply(&mut BufReader::new(stream), &mut reply)?;
-    Ok(reply)
+    let mut replies = BufReader::new(stream);
+    let mut ask = |arguments: &&[A]| {
+        let mut request = format!("*{}\r\n", arguments.len()).into_bytes();
+        for argument in *arguments {
+            let argument = argument.as_ref();
+            request.extend_from_slice(format!("${}\r\n", argument.len()).as_bytes());
+            request.extend_from_slice(argument);
+            request.extend_from_slice(b"\r\n");
+        }
+        replies.get_mut().write_all(&request)?;
+        let mut reply = String::new();
+        read_reply(&mut replies, &mut reply)?;
+        Ok(reply)
+    };
+    commands.iter().map(&mut ask).collect()
 }
 
 /// Reads one RESP2 reply and appends it as text.

@@ -1,6 +1,8 @@
 //! A master with two replicas, and three Sentinels that watch them.
 
-use super::{Redis, eventually};
+use std::path::Path;
+
+use super::{Certified, Redis, eventually, free_port};
 
 /// The name of the master.
 const NAME: &str = "main";
@@ -14,17 +16,23 @@ pub(crate) struct SentinelGroup {
 impl SentinelGroup {
     /// Starts them and waits until a failover could begin.
     pub(crate) fn start() -> Self {
-        let master = Redis::start();
-        let port = master.port().to_string();
+        Self::start_with(None)
+    }
+
+    /// The same over TLS, if there is a certificate for all.
+    pub(crate) fn start_with(tls: Option<&Certified>) -> Self {
+        let master = Redis::start_with(|directory| secured(tls, directory));
+        let port = master.port_for_others().to_string();
         let replica_of = || ["--replicaof", "127.0.0.1", &port].map(str::to_owned).to_vec();
-        let replicas = [(); 2].map(|()| Redis::start_with(|_| replica_of()));
+        let replica = || Redis::start_with(|directory| [secured(tls, directory), replica_of()].concat());
+        let replicas = [(); 2].map(|()| replica());
         let servers: Vec<Redis> = [master].into_iter().chain(replicas).collect();
         for replica in &servers[1..] {
             eventually("a replica is in step", || {
                 replica.told(&["INFO", "replication"], "master_link_status").as_deref() == Some("up")
             });
         }
-        let sentinels: Vec<Redis> = (0..3).map(|_| sentinel_of(&port)).collect();
+        let sentinels: Vec<Redis> = (0..3).map(|_| sentinel_of(&port, tls)).collect();
         for sentinel in &sentinels {
             eventually("a Sentinel knows the others", || {
                 let told = sentinel.answer(&["SENTINEL", "MASTER", NAME]).unwrap_or_default();
@@ -37,16 +45,17 @@ impl SentinelGroup {
     }
 
     pub(crate) fn url(&self) -> String {
-        let hosts: Vec<String> =
-            self.sentinels.iter().map(|sentinel| format!("127.0.0.1:{}", sentinel.port())).collect();
-        format!("redis+sentinel://{}/{NAME}", hosts.join(","))
+        let host = |sentinel: &Redis| format!("127.0.0.1:{}", sentinel.port_for_others());
+        let hosts: Vec<String> = self.sentinels.iter().map(host).collect();
+        let scheme = if self.servers[0].speaks_tls() { "rediss" } else { "redis" };
+        format!("{scheme}+sentinel://{}/{NAME}", hosts.join(","))
     }
 
     /// The server that the first Sentinel takes for the master.
     pub(crate) fn master(&self) -> usize {
         let told = self.sentinels[0].command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
         let port: u16 = told.lines().nth(1).and_then(|port| port.parse().ok()).expect("host and port");
-        self.servers.iter().position(|server| server.port() == port).expect("one of ours")
+        self.servers.iter().position(|server| server.port_for_others() == port).expect("one of ours")
     }
 
     /// Has the Sentinels make another one the master, although this one lives.
@@ -63,7 +72,11 @@ impl SentinelGroup {
     }
 }
 
-fn sentinel_of(master: &str) -> Redis {
+fn secured(tls: Option<&Certified>, directory: &Path) -> Vec<String> {
+    tls.map(|tls| tls.options_of_many(directory, free_port())).unwrap_or_default()
+}
+
+fn sentinel_of(master: &str, tls: Option<&Certified>) -> Redis {
     Redis::start_with(|directory| {
         let file = directory.join("sentinel.conf");
         let lines = [
@@ -72,6 +85,6 @@ fn sentinel_of(master: &str) -> Redis {
             format!("sentinel failover-timeout {NAME} 2000"),
         ];
         std::fs::write(&file, lines.join("\n")).expect("a file in a directory of our own");
-        vec![file.to_string_lossy().into_owned(), "--sentinel".to_owned()]
+        [vec![file.to_string_lossy().into_owned(), "--sentinel".to_owned()], secured(tls, directory)].concat()
     })
 }

@@ -3,6 +3,9 @@
 
 mod acl;
 mod cluster;
+mod failover;
+mod frozen;
+mod migration;
 mod sentinel;
 mod standalone;
 mod tls;
@@ -34,12 +37,23 @@ async fn spelled(ids: Vec<u64>) -> std::collections::HashMap<u64, (u64, u64)> {
     ids.into_iter().map(|id| (id, (id, LOADS.fetch_add(1, Ordering::SeqCst)))).collect()
 }
 
+/// What is refused fails at once; a machine with much to do is given time.
+const DEADLINE: Duration = Duration::from_secs(5);
+
 fn node(redis: impl Into<Redis>, namespace: &str) -> Cachet {
-    Cachet::builder().namespace(namespace).redis(redis).build().expect("the configuration is valid")
+    node_that_waits(DEADLINE, redis, namespace)
+}
+
+fn node_that_waits(deadline: Duration, redis: impl Into<Redis>, namespace: &str) -> Cachet {
+    let builder = Cachet::builder().namespace(namespace).redis(redis).deadline(deadline);
+    builder.build().expect("the configuration is valid")
 }
 
 async fn ready_node(redis: impl Into<Redis>, namespace: &str) -> Cachet {
-    let node = node(redis, namespace);
+    ready(node(redis, namespace)).await
+}
+
+async fn ready(node: Cachet) -> Cachet {
     assert!(node.is_ready(support::DEADLINE).await, "news of the other nodes come in");
     node
 }

@@ -31,6 +31,9 @@ use crate::tier::{
 
 const NAME: &str = "redis";
 
+/// How a server begins to say that a right is missing for a command inside a script; its code is that of any other error.
+const DENIED_IN_SCRIPT: &str = "The user executing the script";
+
 /// Redis or Valkey as the shared tier.
 #[derive(Debug)]
 pub(crate) struct RedisTier {
@@ -151,6 +154,9 @@ fn fault_of(operation: &'static str, error: RedisError) -> TierError {
 fn class_of(error: &RedisError) -> Fault {
     if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
         return Fault::Outage;
+    }
+    if error.detail().is_some_and(|detail| detail.starts_with(DENIED_IN_SCRIPT)) {
+        return Fault::Denied;
     }
     match (error.kind(), error.code()) {
         (_, Some("OOM")) => Fault::Full,

@@ -12,7 +12,7 @@ use deadpool_redis::redis::{
     Value,
 };
 use futures_util::future::{join_all, select_ok};
-use tokio::{sync::Mutex, time::sleep};
+use tokio::sync::Mutex;
 
 use super::{
     Incarnation, Master, Reply,
@@ -22,9 +22,6 @@ use super::{
 
 /// A command goes to so many places before its last answer is its answer.
 const ROUNDS: usize = 5;
-
-/// How long to wait for a slot that is on its way.
-const PAUSE: Duration = Duration::from_millis(5);
 
 /// Who has which slot is asked no more often because of a master that fails.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
@@ -78,7 +75,6 @@ enum Verdict {
     Answered,
     Moved(Address),
     Ask(Address),
-    Wait,
 }
 
 impl Cluster {
@@ -234,7 +230,6 @@ impl Cluster {
                     self.change(|map| map.owners[usize::from(open.slot)] = Some(owner));
                 }
                 Verdict::Ask(address) => open.ask = Some(self.node_at(address)?),
-                Verdict::Wait => open.ask = None,
             }
             again.push(open);
         }
@@ -307,10 +302,6 @@ impl<'a> Parcel<'a> {
         if let Ok(answers) = &mut outcome {
             let asking = self.commands.len() - self.open.len();
             answers.values.drain(..asking.min(answers.values.len()));
-            let waits = answers.values.iter().any(|value| matches!(Verdict::of(value, ""), Verdict::Wait));
-            if waits {
-                sleep(PAUSE).await;
-            }
         }
         (self, outcome)
     }
@@ -330,7 +321,6 @@ impl Verdict {
         match (error.kind(), address()) {
             (ErrorKind::Server(ServerErrorKind::Moved), Some(address)) => Self::Moved(address),
             (ErrorKind::Server(ServerErrorKind::Ask), Some(address)) => Self::Ask(address),
-            (ErrorKind::Server(ServerErrorKind::TryAgain), _) => Self::Wait,
             _ => Self::Answered,
         }
     }

@@ -19,7 +19,6 @@ use self::{
     cluster::Cluster,
     sentinel::Sentinel,
     server::{Answers, Server},
-    slots::slot_of,
 };
 pub(super) use self::{cluster::masters_in, server::Incarnation};
 use super::config::Place;
@@ -73,15 +72,14 @@ impl Lanes {
         }
     }
 
-    /// Which keys one command may name together: in a Cluster those of a slot, else any, as many as a batch has.
+    /// Which keys one command may name together: as many as a batch has, but in a Cluster one.
+    ///
+    /// Who: keys of one slot. When: the slot moves, key after key, and some are at its old master and some at the new one.
+    /// Then both refuse a command that names two of them, for as long as it takes. What stops that from being an outage:
+    /// each key is asked for by itself, in the same round trip.
     pub(super) fn groups<'k>(&self, keys: &[&'k str]) -> Vec<Vec<&'k str>> {
-        if !self.is_cluster() {
-            return keys.chunks(MAX_BATCH).map(Vec::from).collect();
-        }
-        let mut sorted: Vec<(u16, &str)> = keys.iter().map(|key| (slot_of(key.as_bytes()), *key)).collect();
-        sorted.sort_unstable();
-        let groups = sorted.chunk_by(|one, other| one.0 == other.0);
-        groups.map(|group| group.iter().map(|(_, key)| *key).collect()).collect()
+        let together = if self.is_cluster() { 1 } else { MAX_BATCH };
+        keys.chunks(together).map(Vec::from).collect()
     }
 
     pub(super) fn is_cluster(&self) -> bool {

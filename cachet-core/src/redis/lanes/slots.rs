@@ -6,7 +6,7 @@ use deadpool_redis::redis::{Arg, Cmd};
 pub(super) const SLOTS: u16 = 16384;
 
 /// The slot of a key, by the Cluster specification: of what stands between its first braces, if anything does.
-pub(super) fn slot_of(key: &[u8]) -> u16 {
+fn slot_of(key: &[u8]) -> u16 {
     let tagged = key.iter().position(|byte| *byte == b'{').map(|open| &key[open + 1..]);
     let tag = tagged.and_then(|rest| Some(&rest[..rest.iter().position(|byte| *byte == b'}')?]));
     crc16(tag.filter(|tag| !tag.is_empty()).unwrap_or(key)) % SLOTS
