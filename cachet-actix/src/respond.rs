@@ -9,8 +9,8 @@ use actix_web::{
         StatusCode,
         header::{
             ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-            CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, TRANSFER_ENCODING,
-            VARY,
+            CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
+            TRANSFER_ENCODING, VARY,
         },
     },
 };
@@ -81,7 +81,7 @@ impl Head {
         if status.is_client_error() || status.is_server_error() {
             return response;
         }
-        self.write_caching(response.headers_mut());
+        self.write_caching(response.headers_mut(), now);
         if !status.is_success() {
             return response;
         }
@@ -95,18 +95,24 @@ impl Head {
 
     /// The 304 in place of a 200 that is not made at all.
     pub(crate) fn not_modified(&self) -> HttpResponse {
-        let mut response = HttpResponse::new(StatusCode::OK);
-        self.write_caching(response.headers_mut());
-        self.validators.write(response.headers_mut(), SystemTime::now());
+        let (now, mut response) = (SystemTime::now(), HttpResponse::new(StatusCode::OK));
+        self.write_caching(response.headers_mut(), now);
+        self.validators.write(response.headers_mut(), now);
         shorten(response)
     }
 
-    fn write_caching(&self, headers: &mut HeaderMap) {
+    /// What is reused keeps the `Date` of its making, which `Age` tells as well: recipients take the larger of both ages
+    /// (RFC 9111 §4.2.3), and a later date looks as if somebody had changed it. In the first second the server's own says
+    /// the same.
+    fn write_caching(&self, headers: &mut HeaderMap, now: SystemTime) {
         if let Some(policy) = &self.cache_control {
             headers.insert(CACHE_CONTROL, policy.clone());
         }
         if let Some(age) = self.age {
             headers.insert(AGE, HeaderValue::from(age.as_secs()));
+            if let Some(made) = self.validators.made(age, now).filter(|_| age.as_secs() > 0) {
+                headers.insert(DATE, made);
+            }
         }
         for field in &self.vary {
             headers.append(VARY, HeaderValue::from(field.clone()));

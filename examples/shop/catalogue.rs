@@ -2,7 +2,7 @@
 
 use actix_web::{
     Responder,
-    web::{Json, Path},
+    web::{Data, Json, Path},
 };
 use cachet_actix::{CacheControl, CachedJson, Preconditions, Validators};
 use cachet_core::{Validator, cached, invalidate_tag};
@@ -34,16 +34,21 @@ pub(crate) struct NewPrice {
     price: Price,
 }
 
+/// For how many seconds browsers and proxies keep a product without asking.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MaxAge(pub(crate) u64);
+
 #[cached(ttl = "1h", tier = "memory,redis", key = "{id}", name = "product")]
 async fn product(id: u64) -> Result<Product, ShopError> {
     loads::count("product");
     db::run(move |connection| select(connection, id)).await
 }
 
-/// `GET /products/{id}`: memory and Redis keep it for an hour, browsers and proxies for half of that.
-pub(crate) async fn show(id: Path<u64>) -> Result<impl Responder, ShopError> {
+/// `GET /products/{id}`: memory and Redis keep it for an hour, browsers and proxies for half of that unless they are told
+/// otherwise.
+pub(crate) async fn show(id: Path<u64>, max_age: Data<MaxAge>) -> Result<impl Responder, ShopError> {
     let product = product::fetch(*id).await?;
-    Ok(CachedJson::new(product).cache(CacheControl::public().max_age(1800)))
+    Ok(CachedJson::new(product).cache(CacheControl::public().max_age(max_age.0)))
 }
 
 /// `PUT /products/{id}`: a client that sends `If-Match` changes the price that it has seen, or none.

@@ -12,6 +12,7 @@
 //! |---|---|---|
 //! | `SHOP_ADDR` | where it listens; port 0 takes a free one | `127.0.0.1:8080` |
 //! | `SHOP_DB` | its database file, made on the first start | `shop.db` in the target directory |
+//! | `SHOP_MAX_AGE` | for how many seconds a client keeps a product without asking | `1800` |
 //! | `CACHET_REDIS_URL` | the tier that it shares with other nodes | memory only |
 //! | `RUST_LOG` | what it logs on standard error | `warn` |
 //!
@@ -32,14 +33,14 @@ mod seed;
 mod stats;
 mod writes;
 
-use std::{env, error::Error, path::PathBuf, process::ExitCode};
+use std::{env, error::Error, num::ParseIntError, path::PathBuf, process::ExitCode};
 
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpServer, web::Data};
 use cachet_core::Cachet;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
-use crate::db::DbError;
+use crate::{catalogue::MaxAge, db::DbError};
 
 /// Why the service does not start, or ended.
 #[derive(Debug, Error)]
@@ -48,6 +49,8 @@ enum ShopEnd {
     Cachet(#[from] cachet_core::Error),
     #[error("no database at {path}")]
     Database { path: PathBuf, source: DbError },
+    #[error("`{value}` is no number of seconds (SHOP_MAX_AGE)")]
+    MaxAge { value: String, source: ParseIntError },
     #[error("cannot listen on `{address}` (SHOP_ADDR)")]
     Listen { address: String, source: std::io::Error },
     #[error("the server failed")]
@@ -74,8 +77,9 @@ async fn serve() -> Result<(), ShopEnd> {
     let path = database();
     db::open(&path).map_err(|source| ShopEnd::Database { path: path.clone(), source })?;
 
+    let max_age = Data::new(max_age()?);
     let address = env::var("SHOP_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = HttpServer::new(|| App::new().configure(routes::routes))
+    let server = HttpServer::new(move || App::new().app_data(max_age.clone()).configure(routes::routes))
         .bind(&address)
         .map_err(|source| ShopEnd::Listen { address, source })?;
 
@@ -90,6 +94,11 @@ async fn serve() -> Result<(), ShopEnd> {
 fn database() -> PathBuf {
     let target = || PathBuf::from(env::var_os("CARGO_TARGET_DIR").unwrap_or_else(|| "target".into()));
     env::var_os("SHOP_DB").map_or_else(|| target().join("shop.db"), PathBuf::from)
+}
+
+fn max_age() -> Result<MaxAge, ShopEnd> {
+    let value = env::var("SHOP_MAX_AGE").unwrap_or_else(|_| "1800".to_owned());
+    value.parse().map(MaxAge).map_err(|source| ShopEnd::MaxAge { value, source })
 }
 
 /// The tiers that are configured; that Redis is named here does not mean that it is up.

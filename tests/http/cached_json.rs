@@ -216,6 +216,20 @@ fn last_modified_comes_with_the_next_second_and_validates() {
 }
 
 #[test]
+fn an_answer_keeps_the_date_of_its_making() {
+    let server = Server::start(routes);
+    server.get("/products/1");
+    eventually("the second of the load is over", || server.get("/products/1").header("last-modified").is_some());
+    server.advance(Duration::from_mins(10));
+    let full = server.get("/products/1");
+    let made = full.header("last-modified").expect("it was just there");
+    // The wall clock has not been moved ten minutes, and a date is never earlier than the modification.
+    assert_eq!(fields(&full, &["age", "date"]), [Some("600"), Some(made)]);
+    let short = server.get_with("/products/1", "if-none-match", &tag(&full));
+    assert_eq!(fields(&short, &["age", "date"]), [Some("600"), Some(made)]);
+}
+
+#[test]
 fn a_condition_that_fails_is_a_412() {
     let reply = Server::start(routes).get_with("/products/1", "if-match", "\"other\"");
     assert_eq!(reply.status, 412);

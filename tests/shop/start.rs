@@ -42,6 +42,7 @@ fn a_password_is_never_said() {
 fn what_cannot_work_ends_it_with_one_line() {
     let shop = Shop::new();
     assert!(refusal(&shop, "SHOP_ADDR", "nowhere").contains("`nowhere`"));
+    assert!(refusal(&shop, "SHOP_MAX_AGE", "soon").contains("`soon`"));
     assert!(refusal(&shop, "SHOP_DB", "/dev/null/shop.db").contains("/dev/null/shop.db"));
 }
 

@@ -1,7 +1,7 @@
 //! A plain HTTP/1.1 client: one connection per request, read to its end, so that a test sees every byte that came.
 
 use std::{
-    io::{Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     net::{SocketAddr, TcpStream},
     time::{Duration, Instant},
 };
@@ -54,6 +54,26 @@ impl Request {
         let mut bytes = Vec::new();
         stream.read_to_end(&mut bytes).expect("the server answers and closes");
         Reply::parse(&bytes, start.elapsed())
+    }
+
+    /// The same with a server that leaves the connection open whatever it is told: `Content-Length` says where it ends.
+    pub(crate) fn send_and_leave(self) -> io::Result<Reply> {
+        let start = Instant::now();
+        let mut stream = TcpStream::connect(self.server)?;
+        stream.set_read_timeout(Some(Duration::from_mins(1)))?;
+        stream.write_all(format!("{}\r\n{}", self.head, self.body).as_bytes())?;
+        let (mut lines, mut head, mut length) = (BufReader::new(stream), String::new(), 0);
+        while !head.ends_with("\r\n\r\n") {
+            let from = head.len();
+            if lines.read_line(&mut head)? == 0 {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let line = head[from..].to_ascii_lowercase();
+            length = line.strip_prefix("content-length:").and_then(|text| text.trim().parse().ok()).unwrap_or(length);
+        }
+        let mut bytes = head.into_bytes();
+        lines.take(length).read_to_end(&mut bytes)?;
+        Ok(Reply::parse(&bytes, start.elapsed()))
     }
 
     /// Sends the request and resets the connection, as a client does that crashes.

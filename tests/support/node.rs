@@ -44,6 +44,7 @@ impl Shop {
             .env("SHOP_DB", self.directory.path().join("shop.db"))
             .env_remove("CACHET_REDIS_URL")
             .env_remove("CACHET_NAMESPACE")
+            .env_remove("SHOP_MAX_AGE")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
         command
@@ -88,6 +89,10 @@ impl Node {
         let status = process.wait().expect("the shop is our child");
         let log = std::fs::read_to_string(log).unwrap_or_default();
         panic!("the shop ended before it listened ({status}): {greeting:?}\n{log}");
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
     }
 
     pub(crate) fn request(&self, method: &str, target: &str) -> Request {

@@ -4,9 +4,9 @@ mod date;
 mod entity_tag;
 mod evaluate;
 
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-use actix_web::http::header::{ETAG, HeaderMap, LAST_MODIFIED};
+use actix_web::http::header::{ETAG, HeaderMap, HeaderValue, LAST_MODIFIED};
 use cachet_core::{Cached, Validator};
 
 pub(crate) use self::date::{date, second};
@@ -95,6 +95,13 @@ impl Validators {
         self.modified.is_some() && self.last_modified(now).is_none()
     }
 
+    /// `Date` of an answer that was made so long ago; never earlier than `Last-Modified`, which another node's clock may
+    /// have told.
+    pub(crate) fn made(&self, age: Duration, now: SystemTime) -> Option<HeaderValue> {
+        let made = whole_seconds(now.checked_sub(age)?)?;
+        http_date(self.last_modified(now).map_or(made, |modified| made.max(modified)))
+    }
+
     /// Writes `ETag` and `Last-Modified`. A date of the handler's own that is later than `Date` is left out (RFC 9110
     /// §8.8.2.1): no client could hold it against anything.
     pub(crate) fn write(&self, headers: &mut HeaderMap, now: SystemTime) {
@@ -142,9 +149,7 @@ impl<T> From<&Cached<T>> for Validators {
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
-
-    use actix_web::http::header::HeaderValue;
+    use std::time::UNIX_EPOCH;
 
     use super::{date::YEAR_10000, *};
 
@@ -159,6 +164,17 @@ mod tests {
         assert_eq!(validators.last_modified(after(900)), None, "the same second");
         assert_eq!(validators.last_modified(after(1000)), Some(3_600_000), "the next one");
         assert_eq!(validators.last_modified(after(0) - Duration::from_secs(5)), None, "never later than Date");
+    }
+
+    #[test]
+    fn an_answer_is_as_old_as_its_date_says_and_no_older_than_its_state() {
+        let made = |age| {
+            let validators = Validators::new().modified(after(500));
+            validators.made(Duration::from_secs(age), after(10_000)).as_ref().and_then(date)
+        };
+        assert_eq!(made(0), Some(after(10_000)));
+        assert_eq!(made(7), Some(after(3_000)));
+        assert_eq!(made(60), Some(after(0)), "the clock that told when it was modified runs ahead");
     }
 
     #[test]
