@@ -10,6 +10,7 @@
 //! | `--listen ADDRESS` | where clients connect; `127.0.0.1:8081` without it |
 //! | `--upstream URL` | the origin; `http://127.0.0.1:8000` without it. Its path is put before that of each request |
 //! | `--honour-request-directives` | does what a request's `Cache-Control` asks for; without it, clients cannot force work |
+//! | `--stale-if-error SECONDS` | for how long a stale answer serves where the origin fails and the answer says nothing about it; without it, not at all |
 //! | `--redis URL` | shares what is stored with every proxy of the same Redis |
 //! | `--targets A,B` | the fields that speak to this cache, first one first; `cdn-cache-control` without it, none for an empty list |
 //! | `--max-bytes N` | the bound of the memory tier; 256 MiB without it |
@@ -55,7 +56,8 @@ async fn run() -> Result<(), Box<dyn Error>> {
     let mut responses = ResponseCache::new(&tiers.build()?)
         .targets(options.targets)
         .max_bytes(options.max_bytes)
-        .max_entry_bytes(options.max_entry_bytes);
+        .max_entry_bytes(options.max_entry_bytes)
+        .stale_if_error(options.stale_if_error);
     if options.honours {
         responses = responses.honour_request_directives();
     }

@@ -1,6 +1,6 @@
 //! The command line.
 
-use std::error::Error;
+use std::{error::Error, time::Duration};
 
 use actix_web::http::header::HeaderName;
 use http::Uri;
@@ -10,6 +10,7 @@ pub(crate) struct Options {
     pub(crate) listen: String,
     pub(crate) upstream: Uri,
     pub(crate) honours: bool,
+    pub(crate) stale_if_error: Duration,
     pub(crate) redis: Option<String>,
     pub(crate) targets: Vec<HeaderName>,
     pub(crate) max_bytes: u64,
@@ -24,6 +25,7 @@ impl Options {
             listen: "127.0.0.1:8081".to_owned(),
             upstream: Uri::from_static("http://127.0.0.1:8000"),
             honours: false,
+            stale_if_error: Duration::ZERO,
             redis: None,
             targets: vec![HeaderName::from_static("cdn-cache-control")],
             max_bytes: 256 << 20,
@@ -37,6 +39,9 @@ impl Options {
                 Arg::Long("listen") => options.listen = arguments.value()?.string()?,
                 Arg::Long("upstream") => options.upstream = arguments.value()?.parse_with(upstream)?,
                 Arg::Long("honour-request-directives") => options.honours = true,
+                Arg::Long("stale-if-error") => {
+                    options.stale_if_error = Duration::from_secs(arguments.value()?.parse()?);
+                }
                 Arg::Long("redis") => options.redis = Some(arguments.value()?.string()?),
                 Arg::Long("targets") => options.targets = arguments.value()?.parse_with(names)?,
                 Arg::Long("max-bytes") => options.max_bytes = arguments.value()?.parse()?,

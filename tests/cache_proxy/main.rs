@@ -137,6 +137,24 @@ fn flags_say_whom_the_proxy_listens_to() {
 }
 
 #[test]
+fn an_origin_that_is_gone_leaves_what_is_stale_where_a_flag_lets_it_serve() {
+    for (flags, status) in [(&["--stale-if-error", "60"][..], 200), (&[], 502)] {
+        let origin = Origin::start(|request| {
+            if request.contains("if-none-match") {
+                return String::new();
+            }
+            let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 5\r\nETag: \"a\"\r\n";
+            format!("{head}Cache-Control: max-age=0\r\n\r\nhello")
+        });
+        let proxy = Proxy::start(&origin, flags);
+        proxy.get("/");
+        let reply = proxy.get("/");
+        assert!(reply.starts_with(&format!("HTTP/1.1 {status} ")), "{flags:?}: {reply}");
+        assert_eq!(origin.requests().len(), 2, "{flags:?}");
+    }
+}
+
+#[test]
 fn proxies_with_one_redis_share_what_they_store() {
     let (redis, origin) = (support::Redis::start(), Origin::start(|_| PAGE.into()));
     let [one, other] = [(); 2].map(|()| Proxy::start(&origin, &["--redis", &redis.url()]));

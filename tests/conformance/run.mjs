@@ -5,11 +5,13 @@
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import fetch from 'node-fetch'
+import { supersede } from './superseded.mjs'
 
 const [suite, base] = process.argv.slice(2)
 const load = file => import(pathToFileURL(path.join(suite, file)))
 const { runTests, getResults } = await load('client/runner.mjs')
 const suites = (await load('tests/index.mjs')).default
+supersede(suites)
 
 await runTests(suites, fetch, false, base)
 const results = getResults()

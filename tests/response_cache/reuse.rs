@@ -1,5 +1,7 @@
 //! What is stored is used as long as it may be, and no longer.
 
+use std::time::Duration;
+
 use crate::{server::Server, support::eventually};
 
 #[test]
@@ -78,6 +80,26 @@ fn a_stale_answer_serves_in_place_of_an_error_where_it_may() {
         let reply = server.get(&target);
         assert_eq!(reply.status, if serves { 200 } else { 503 }, "{directives}: {}", reply.cache_status());
         assert_eq!(reply.cache_status().contains("fwd-status=503"), serves, "{directives}");
+    }
+}
+
+#[test]
+fn a_stale_answer_that_says_nothing_about_errors_serves_as_long_as_the_configuration_says() {
+    for (directives, serves) in [
+        ("max-age=60", true),
+        ("max-age=60,stale-if-error=5", false),
+        ("max-age=60,must-revalidate", false),
+        ("max-age=60,proxy-revalidate", false),
+        ("s-maxage=60", false),
+    ] {
+        let server = Server::with(|cache| cache.stale_if_error(Duration::from_secs(30)));
+        let target = format!("/?cache-control={directives}");
+        server.get(&target);
+        server.advance(70);
+        server.origin.breaks();
+        assert_eq!(server.get(&target).status, if serves { 200 } else { 503 }, "{directives}");
+        server.advance(30);
+        assert_eq!(server.get(&target).status, 503, "{directives}: the window is over");
     }
 }
 

@@ -18,6 +18,7 @@ use std::{
     future::{Ready, ready},
     rc::Rc,
     sync::Arc,
+    time::Duration,
 };
 
 use actix_web::{
@@ -150,7 +151,7 @@ impl ResponseCache {
     pub fn new(runtime: &Cachet) -> Self {
         let configuration = Configuration {
             name: "cachet".to_owned(),
-            rules: Rules { targets: Vec::new(), heuristics: true, honours: false },
+            rules: Rules { targets: Vec::new(), heuristics: true, honours: false, stale_if_error: Duration::ZERO },
             declared: Vec::new(),
             cookies: false,
             debug: false,
@@ -201,6 +202,13 @@ impl ResponseCache {
     #[must_use]
     pub fn heuristics(self, guess: bool) -> Self {
         self.with(|configuration| configuration.rules.heuristics = guess)
+    }
+
+    /// For how long a stale answer serves where the handler fails, if it has no `stale-if-error` of its own and nothing
+    /// in it forbids that (RFC 9111 §4.2.4). Default zero: it serves only where it says so.
+    #[must_use]
+    pub fn stale_if_error(self, window: Duration) -> Self {
+        self.with(|configuration| configuration.rules.stale_if_error = window)
     }
 
     /// Tags of the answers to a request, for [`Cachet::invalidate_tag`] and [`EdgeTags`]. Default: none.

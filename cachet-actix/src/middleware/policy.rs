@@ -34,6 +34,8 @@ pub(super) struct Rules {
     pub(super) heuristics: bool,
     /// Whether a request may ask for what is stale.
     pub(super) honours: bool,
+    /// For how long a stale answer serves in place of an error where it says nothing about that itself.
+    pub(super) stale_if_error: Duration,
 }
 
 /// How a stored answer may be reused.
@@ -90,12 +92,15 @@ pub(super) fn judge(
     let apparent = now.duration_since(made).unwrap_or_default();
     let strict =
         ["must-revalidate", "proxy-revalidate", "no-cache", "s-maxage"].iter().any(|name| directives.has(name));
-    let window = |name| if strict { Duration::ZERO } else { seconds_of(directives.seconds(name)) };
+    let window = |name, unsaid| {
+        let told = directives.seconds(name).map_or(unsaid, Duration::from_secs);
+        if strict { Duration::ZERO } else { told }
+    };
     Terms {
         lifetime,
         initial_age: apparent.max(age(headers) + circumstances.delay),
-        stale_while_revalidate: window("stale-while-revalidate"),
-        stale_if_error: window("stale-if-error"),
+        stale_while_revalidate: window("stale-while-revalidate", Duration::ZERO),
+        stale_if_error: window("stale-if-error", rules.stale_if_error),
         strict,
         unsure: directives.has("no-cache"),
         for_all: is_for_all(&directives),
@@ -292,8 +297,8 @@ mod tests {
     }
 
     fn judged(status: u16, lines: &[(&'static str, &'static str)], personal: bool) -> Result<Terms, &'static str> {
-        let rules =
-            Rules { targets: vec![HeaderName::from_static("cdn-cache-control")], heuristics: true, honours: false };
+        let targets = vec![HeaderName::from_static("cdn-cache-control")];
+        let rules = Rules { targets, heuristics: true, honours: false, stale_if_error: Duration::ZERO };
         let circumstances = Circumstances { personal, no_store: false, now: NOW, delay: Duration::ZERO };
         judge(&rules, StatusCode::from_u16(status).expect("a status"), &headers(lines), circumstances)
     }
