@@ -35,6 +35,7 @@ mod erased;
 mod error;
 mod events;
 mod flight;
+mod fronts;
 mod invalidate;
 mod key;
 mod loader;

@@ -43,7 +43,7 @@ async fn product(id: u64) -> Result<Product, ShopError> {
 /// `GET /products/{id}`: memory and Redis keep it for an hour, browsers and proxies for half of that.
 pub(crate) async fn show(id: Path<u64>) -> Result<impl Responder, ShopError> {
     let product = product::fetch(*id).await?;
-    Ok(CachedJson::new(product).cache(CacheControl::public().max_age(1800)))
+    Ok(CachedJson::new(product).cache(CacheControl::public().max_age(1800)).tags(product::tags(*id)))
 }
 
 /// `PUT /products/{id}`: a client that sends `If-Match` changes the price that it has seen, or none.
@@ -61,7 +61,7 @@ pub(crate) async fn set_price(
             invalidate_tag(Shelf::Everything.to_string()),
             invalidate_tag(Shelf::Category(changed.category.clone()).to_string()),
         );
-        Ok(Json(Written::new(changed, invalidated.into())))
+        Ok(Json(Written::after(changed, invalidated.into()).await))
     })
     .await
 }

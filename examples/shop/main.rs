@@ -13,6 +13,7 @@
 //! | `SHOP_ADDR` | where it listens; port 0 takes a free one | `127.0.0.1:8080` |
 //! | `SHOP_DB` | its database file, made on the first start | `shop.db` in the target directory |
 //! | `CACHET_REDIS_URL` | the tier that it shares with other nodes | memory only |
+//! | `SHOP_EDGE` | Varnish servers in front with `edge.vcl`, such as `http://127.0.0.1:6081`, which a write purges | none |
 //! | `RUST_LOG` | what it logs on standard error | `warn` |
 //!
 //! Two of them with one database and one Redis are two nodes of one shop.
@@ -21,6 +22,7 @@ mod catalogue;
 mod config;
 mod data;
 mod db;
+mod edge;
 mod errors;
 mod listing;
 mod loads;
@@ -34,12 +36,13 @@ mod writes;
 
 use std::{env, error::Error, path::PathBuf, process::ExitCode};
 
-use actix_web::{App, HttpServer};
+use actix_web::{App, HttpServer, middleware::Condition};
+use cachet_actix::EdgeTags;
 use cachet_core::Cachet;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
-use crate::db::DbError;
+use crate::{db::DbError, edge::EdgeError};
 
 /// Why the service does not start, or ended.
 #[derive(Debug, Error)]
@@ -48,6 +51,8 @@ enum ShopEnd {
     Cachet(#[from] cachet_core::Error),
     #[error("no database at {path}")]
     Database { path: PathBuf, source: DbError },
+    #[error("no edge to purge (SHOP_EDGE)")]
+    Edge(#[from] EdgeError),
     #[error("cannot listen on `{address}` (SHOP_ADDR)")]
     Listen { address: String, source: std::io::Error },
     #[error("the server failed")]
@@ -71,16 +76,24 @@ async fn serve() -> Result<(), ShopEnd> {
     // Redis comes from CACHET_REDIS_URL; it need not be up, now or later.
     let cachet = Cachet::builder().namespace("shop").build()?.install()?;
 
+    let servers = edge::servers();
+    edge::open(&cachet, &servers)?;
+
     let path = database();
     db::open(&path).map_err(|source| ShopEnd::Database { path: path.clone(), source })?;
 
     let address = env::var("SHOP_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = HttpServer::new(|| App::new().configure(routes::routes))
+    let has_edge = !servers.is_empty();
+    let app = move || App::new().wrap(Condition::new(has_edge, EdgeTags::xkey())).configure(routes::routes);
+    let server = HttpServer::new(app)
         .bind(&address)
         .map_err(|source| ShopEnd::Listen { address, source })?;
 
     println!("database: {}", path.display());
     println!("tiers: {}", tiers(&cachet));
+    if has_edge {
+        println!("in front: {}", servers.join(", "));
+    }
     for address in server.addrs() {
         println!("listening on http://{address}");
     }
