@@ -19,6 +19,7 @@ use serde::Serialize;
 
 use crate::{
     cache_control::CacheControl,
+    edge::EdgeTags,
     error::PreconditionError,
     preconditions::Preconditions,
     range,
@@ -232,6 +233,7 @@ pub struct CachedJson<T> {
     entry: Cached<T>,
     policy: CacheControl,
     head: Head,
+    tags: Vec<String>,
 }
 
 impl<T: Serialize> CachedJson<T> {
@@ -239,7 +241,7 @@ impl<T: Serialize> CachedJson<T> {
     /// `private`: only the handler knows whether the value is for everyone.
     pub fn new(entry: Cached<T>) -> Self {
         let head = Head::from(Validators::from(&entry)).age(entry.age());
-        Self { entry, policy: CacheControl::private(), head }
+        Self { entry, policy: CacheControl::private(), head, tags: Vec::new() }
     }
 
     /// Sets the `Cache-Control`.
@@ -255,6 +257,28 @@ impl<T: Serialize> CachedJson<T> {
         self.head = self.head.vary(field);
         self
     }
+
+    /// Tags that [`EdgeTags`] writes, such as those of the cached function's control `tags`. Default: none.
+    ///
+    /// ```
+    /// # use actix_web::{Responder, web::Path};
+    /// # use cachet_actix::{CacheControl, CachedJson};
+    /// # use cachet_core::cached;
+    /// #[cached(ttl = "1h", tags = ["square:{n}"])]
+    /// async fn square(n: u64) -> u64 {
+    ///     n * n
+    /// }
+    ///
+    /// async fn show(n: Path<u64>) -> impl Responder {
+    ///     CachedJson::new(square::fetch(*n).await).cache(CacheControl::public()).tags(square::tags(*n))
+    /// }
+    /// # let _ = show;
+    /// ```
+    #[must_use]
+    pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.tags.extend(tags.into_iter().map(Into::into));
+        self
+    }
 }
 
 impl<T: Serialize> Responder for CachedJson<T> {
@@ -264,10 +288,14 @@ impl<T: Serialize> Responder for CachedJson<T> {
         let preconditions = Preconditions::of(request);
         let head = self.head.cache(self.policy.or_max_age(self.entry.lifetime()));
         // Asked before the answer is made: a 304 needs none.
-        match preconditions.verdict_on_answer(&head.validators, SystemTime::now()) {
+        let mut response = match preconditions.verdict_on_answer(&head.validators, SystemTime::now()) {
             Verdict::NotModified => head.not_modified(),
-            Verdict::Failed => PreconditionError::Failed.error_response(),
+            Verdict::Failed => return PreconditionError::Failed.error_response(),
             Verdict::Perform => head.complete(&preconditions, HttpResponse::Ok().json(self.entry.value())),
+        };
+        if EdgeTags::are_wanted(request) {
+            EdgeTags::mark(&mut response, self.tags);
         }
+        response
     }
 }

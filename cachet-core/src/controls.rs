@@ -130,6 +130,12 @@ async fn clear<F: Function>(function: F) -> Invalidation {
     cache(&function).clear().await
 }
 
+fn tags<F: Key<K>, K>(function: &F, args: &K) -> Vec<String> {
+    let call = keyed(function, args);
+    let names = cache(function).in_front(&call.key);
+    call.tags.into_iter().chain(names).collect()
+}
+
 fn clear_plain<F: Function>(function: &F) -> Invalidation {
     cache(function).clear_memory()
 }
@@ -188,6 +194,14 @@ macro_rules! by_key {
             put::<F, ($($name,)*)>($function, &($($name,)*), value)
         }
 
+        /// What an answer made of the entry is to carry for caches in front: the entry's tags, and what an `Edge` of
+        /// cachet-actix that follows the runtime purges when the entry, the function or everything is invalidated.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        #[must_use]
+        pub fn tags($($this)* $($name: $name),*) -> Vec<String> {
+            tags::<F, ($($name,)*)>(&$function, &($($name,)*))
+        }
+
         /// Invalidates every entry of the function in every tier.
         pub fn clear($($this)*) -> impl Future<Output = Invalidation> + use<$($name,)* F, A> {
             clear::<F>($function)
@@ -228,6 +242,14 @@ macro_rules! by_key_plain {
         #[allow(non_snake_case, clippy::too_many_arguments)]
         pub fn put($($this)* $($name: $name,)* value: Stored<F>) -> Invalidation {
             put_plain::<F, ($($name,)*)>($function, &($($name,)*), value)
+        }
+
+        /// What an answer made of the entry is to carry for caches in front: the entry's tags, and what an `Edge` of
+        /// cachet-actix that follows the runtime purges when the entry, the function or everything is invalidated.
+        #[allow(non_snake_case, clippy::too_many_arguments)]
+        #[must_use]
+        pub fn tags($($this)* $($name: $name),*) -> Vec<String> {
+            tags::<F, ($($name,)*)>(&$function, &($($name,)*))
         }
 
         /// Invalidates every entry of the function.

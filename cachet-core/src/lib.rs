@@ -36,6 +36,7 @@ mod erased;
 mod error;
 mod events;
 mod flight;
+mod fronts;
 mod invalidate;
 mod key;
 mod loader;

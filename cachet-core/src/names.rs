@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use crate::{
+    fronts,
     key::KeyBuf,
     policy::Settings,
     tier::{Lookup, Target},
@@ -46,6 +47,22 @@ impl Names {
         Target::Tag(self.function.as_str().into())
     }
 
+    /// What caches in front know the function's answers by. Unlike a key it is the same for every build: the answer of an
+    /// older one is dead as well.
+    pub(crate) fn function_in_front(&self) -> String {
+        fronts::name(&self.function)
+    }
+
+    /// What they know the answers made of an entry by.
+    pub(crate) fn entry_in_front(&self, call: &KeyBuf) -> String {
+        fronts::name(&format!("{}:{}", self.function, call.tail()))
+    }
+
+    /// All that they know an entry's answers by.
+    pub(crate) fn in_front(&self, call: &KeyBuf) -> [String; 3] {
+        [self.entry_in_front(call), self.function_in_front(), everything_in_front(&self.namespace)]
+    }
+
     pub(crate) fn key(&self, call: &KeyBuf) -> Arc<str> {
         format!("{}{}", self.prefix, call.tail()).into()
     }
@@ -78,6 +95,11 @@ fn everything_key(namespace: &str) -> String {
 
 fn tag_key(namespace: &str, tag: &str) -> String {
     format!("{namespace}:@tag:{tag}")
+}
+
+/// What caches in front know every answer of the namespace by.
+pub(crate) fn everything_in_front(namespace: &str) -> String {
+    fronts::name(&everything_key(namespace))
 }
 
 /// The tag of the whole namespace.

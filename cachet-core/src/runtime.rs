@@ -23,6 +23,7 @@ use crate::{
     envelope::Envelope,
     error::Error,
     events::Stats,
+    fronts::{Debt, Fronts},
     invalidate::Invalidation,
     memory::Engine,
     names::{self, Named},
@@ -79,6 +80,7 @@ pub(crate) struct Surroundings {
     pub(crate) clock: Clock,
     pub(crate) tags: Arc<TagBoard>,
     pub(crate) shared: Option<Shared>,
+    pub(crate) fronts: Arc<Fronts>,
     pub(crate) background: Background,
     pub(crate) throttle: Duration,
     pub(crate) envelope: Arc<Envelope>,
@@ -122,22 +124,48 @@ impl Cachet {
 
     /// Invalidates every entry that carries the tag.
     pub async fn invalidate_tag(&self, tag: impl AsRef<str>) -> Invalidation {
-        let tag = tag.as_ref();
-        let surroundings = &self.0.surroundings;
+        self.invalidate_tag_and(tag.as_ref(), None, |_| {}).await
+    }
+
+    /// The same, with something to do once the tiers have it, and a follower who need not be told. It is carried out even
+    /// if the caller goes away.
+    pub(crate) async fn invalidate_tag_and(
+        &self,
+        tag: &str,
+        but: Option<u128>,
+        then: impl FnOnce(Option<Debt>) + Send + 'static,
+    ) -> Invalidation {
+        let (surroundings, local) = (&self.0.surroundings, [tag.to_owned()]);
         surroundings.tags.invalidate(tag);
-        let Some(shared) = &surroundings.shared else { return Invalidation::Done };
-        let (board, local) = (Arc::clone(&surroundings.tags), tag.to_owned());
-        let target = names::tag(&surroundings.namespace, tag);
-        shared.invalidate(target, move || board.invalidate(&local)).await
+        let (board, fronts) = (Arc::clone(&surroundings.tags), Arc::clone(&surroundings.fronts));
+        let Some(shared) = &surroundings.shared else {
+            fronts.tell(&local, None, but);
+            then(None);
+            return Invalidation::Done;
+        };
+        let (target, sent) = (names::tag(&surroundings.namespace, tag), shared.clone());
+        let after = move || {
+            board.invalidate(&local[0]);
+            fronts.tell(&local, Some(&sent), but);
+            then(Debt::of(Some(&sent)));
+        };
+        shared.invalidate(target, after).await
     }
 
     /// Invalidates every entry of the namespace.
     pub async fn clear(&self) -> Invalidation {
         self.drop_all_local();
-        let Some(shared) = &self.0.surroundings.shared else { return Invalidation::Done };
-        let runtime = self.clone();
-        let everything = names::everything(&self.0.surroundings.namespace);
-        shared.invalidate(everything, move || runtime.drop_all_local()).await
+        let namespace = &self.0.surroundings.namespace;
+        let (runtime, name) = (self.clone(), names::everything_in_front(namespace));
+        let Some(shared) = &self.0.surroundings.shared else {
+            self.tell(&[name]);
+            return Invalidation::Done;
+        };
+        let after = move || {
+            runtime.drop_all_local();
+            runtime.tell(&[name]);
+        };
+        shared.invalidate(names::everything(namespace), after).await
     }
 
     /// Begins no refresh any more, waits for those that run or wait for their turn, as long as [`Builder::drain`] says,
@@ -169,6 +197,21 @@ impl Cachet {
     pub fn tiers(&self) -> Vec<&'static str> {
         let shared = self.0.surroundings.shared.as_ref().map(Shared::name);
         ["memory"].into_iter().chain(shared).collect()
+    }
+
+    pub(crate) fn fronts(&self) -> &Fronts {
+        &self.0.surroundings.fronts
+    }
+
+    /// Tells those in front what is invalidated, under the names that they know.
+    pub(crate) fn tell(&self, names: &[String]) {
+        let surroundings = &self.0.surroundings;
+        surroundings.fronts.tell(names, surroundings.shared.as_ref(), None);
+    }
+
+    /// What caches in front know every answer of this runtime by.
+    pub(crate) fn name_in_front(&self) -> String {
+        names::everything_in_front(&self.0.surroundings.namespace)
     }
 
     pub(crate) fn shared(&self) -> Option<Shared> {
@@ -207,6 +250,7 @@ impl Cachet {
             clock: builder.clock,
             tags: Arc::default(),
             shared,
+            fronts: Arc::default(),
             background: Background::new(builder.refreshes),
             throttle: builder.throttle,
             envelope: Arc::new(builder.envelope),

@@ -106,14 +106,14 @@ impl Writing {
     pub async fn commit(mut self) {
         if let Some(changes) = self.changes.take() {
             changes.drop_local();
-            changes.lift().await;
+            changes.lift(true).await;
         }
     }
 
     /// The source was not changed: lifts the fences.
     pub async fn abandon(mut self) {
         if let Some(changes) = self.changes.take() {
-            changes.lift().await;
+            changes.lift(false).await;
         }
     }
 }
@@ -122,8 +122,9 @@ impl Drop for Writing {
     fn drop(&mut self) {
         if let Some(changes) = self.changes.take() {
             changes.drop_local();
-            if let Some(shared) = changes.shared() {
-                shared.spawn(async move { changes.lift().await });
+            match changes.shared() {
+                Some(shared) => shared.spawn(async move { changes.lift(true).await }),
+                None => changes.tell(),
             }
         }
     }
@@ -136,7 +137,7 @@ impl Changes {
 
     fn drop_local(&self) {
         for entry in &self.write.entries {
-            entry.cache.invalidate_memory(&entry.call.key);
+            entry.cache.drop_memory(&entry.call.key);
         }
         for tag in &self.write.tags {
             self.runtime.invalidate_tag_locally(tag);
@@ -144,12 +145,30 @@ impl Changes {
     }
 
     /// Takes the fences away, and with them whatever stood there. Memory is dropped again after it: a reader between
-    /// the two may have brought the old value back from the shared tier.
-    async fn lift(self) {
-        let Some(shared) = self.shared() else { return };
+    /// the two may have brought the old value back from the shared tier. Those in front are told last, of a change.
+    async fn lift(self, changed: bool) {
+        let Some(shared) = self.shared() else {
+            if changed {
+                self.tell();
+            }
+            return;
+        };
         let (targets, writer) = (self.targets.clone(), self.writer);
+        let after = move || {
+            self.drop_local();
+            if changed {
+                self.tell();
+            }
+        };
         // Where the tier cannot be told, it is told later, and this node asks it for nothing until then.
-        let _ = shared.lift(targets, writer, move || self.drop_local()).await;
+        let _ = shared.lift(targets, writer, after).await;
+    }
+
+    fn tell(&self) {
+        if self.runtime.fronts().are_followed() {
+            let entries = self.write.entries.iter().flat_map(|entry| entry.cache.entry_in_front(&entry.call.key));
+            self.runtime.tell(&entries.chain(self.write.tags.iter().cloned()).collect::<Vec<_>>());
+        }
     }
 }
 
@@ -157,7 +176,8 @@ impl<R, S: Splits<R>> Target<R, S> {
     /// Puts a value into the entry, in place of whatever the tiers hold.
     pub async fn put(self, value: S::Stored) {
         let Addressed { cache, call } = self.entry;
-        let _ = cache.put(&call, erase(value)).await;
+        // Those in front were told by the write that this is a part of.
+        let _ = cache.put_untold(&call, erase(value)).await;
     }
 }
 

@@ -48,7 +48,7 @@ async fn product(id: u64) -> Result<Product, ShopError> {
 /// otherwise.
 pub(crate) async fn show(id: Path<u64>, max_age: Data<MaxAge>) -> Result<impl Responder, ShopError> {
     let product = product::fetch(*id).await?;
-    Ok(CachedJson::new(product).cache(CacheControl::public().max_age(max_age.0)))
+    Ok(CachedJson::new(product).cache(CacheControl::public().max_age(max_age.0)).tags(product::tags(*id)))
 }
 
 /// `PUT /products/{id}`: a client that sends `If-Match` changes the price that it has seen, or none.
@@ -66,7 +66,7 @@ pub(crate) async fn set_price(
             invalidate_tag(Shelf::Everything.to_string()),
             invalidate_tag(Shelf::Category(changed.category.clone()).to_string()),
         );
-        Ok(Json(Written::new(changed, invalidated.into())))
+        Ok(Json(Written::after(changed, invalidated.into()).await))
     })
     .await
 }

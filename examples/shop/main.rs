@@ -14,6 +14,7 @@
 //! | `SHOP_DB` | its database file, made on the first start | `shop.db` in the target directory |
 //! | `SHOP_MAX_AGE` | for how many seconds a client keeps a product without asking | `1800` |
 //! | `CACHET_REDIS_URL` | the tier that it shares with other nodes | memory only |
+//! | `SHOP_EDGE` | Varnish servers in front with `edge.vcl`, such as `http://127.0.0.1:6081`, which a write purges | none |
 //! | `RUST_LOG` | what it logs on standard error | `warn` |
 //!
 //! Two of them with one database and one Redis are two nodes of one shop.
@@ -22,6 +23,7 @@ mod catalogue;
 mod config;
 mod data;
 mod db;
+mod edge;
 mod errors;
 mod listing;
 mod loads;
@@ -35,12 +37,13 @@ mod writes;
 
 use std::{env, error::Error, num::ParseIntError, path::PathBuf, process::ExitCode};
 
-use actix_web::{App, HttpServer, web::Data};
+use actix_web::{App, HttpServer, middleware::Condition, web::Data};
+use cachet_actix::EdgeTags;
 use cachet_core::Cachet;
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
 
-use crate::{catalogue::MaxAge, db::DbError};
+use crate::{catalogue::MaxAge, db::DbError, edge::EdgeError};
 
 /// Why the service does not start, or ended.
 #[derive(Debug, Error)]
@@ -51,6 +54,8 @@ enum ShopEnd {
     Database { path: PathBuf, source: DbError },
     #[error("`{value}` is no number of seconds (SHOP_MAX_AGE)")]
     MaxAge { value: String, source: ParseIntError },
+    #[error("no edge to purge (SHOP_EDGE)")]
+    Edge(#[from] EdgeError),
     #[error("cannot listen on `{address}` (SHOP_ADDR)")]
     Listen { address: String, source: std::io::Error },
     #[error("the server failed")]
@@ -74,17 +79,25 @@ async fn serve() -> Result<(), ShopEnd> {
     // Redis comes from CACHET_REDIS_URL; it need not be up, now or later.
     let cachet = Cachet::builder().namespace("shop").build()?.install()?;
 
+    let servers = edge::servers();
+    edge::open(&cachet, &servers)?;
+
     let path = database();
     db::open(&path).map_err(|source| ShopEnd::Database { path: path.clone(), source })?;
 
     let max_age = Data::new(max_age()?);
     let address = env::var("SHOP_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
-    let server = HttpServer::new(move || App::new().app_data(max_age.clone()).configure(routes::routes))
-        .bind(&address)
-        .map_err(|source| ShopEnd::Listen { address, source })?;
+    let has_edge = !servers.is_empty();
+    let app = move || {
+        App::new().wrap(Condition::new(has_edge, EdgeTags::xkey())).app_data(max_age.clone()).configure(routes::routes)
+    };
+    let server = HttpServer::new(app).bind(&address).map_err(|source| ShopEnd::Listen { address, source })?;
 
     println!("database: {}", path.display());
     println!("tiers: {}", tiers(&cachet));
+    if has_edge {
+        println!("in front: {}", servers.join(", "));
+    }
     for address in server.addrs() {
         println!("listening on http://{address}");
     }

@@ -68,7 +68,7 @@ pub(crate) async fn rename(id: Path<u64>, wanted: Query<NewName>) -> Result<Json
     finish(async move {
         let renamed = db::run(move |connection| update(connection, id, &name)).await?;
         let invalidated = user::invalidate(id).await;
-        Ok(Json(Written::new(renamed, [invalidated])))
+        Ok(Json(Written::after(renamed, [invalidated]).await))
     })
     .await
 }

@@ -5,20 +5,21 @@ use std::{future::Future, sync::Arc};
 use cachet_core::Invalidation;
 use serde::Serialize;
 
-use crate::{db::DbError, errors::ShopError};
+use crate::{db::DbError, edge, errors::ShopError};
 
 /// The new state, and whether every cache knows already.
 #[derive(Debug, Serialize)]
 pub(crate) struct Written<T> {
     #[serde(flatten)]
     state: T,
-    /// `done`, or `queued` when Redis could not be told yet and will be as soon as it answers.
+    /// `done`, or `queued` when Redis or the edge could not be told yet and will be as soon as it answers.
     invalidation: &'static str,
 }
 
 impl<T> Written<T> {
-    pub(crate) fn new<const N: usize>(state: T, invalidated: [Invalidation; N]) -> Self {
-        let everywhere = invalidated.into_iter().all(Invalidation::is_done);
+    /// Once the edge has answered, so that a client who reads through it finds what it wrote.
+    pub(crate) async fn after<const N: usize>(state: T, invalidated: [Invalidation; N]) -> Self {
+        let everywhere = edge::purged().await && invalidated.into_iter().all(Invalidation::is_done);
         Self { state, invalidation: if everywhere { "done" } else { "queued" } }
     }
 }

@@ -2,6 +2,7 @@
 
 mod error;
 mod field;
+mod later;
 mod queue;
 mod tags;
 mod worker;

@@ -2,7 +2,10 @@
 
 use std::{io, sync::Arc, thread, time::Duration};
 
-use cachet_core::{Cachet, Invalidation};
+use cachet_core::{
+    __private::{Debt, follow, invalidate_tag_and, unique},
+    Cachet,
+};
 use tokio::{
     runtime,
     sync::{mpsc, oneshot, watch},
@@ -14,14 +17,24 @@ use super::{
     worker::{Pace, Worker},
 };
 
-/// Invalidates tags in cachet's tiers and then in the caches in front.
+/// Purges the caches in front of what is invalidated.
 ///
 /// The order is memory, Redis, edge: an edge that is purged asks for the new answer at once, and a tier that still had
-/// the old one would give it back. Where a step fails, the tag is kept, once, and the way is gone again in the
-/// background, from Redis on, until it succeeds.
+/// the old one would give it back. A purge that fails is kept, each tag once, and made again until it succeeds; so is one
+/// that came while Redis could not be told.
+///
+/// An answer that was made before the invalidation may reach the edge after the purge: it was on its way, or is that of a
+/// node that had not heard of it yet. So each tag is purged [once more](EdgeBuilder::again), a moment later.
+///
+/// # What is purged
+///
+/// With [`follow`](Self::follow) all that this node invalidates itself: by a tag, by the controls of a cached function, by
+/// `#[invalidates]` and `#[updates]`, by an unsafe method through a [`ResponseCache`](crate::ResponseCache), and by
+/// [`Cachet::clear`]. What other nodes invalidate they purge. [`EdgeTags`](crate::EdgeTags) says what answers carry for it.
 ///
 /// ```
 /// use cachet_actix::{Edge, EdgePurger, Purge, Purging};
+/// use cachet_core::Cachet;
 ///
 /// # struct Nothing;
 /// # impl EdgePurger for Nothing {
@@ -29,9 +42,12 @@ use super::{
 /// # }
 /// # fn purger() -> impl EdgePurger { Nothing }
 /// # #[actix_web::main] async fn main() -> std::io::Result<()> {
-/// let edge = Edge::builder(purger()).soft(true).start()?;    // once; handlers get clones
-/// // After the source was written:
-/// match edge.invalidate_tag("product:7").await {
+/// let edge = Edge::builder(purger()).soft(true).start()?;
+/// edge.follow(&Cachet::current());
+/// // After the source was written; it goes on to the edge behind the call:
+/// cachet_core::invalidate_tag("product:7").await;
+/// // Or, to know how far it came; handlers get clones:
+/// match edge.invalidate_tag("product:8").await {
 ///     Purge::Done => {}
 ///     later => println!("old answers may be served for a while: {later:?}"),
 /// }
@@ -46,6 +62,8 @@ pub struct Edge {
     jobs: mpsc::Sender<Job>,
     /// How many jobs were sent and are not done with.
     waiting: Arc<watch::Sender<usize>>,
+    /// What a runtime knows it by.
+    number: u128,
 }
 
 /// How far an invalidation has come when [`Edge::invalidate_tag`] returns.
@@ -67,13 +85,18 @@ pub struct EdgeBuilder<P> {
     pace: Pace,
 }
 
-/// A tag on its way.
+/// What the thread is told.
 #[derive(Debug)]
-pub(super) struct Job {
-    pub(super) tag: String,
-    /// The runtime whose tiers do not all have it yet.
-    pub(super) untold: Option<Cachet>,
-    pub(super) answer: Option<oneshot::Sender<Purge>>,
+pub(super) enum Job {
+    /// A tag on its way.
+    Purge {
+        tag: String,
+        /// What a shared tier has not been told yet.
+        debt: Option<Debt>,
+        answer: Option<oneshot::Sender<Purge>>,
+    },
+    /// Somebody asks how far all is that was sent before.
+    Look(oneshot::Sender<Purge>),
 }
 
 impl Edge {
@@ -82,25 +105,46 @@ impl Edge {
         EdgeBuilder { purger, pace: Pace::default() }
     }
 
+    /// Purges from now on what the runtime invalidates itself, and has its answers carry what for. It is done behind the
+    /// call that invalidates; [`drained`](Self::drained) waits for it. The runtime keeps a clone of this.
+    ///
+    /// Nodes whose answers the edge keeps follow alike, whether they write or not.
+    pub fn follow(&self, runtime: &Cachet) {
+        let edge = self.clone();
+        follow(runtime, self.number, move |names, debt| {
+            for name in names {
+                edge.send(Job::Purge { tag: name.clone(), debt: debt.clone(), answer: None });
+            }
+        });
+    }
+
     /// Invalidates every entry that carries the tag in the current runtime, its shared tier, and the edge.
     ///
     /// It waits for the edge's first answer, unless the edge failed just now: then it is [`Purge::Queued`] at once. It is
     /// carried out even if the caller goes away.
     pub async fn invalidate_tag(&self, tag: impl Into<String>) -> Purge {
-        let runtime = Cachet::current();
-        let mut unsent = Unsent { edge: self, job: Some((tag.into(), runtime.clone())) };
-        let tag = unsent.job.as_ref().map(|(tag, _)| tag.clone()).unwrap_or_default();
-        let told = runtime.invalidate_tag(&tag).await;
-        unsent.job = None;
-        let untold = (told == Invalidation::Queued).then_some(runtime);
-        let (answer, answered) = oneshot::channel();
-        if !self.send(Job { tag, untold, answer: Some(answer) }) {
-            return Purge::Refused;
-        }
+        let ((answer, answered), tag, edge) = (oneshot::channel(), tag.into(), self.clone());
+        let sent = tag.clone();
+        let then = move |debt| edge.send(Job::Purge { tag: sent, debt, answer: Some(answer) });
+        invalidate_tag_and(&Cachet::current(), &tag, self.number, then).await;
+        // A queue that is full drops the answer.
         answered.await.unwrap_or(Purge::Refused)
     }
 
-    /// How many tags wait to be purged or are on their way.
+    /// Waits until the edge has answered to all that was to be purged so far, and says whether it has all of it.
+    ///
+    /// A writer whose answer is to come after the purge asks this once it has invalidated. It is [`Purge::Queued`] at once
+    /// while the edge fails.
+    pub async fn purged(&self) -> Purge {
+        let (answer, answered) = oneshot::channel();
+        // Where there is no room there is much to be purged.
+        match self.jobs.try_send(Job::Look(answer)) {
+            Ok(()) => answered.await.unwrap_or(Purge::Queued),
+            Err(_) => Purge::Queued,
+        }
+    }
+
+    /// How many tags wait to be purged, or to be purged once more, or are on their way.
     pub fn waiting(&self) -> usize {
         *self.waiting.borrow()
     }
@@ -112,27 +156,11 @@ impl Edge {
         time::timeout(patience, waiting.wait_for(|tags| *tags == 0)).await.is_ok_and(|seen| seen.is_ok())
     }
 
-    fn send(&self, job: Job) -> bool {
+    fn send(&self, job: Job) {
         self.waiting.send_modify(|jobs| *jobs += 1);
-        let is_sent = self.jobs.try_send(job).is_ok();
-        if !is_sent {
+        if self.jobs.try_send(job).is_err() {
             self.waiting.send_modify(|jobs| *jobs -= 1);
             tracing::warn!("the edge's queue is full: a purge is lost");
-        }
-        is_sent
-    }
-}
-
-/// An invalidation whose caller may go away before the tiers have answered: nobody knows then what they have.
-struct Unsent<'a> {
-    edge: &'a Edge,
-    job: Option<(String, Cachet)>,
-}
-
-impl Drop for Unsent<'_> {
-    fn drop(&mut self) {
-        if let Some((tag, runtime)) = self.job.take() {
-            self.edge.send(Job { tag, untold: Some(runtime), answer: None });
         }
     }
 }
@@ -167,6 +195,15 @@ impl<P: EdgePurger> EdgeBuilder<P> {
         self
     }
 
+    /// So long after a tag was purged it is purged once more; zero for not. Default 2 s: twice the time after which no
+    /// node's memory answers with what another one has invalidated
+    /// ([`staleness_bound`](cachet_core::Builder::staleness_bound)), which leaves a second to an answer on its way.
+    #[must_use]
+    pub fn again(mut self, after: Duration) -> Self {
+        self.pace.again = after;
+        self
+    }
+
     /// Starts the thread that purges.
     ///
     /// # Errors
@@ -178,6 +215,6 @@ impl<P: EdgePurger> EdgeBuilder<P> {
         let runtime = runtime::Builder::new_current_thread().enable_all().build()?;
         let worker = Worker::new(Arc::new(self.purger), self.pace, inbox, Arc::clone(&waiting));
         thread::Builder::new().name("cachet-edge".to_owned()).spawn(move || runtime.block_on(worker.run()))?;
-        Ok(Edge { jobs, waiting })
+        Ok(Edge { jobs, waiting, number: unique() })
     }
 }

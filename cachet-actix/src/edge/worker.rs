@@ -2,12 +2,13 @@
 
 use std::{
     collections::{HashMap, VecDeque},
+    future::Future,
     mem,
     sync::Arc,
     time::Duration,
 };
 
-use cachet_core::Cachet;
+use cachet_core::__private::Debt;
 use tokio::{
     sync::{mpsc, oneshot, watch},
     time::{self, Instant},
@@ -15,11 +16,15 @@ use tokio::{
 
 use super::{
     EdgePurger, PurgeError,
+    later::Later,
     queue::{Job, Purge},
 };
 
 /// The most tags of a purge.
 const MOST_TAGS: usize = 256;
+
+/// How often it is looked whether the shared tier was told what it could not be told before.
+const DEBT_LOOKED_AT_EVERY: Duration = Duration::from_millis(250);
 
 #[derive(Clone, Debug)]
 pub(super) struct Pace {
@@ -28,6 +33,7 @@ pub(super) struct Pace {
     pub(super) timeout: Duration,
     pub(super) first_pause: Duration,
     pub(super) longest_pause: Duration,
+    pub(super) again: Duration,
 }
 
 impl Default for Pace {
@@ -38,6 +44,7 @@ impl Default for Pace {
             timeout: Duration::from_secs(5),
             first_pause: Duration::from_millis(100),
             longest_pause: Duration::from_secs(30),
+            again: Duration::from_secs(2),
         }
     }
 }
@@ -45,8 +52,10 @@ impl Default for Pace {
 /// What is known of a tag that waits.
 #[derive(Default)]
 struct Waiting {
-    untold: Option<Cachet>,
+    debt: Option<Debt>,
     answers: Vec<oneshot::Sender<Purge>>,
+    /// Whether it is purged once more after this.
+    again: bool,
 }
 
 pub(super) struct Worker {
@@ -57,6 +66,7 @@ pub(super) struct Worker {
     /// Each tag that waits, once, the one that waits longest first.
     order: VecDeque<String>,
     waiting: HashMap<String, Waiting>,
+    later: Later,
     /// So many tags are in the next purge. One that the edge will not take fails with all that are with it; so after a
     /// failure they are fewer, and in the end it fails alone.
     batch: usize,
@@ -70,8 +80,8 @@ impl Worker {
         inbox: mpsc::Receiver<Job>,
         count: Arc<watch::Sender<usize>>,
     ) -> Self {
-        let (order, waiting) = Default::default();
-        Self { purger, pace, inbox, count, order, waiting, batch: MOST_TAGS, pause: None }
+        let (order, waiting, later) = Default::default();
+        Self { purger, pace, inbox, count, order, waiting, later, batch: MOST_TAGS, pause: None }
     }
 
     /// Ends when nobody can send a tag any more.
@@ -81,26 +91,43 @@ impl Worker {
         }
     }
 
-    /// Takes what has come; waits for something, or for the end of the pause. It is false at the end.
+    /// Takes what has come and what is due; waits for something, or for the end of the pause. It is false at the end.
     async fn receive(&mut self) -> bool {
-        if let Some(pause) = self.pause.filter(|_| !self.order.is_empty()) {
-            let end = Instant::now() + pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75));
-            while let Ok(job) = time::timeout_at(end, self.inbox.recv()).await {
-                let Some(job) = job else { return false };
+        let pause = self.pause.filter(|_| !self.order.is_empty());
+        let end = pause.map(|pause| Instant::now() + pause.mul_f64(fastrand::f64().mul_add(0.5, 0.75)));
+        loop {
+            while let Ok(job) = self.inbox.try_recv() {
                 self.take(job);
-                self.answer_later();
             }
-        } else if self.order.is_empty() {
-            let Some(job) = self.inbox.recv().await else { return false };
-            self.take(job);
+            self.take_due();
+            let until = match end {
+                Some(end) if Instant::now() < end => {
+                    self.answer_later();
+                    Some(end)
+                }
+                None if self.order.is_empty() => self.later.next(),
+                Some(_) | None => return true,
+            };
+            match wait(self.inbox.recv(), until).await {
+                Some(Some(job)) => self.take(job),
+                Some(None) => return false,
+                None => {}
+            }
         }
-        while let Ok(job) = self.inbox.try_recv() {
-            self.take(job);
-        }
-        true
     }
 
-    fn take(&mut self, Job { tag, untold, answer }: Job) {
+    fn take(&mut self, job: Job) {
+        match job {
+            Job::Purge { tag, debt, answer } => self.take_tag(tag, debt, answer),
+            // Those before it are purged by then, or it is told that they failed.
+            Job::Look(answer) => match self.order.back().and_then(|last| self.waiting.get_mut(last)) {
+                Some(last) => last.answers.push(answer),
+                None => tell([answer], Purge::Done),
+            },
+        }
+    }
+
+    fn take_tag(&mut self, tag: String, debt: Option<Debt>, answer: Option<oneshot::Sender<Purge>>) {
         if self.waiting.contains_key(&tag) {
             self.forget(1);
         } else {
@@ -112,8 +139,28 @@ impl Worker {
             self.order.push_back(tag.clone());
         }
         let known = self.waiting.entry(tag).or_default();
-        known.untold = untold.or_else(|| known.untold.take());
+        known.debt = debt.or_else(|| known.debt.take());
         known.answers.extend(answer);
+        known.again = !self.pace.again.is_zero();
+    }
+
+    /// Takes what is to be purged once more by now. What waits for the shared tier waits on.
+    fn take_due(&mut self) {
+        let now = Instant::now();
+        while let Some((tag, debt)) = self.later.pop(now) {
+            match debt {
+                Some(debt) if !debt.is_paid() => drop(self.later.push(tag, now + DEBT_LOOKED_AT_EVERY, Some(debt))),
+                paid => self.take_again(tag, paid.is_some() && !self.pace.again.is_zero()),
+            }
+        }
+    }
+
+    fn take_again(&mut self, tag: String, again: bool) {
+        if self.waiting.contains_key(&tag) {
+            return self.forget(1);
+        }
+        self.order.push_back(tag.clone());
+        self.waiting.insert(tag, Waiting { again, ..Waiting::default() });
     }
 
     fn forget(&self, jobs: usize) {
@@ -126,46 +173,61 @@ impl Worker {
         tell(answers, Purge::Queued);
     }
 
-    /// Goes the way with the next tags: what a tier still has to be told comes before the edge.
+    /// Purges the next tags.
     async fn purge(&mut self) {
         let tags: Vec<String> = self.order.drain(..self.batch.min(self.order.len())).collect();
         let mut jobs: Vec<Waiting> = tags.iter().map(|tag| self.waiting.remove(tag).unwrap_or_default()).collect();
-        for (tag, job) in tags.iter().zip(&mut jobs) {
-            if let Some(runtime) = &job.untold
-                && runtime.invalidate_tag(tag).await.is_done()
-            {
-                job.untold = None;
-            }
+        for job in &mut jobs {
+            // Looked at before the purge: what the edge fetches after it is new only if the tiers have been told by then.
+            job.debt.take_if(|debt| debt.is_paid());
         }
         let purging = time::timeout(self.pace.timeout, self.purger.purge(&tags, self.pace.soft));
-        let purged = purging.await.unwrap_or(Err(PurgeError::TimedOut));
-        let is_done = |job: &Waiting| purged.is_ok() && job.untold.is_none();
-        if jobs.iter().all(is_done) {
-            (self.batch, self.pause) = ((self.batch * 2).min(MOST_TAGS), None);
-        } else {
-            self.failed(purged.as_ref().err(), tags.len());
-        }
-        for (tag, mut job) in tags.into_iter().zip(jobs) {
-            let is_done = is_done(&job);
-            let outcome = if is_done { Purge::Done } else { Purge::Queued };
-            tell(mem::take(&mut job.answers), outcome);
-            if is_done {
-                self.forget(1);
-            } else {
-                self.order.push_back(tag.clone());
-                self.waiting.insert(tag, job);
+        match purging.await.unwrap_or(Err(PurgeError::TimedOut)) {
+            Ok(()) => {
+                (self.batch, self.pause) = ((self.batch * 2).min(MOST_TAGS), None);
+                tags.into_iter().zip(jobs).for_each(|(tag, job)| self.purged(tag, job));
+            }
+            Err(error) => {
+                self.failed(&error, tags.len());
+                for (tag, mut job) in tags.into_iter().zip(jobs) {
+                    tell(mem::take(&mut job.answers), Purge::Queued);
+                    self.order.push_back(tag.clone());
+                    self.waiting.insert(tag, job);
+                }
             }
         }
     }
 
-    fn failed(&mut self, error: Option<&PurgeError>, tags: usize) {
-        let pause = self.pause.map_or(self.pace.first_pause, |pause| pause * 2).min(self.pace.longest_pause);
-        self.pause = Some(pause);
-        if let Some(error) = error {
-            self.batch = (tags / 2).max(1);
-            let error = error as &dyn std::error::Error;
-            tracing::warn!(error, tags, ?pause, "a purge of the edge failed and is kept");
+    fn purged(&mut self, tag: String, job: Waiting) {
+        let pause = match &job.debt {
+            Some(_) => Some(DEBT_LOOKED_AT_EVERY),
+            None => Some(self.pace.again).filter(|_| job.again),
+        };
+        tell(job.answers, if job.debt.is_some() { Purge::Queued } else { Purge::Done });
+        let Some(pause) = pause.filter(|_| self.later.len() < self.pace.most_waiting) else {
+            if job.debt.is_some() {
+                tracing::warn!("the edge's queue is full: a purge is lost");
+            }
+            return self.forget(1);
+        };
+        if !self.later.push(tag, Instant::now() + pause, job.debt) {
+            self.forget(1);
         }
+    }
+
+    fn failed(&mut self, error: &PurgeError, tags: usize) {
+        let pause = self.pause.map_or(self.pace.first_pause, |pause| pause * 2).min(self.pace.longest_pause);
+        (self.pause, self.batch) = (Some(pause), (tags / 2).max(1));
+        let error = error as &dyn std::error::Error;
+        tracing::warn!(error, tags, ?pause, "a purge of the edge failed and is kept");
+    }
+}
+
+/// `None` where the time is over first.
+async fn wait<T>(waiting: impl Future<Output = T>, until: Option<Instant>) -> Option<T> {
+    match until {
+        Some(until) => time::timeout_at(until, waiting).await.ok(),
+        None => Some(waiting.await),
     }
 }
 

@@ -16,7 +16,7 @@ use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder, body::BoxBody, dev::Payload, error::ErrorInternalServerError,
     http::Method, rt,
 };
-use cachet_core::__private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response};
+use cachet_core::__private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response, in_front};
 
 pub(crate) use self::http::Tagging;
 pub use self::http::{Http, tag_by};
@@ -91,7 +91,11 @@ where
     if !reads(request.method()) {
         return run(&request, load).await;
     }
-    let tags = if EdgeTags::are_wanted(&request) { call.tags().to_vec() } else { Vec::new() };
+    let mut tags = Vec::new();
+    if EdgeTags::are_wanted(&request) {
+        tags.extend_from_slice(call.tags());
+        tags.extend(in_front(&function, &call));
+    }
     let mut response = read(&request, http, function, call, load).await;
     EdgeTags::mark(&mut response, tags);
     response

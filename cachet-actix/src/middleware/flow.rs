@@ -20,7 +20,10 @@ use actix_web::{
     rt,
     test::TestRequest,
 };
-use cachet_core::{__private::Write, Cachet};
+use cachet_core::{
+    __private::{Write, runtime_in_front},
+    Cachet,
+};
 use tokio::sync::Semaphore;
 
 use super::{
@@ -81,9 +84,15 @@ where
 
     /// The tags of the request's answers, if they are to go out.
     pub(super) fn edge_tags(&self, request: &ServiceRequest) -> Vec<String> {
-        let tags = self.cache.configuration.tags.as_ref();
-        let tags = tags.filter(|_| reads(request.method()) && EdgeTags::are_wanted(request.request()));
-        tags.map(|tags| tags(request.head())).unwrap_or_default()
+        if !reads(request.method()) || !EdgeTags::are_wanted(request.request()) {
+            return Vec::new();
+        }
+        let mut tags = self.cache.configuration.tags.as_ref().map(|tags| tags(request.head())).unwrap_or_default();
+        if let Some(name) = runtime_in_front(&self.cache.runtime) {
+            tags.extend(Key::of_change(request).map(|key| key.tag()));
+            tags.push(name);
+        }
+        tags
     }
 
     pub(super) async fn respond(

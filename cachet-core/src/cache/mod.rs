@@ -35,6 +35,7 @@ use crate::{
     erased::AnyCodec,
     events::{Counters, Stats, count},
     flight::{Boarding, Flights, Followed, Leader, Ticket},
+    fronts::Fronts,
     key::{Key, KeyBuf, KeyRef},
     loader::Running,
     memory::{Memory, OVERHEAD},
@@ -79,6 +80,7 @@ pub(crate) struct Cache {
     /// How long a source that failed is left alone while a stale value is served.
     throttle: Duration,
     tags: Arc<TagBoard>,
+    fronts: Arc<Fronts>,
     /// Advanced by a clear; entries and loads of an earlier generation are dead.
     generation: AtomicU64,
     counters: Counters,
@@ -142,6 +144,7 @@ impl Cache {
             background: surroundings.background.clone(),
             throttle: surroundings.throttle,
             tags: Arc::clone(&surroundings.tags),
+            fronts: Arc::clone(&surroundings.fronts),
             generation: AtomicU64::new(0),
             counters,
             clock: surroundings.clock.clone(),

@@ -4,9 +4,11 @@
 
 mod alone;
 mod call;
+mod front;
 mod function;
 mod store;
 
+pub use self::front::{Debt, follow, in_front, invalidate_tag_and, runtime_in_front};
 pub use self::store::{Filling, Store};
 pub(crate) use self::{alone::fetch_alone, call::fetch_with, function::cache};
 pub use self::{

@@ -65,7 +65,7 @@ where
 
     /// Puts a value in place of what stands there.
     pub async fn put(&self, call: &Keyed, value: V) {
-        let _ = self.cache.put(call, erase(value)).await;
+        let _ = self.cache.put_untold(call, erase(value)).await;
     }
 
     fn cached(&self, entry: &Entry, origin: Origin) -> Option<Cached<V>> {

@@ -114,6 +114,11 @@ impl Shared {
         self.0.thread.end();
     }
 
+    /// Whether there are invalidations that the tier could not be told yet.
+    pub(crate) fn owes(&self) -> bool {
+        !self.0.recovery.is_empty()
+    }
+
     pub(crate) fn name(&self) -> &'static str {
         self.0.tier.name()
     }
