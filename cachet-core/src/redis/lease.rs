@@ -12,7 +12,7 @@ use super::{
     fence::{CLOCK, FENCED},
     lanes::Reply,
     layout,
-    script::{Calls, MADE, Program, TELL, carried_out, left, millis, nonce, the_one},
+    script::{Calls, MADE, Program, TELL, carried_out, incarnation, left, millis, nonce, the_one},
     tags::{self, Digest, Version},
 };
 use crate::{
@@ -135,8 +135,8 @@ struct Settled {
 impl Leases {
     pub(super) fn new() -> Self {
         Self {
-            acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
-            refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
+            acquire: Program::new(&[incarnation(), MADE, FENCED, ACQUIRE]),
+            refresh: Program::new(&[incarnation(), MADE, FENCED, CLOCK, REFRESH]),
             fill: Program::new(if without(Rule::Lease) { &[STORE] } else { &[TELL, HELD, WAITED, FILL] }),
             renew: Program::new(&[CLOCK, HELD, RENEW]),
             release: Program::new(&[TELL, HELD, WAITED, RELEASE]),
