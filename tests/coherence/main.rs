@@ -6,6 +6,7 @@
 //!
 //! Beside it, each rule has a scenario that shows step by step what it prevents.
 
+mod cases;
 mod chaos;
 mod checker;
 mod floors;
