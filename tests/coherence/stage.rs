@@ -51,6 +51,19 @@ pub(crate) fn item(row: u64) -> Item {
     Item { row, function: Function::Lasting }
 }
 
+/// Waits until the server gives one of two nodes a value of the row. Each loads it, once it believes the server, unless the
+/// other one has stored it or something older is still there.
+pub(crate) fn until_one_is_given(nodes: [&Actor; 2], row: u64) {
+    eventually("a node is given a value by the server", || {
+        nodes.into_iter().any(|node| node.read(row) == Origin::Shared)
+    });
+}
+
+/// Lets time go by that the promises speak of.
+pub(crate) fn let_pass(time: Duration) {
+    sleep(time);
+}
+
 impl Stage {
     /// Starts servers and nodes, and waits until all of them are ready.
     pub(crate) fn set(limits: Limits, without: Option<&str>) -> Self {
@@ -91,19 +104,6 @@ impl Stage {
     /// The link of an actor with the server.
     pub(crate) fn link(&self, actor: &Actor) -> &Proxy {
         &self.servers.links(actor.number)[0]
-    }
-
-    /// Waits until the server gives one of two nodes a value of the row. Each loads it, once it believes the server, unless
-    /// the other one has stored it or something older is still there.
-    pub(crate) fn until_one_is_given(&self, nodes: [&Actor; 2], row: u64) {
-        eventually("a node is given a value by the server", || {
-            nodes.into_iter().any(|node| node.read(row) == Origin::Shared)
-        });
-    }
-
-    /// Lets time go by that the promises speak of.
-    pub(crate) fn let_pass(&self, time: Duration) {
-        sleep(time);
     }
 
     /// Notes a fault that began then and is over now.

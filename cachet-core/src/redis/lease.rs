@@ -11,7 +11,7 @@ use super::{
     RedisTier, fault_of,
     fence::{CLOCK, FENCED},
     lanes::Reply,
-    script::{Calls, MADE, Program, carried_out, left, millis, nonce},
+    script::{Calls, MADE, Program, carried_out, incarnation, left, millis, nonce},
     tags::{self, Digest, Version},
 };
 use crate::tier::{Acquired, EntryId, Lease, Lookup, TierError};
@@ -73,7 +73,10 @@ struct Settled {
 
 impl Leases {
     pub(super) fn new() -> Self {
-        Self { acquire: Program::new(&[MADE, FENCED, ACQUIRE]), refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]) }
+        Self {
+            acquire: Program::new(&[incarnation(), MADE, FENCED, ACQUIRE]),
+            refresh: Program::new(&[incarnation(), MADE, FENCED, CLOCK, REFRESH]),
+        }
     }
 }
 
