@@ -96,7 +96,11 @@ impl Tier for Notes {
 }
 
 fn shared(tier: &Notes) -> Shared {
-    let limits = Limits { deadline: LONG, lease: LONG, staleness_bound: LONG, grace: Duration::ZERO, outage_loads: 1 };
+    shared_after(tier, Duration::ZERO)
+}
+
+fn shared_after(tier: &Notes, grace: Duration) -> Shared {
+    let limits = Limits { deadline: LONG, lease: LONG, staleness_bound: LONG, grace, outage_loads: 1 };
     Shared::new(Arc::new(tier.clone()), Thread::current(), limits, Target::Tag("everything".into()))
 }
 
@@ -205,4 +209,21 @@ async fn a_batch_that_fails_gives_no_answers_and_asks_no_further() {
     let grants = shared.acquire_many(wanted(MAX_BATCH * 2)).await;
     assert!(grants.len() == MAX_BATCH * 2 && grants.iter().all(Option::is_none));
     assert_eq!(shared.fill_many(leases.into_iter().map(fill).collect()).await, [None; 2]);
+}
+
+/// Who: a backplane that is lost twice. When: the second time during the grace after the first. What keeps the tier from
+/// being believed before others have sent what they kept: the grace begins anew.
+#[tokio::test(start_paused = true)]
+async fn a_second_loss_during_the_grace_has_a_grace_of_its_own() {
+    let (tier, grace) = (Notes::default(), Duration::from_secs(10));
+    let shared = shared_after(&tier, grace);
+    shared.suspend();
+    time::sleep(grace / 2).await;
+    assert!(shared.is_suspended());
+    shared.suspend();
+    let begun = time::Instant::now();
+    while shared.is_suspended() {
+        time::sleep(grace / 100).await;
+    }
+    assert!((grace..grace * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
