@@ -364,15 +364,11 @@ impl Shared {
         if self.bounded("probe", |tier| async move { tier.probe().await }).await.is_err() {
             return false;
         }
-        for (target, number) in self.0.recovery.pending() {
-            let sent = {
-                let target = target.clone();
-                self.bounded("invalidate", |tier| async move { tier.invalidate(target).await }).await
-            };
-            if sent.is_err() {
+        for (kept, number) in self.0.recovery.pending() {
+            if self.bounded("invalidate", |tier| kept.clone().send(tier)).await.is_err() {
                 return false;
             }
-            self.0.recovery.sent(&target, number);
+            self.0.recovery.sent(&kept, number);
         }
         self.0.recovery.is_empty()
     }

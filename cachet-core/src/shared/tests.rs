@@ -153,7 +153,7 @@ async fn fences_are_set_and_lifted_in_one_exchange_each() {
 }
 
 #[tokio::test]
-async fn a_lift_that_cannot_be_sent_is_kept_as_an_invalidation() {
+async fn a_lift_that_cannot_be_sent_is_kept() {
     let tier = Notes::default();
     let (shared, writer) = (shared(&tier), WriterId::unique());
     assert_eq!(shared.fence(targets(), writer, LONG).await, Some(()));
@@ -163,7 +163,7 @@ async fn a_lift_that_cannot_be_sent_is_kept_as_an_invalidation() {
     assert!(shared.read_many(vec![wanted(1)[0].0.clone()]).await[0].is_none(), "nor is the tier believed");
     tier.out_of_reach(false);
     until("the tier is believed again", || !shared.is_suspended()).await;
-    assert_eq!(tier.log(), ["fence one two", "invalidate one", "invalidate two"]);
+    assert_eq!(tier.log(), ["fence one two", "lift one", "lift two"]);
 }
 
 #[tokio::test]
