@@ -325,3 +325,22 @@ async fn a_caller_that_comes_after_an_invalidation_by_tag_is_not_given_the_load_
     assert_eq!(deaf.scope(tagged(&open)).await, 2, "memory does not keep it either");
     assert_eq!(deaf.scope(async { tagged::stats().refused_fills }).await, 1);
 }
+
+/// A writer whose lift was kept leaves no fence behind once that was sent.
+#[tokio::test]
+async fn a_fence_goes_with_the_lift_that_was_kept() {
+    use cachet_core::testing::{Faults, FaultyTier, Injection, Operation, redis_tier};
+
+    let redis = Redis::start();
+    let faults = Faults::new();
+    let tier = FaultyTier::over(redis_tier(redis.url()).expect("the URL is valid"), &faults);
+    let node = Cachet::builder().namespace("cachet").shared_tier(tier).build().expect("the configuration is valid");
+    assert!(node.is_ready(DEADLINE).await);
+    faults.always(Operation::Lift, Injection::LostRequest);
+    node.scope(write(5)).await.expect("it writes");
+    let fence = || redis.command(&["KEYS", "cachet:numbered:*:5"]);
+    assert_ne!(fence(), "", "nobody can lift it");
+    faults.clear();
+    assert!(node.is_ready(DEADLINE).await, "what was kept is sent");
+    assert_eq!(fence(), "", "long before its time is over");
+}

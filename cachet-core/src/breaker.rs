@@ -1,6 +1,6 @@
 //! The circuit breaker: whether the shared tier is asked at all.
 
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 
 /// So many outages without a success between them open the breaker.
 const OPENS_AT: u32 = 3;
@@ -8,13 +8,18 @@ const OPENS_AT: u32 = 3;
 /// Closed while the tier answers; open from a series of outages until it was reached again.
 #[derive(Debug, Default)]
 pub(crate) struct Breaker {
-    open: AtomicBool,
+    /// An odd number while it is open. It grows whenever that changes, and when an open one is opened anew.
+    state: AtomicU64,
     outages: AtomicU32,
 }
 
+/// An opening, to be closed unless there was another one since.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Opening(u64);
+
 impl Breaker {
     pub(crate) fn is_open(&self) -> bool {
-        self.open.load(Ordering::Acquire)
+        self.state.load(Ordering::Acquire) & 1 == 1
     }
 
     pub(crate) fn succeeded(&self) {
@@ -31,12 +36,26 @@ impl Breaker {
 
     /// Opens the breaker at once, and says whether it was closed before.
     pub(crate) fn open(&self) -> bool {
-        !self.open.swap(true, Ordering::AcqRel)
+        self.state.fetch_or(1, Ordering::AcqRel) & 1 == 0
     }
 
-    pub(crate) fn close(&self) {
-        self.outages.store(0, Ordering::Relaxed);
-        self.open.store(false, Ordering::Release);
+    /// The same; an open one is opened anew, so that whoever is about to close it does not.
+    pub(crate) fn open_anew(&self) {
+        self.state.update(Ordering::AcqRel, Ordering::Acquire, |state| (state | 1) + 2);
+    }
+
+    /// The opening that stands now.
+    pub(crate) fn opening(&self) -> Opening {
+        Opening(self.state.load(Ordering::Acquire) | 1)
+    }
+
+    /// Closes the breaker unless it was opened anew since, and says whether it did.
+    pub(crate) fn close(&self, opening: Opening) -> bool {
+        let closed = self.state.compare_exchange(opening.0, opening.0 + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
+        if closed {
+            self.outages.store(0, Ordering::Relaxed);
+        }
+        closed
     }
 }
 
@@ -55,8 +74,22 @@ mod tests {
         assert!(breaker.failed(), "the third in a row opens it");
         assert!(!breaker.failed(), "it opens once");
         assert!(breaker.is_open());
-        breaker.close();
+        assert!(breaker.close(breaker.opening()));
         assert!(!breaker.is_open());
         assert!(!breaker.failed());
+    }
+
+    #[test]
+    fn an_opening_is_not_closed_for_a_later_one() {
+        let breaker = Breaker::default();
+        breaker.open_anew();
+        let first = breaker.opening();
+        assert!(!breaker.open(), "a fault of the same outage");
+        breaker.open_anew();
+        assert!(!breaker.close(first) && breaker.is_open());
+        let second = breaker.opening();
+        assert!(breaker.close(second) && !breaker.close(second) && !breaker.is_open());
+        assert!(breaker.open());
+        assert!(!breaker.close(second) && breaker.is_open());
     }
 }

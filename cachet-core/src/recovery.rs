@@ -1,25 +1,41 @@
 //! Invalidations that could not be sent yet.
 //!
-//! They are kept, each target once, and sent when the tier answers again; until all of them are, the tier is not asked
+//! They are kept, each target once, and once more for each writer whose fence may stand on it, and sent when the tier answers again; until all of them are, the tier is not asked
 //! for values, because it may still hold what was invalidated.
 
 use std::{
     collections::HashMap,
     sync::{
-        Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
-use crate::tier::Target;
+use crate::tier::{Target, Tier, TierError, WriterId};
 
-/// So many single targets are kept; past that, the tag of everything stands for all of them.
-const MAX_TARGETS: usize = 10_000;
+/// So much is kept; past that, the tag of everything stands for all of it, and fences end by themselves.
+const MAX_KEPT: usize = 10_000;
+
+/// What is to be sent: an invalidation, or the lift of a writer's fence, which is one too.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Kept {
+    pub(crate) target: Target,
+    pub(crate) writer: Option<WriterId>,
+}
+
+impl Kept {
+    pub(crate) async fn send(self, tier: Arc<dyn Tier>) -> Result<(), TierError> {
+        match self.writer {
+            Some(writer) => tier.lift(vec![self.target], writer).await,
+            None => tier.invalidate(self.target).await,
+        }
+    }
+}
 
 #[derive(Debug)]
 pub(crate) struct Recovery {
     queue: Mutex<Queue>,
-    /// How many targets the queue has.
+    /// How much the queue has.
     length: AtomicUsize,
     /// The tag that every entry of the namespace carries.
     everything: Target,
@@ -27,8 +43,8 @@ pub(crate) struct Recovery {
 
 #[derive(Debug, Default)]
 struct Queue {
-    /// Each target with the number of its latest invalidation.
-    targets: HashMap<Target, u64>,
+    /// Each with the number of its latest keeping.
+    kept: HashMap<Kept, u64>,
     latest: u64,
 }
 
@@ -41,35 +57,34 @@ impl Recovery {
         self.length.load(Ordering::Acquire) == 0
     }
 
-    /// Keeps a target for later.
-    pub(crate) fn keep(&self, target: Target) {
+    /// Keeps an invalidation, or a lift, for later.
+    pub(crate) fn keep(&self, kept: Kept) {
         let mut queue = self.queue();
         queue.latest += 1;
         let latest = queue.latest;
-        if queue.targets.len() >= MAX_TARGETS && !queue.targets.contains_key(&target) {
-            queue.targets.clear();
-            queue.targets.insert(self.everything.clone(), latest);
+        if queue.kept.len() >= MAX_KEPT && !queue.kept.contains_key(&kept) {
+            queue.kept.clear();
+            queue.kept.insert(Kept { target: self.everything.clone(), writer: None }, latest);
         } else {
-            queue.targets.insert(target, latest);
+            queue.kept.insert(kept, latest);
         }
-        self.length.store(queue.targets.len(), Ordering::Release);
+        self.length.store(queue.kept.len(), Ordering::Release);
     }
 
     /// What is kept, oldest first.
-    pub(crate) fn pending(&self) -> Vec<(Target, u64)> {
-        let mut pending: Vec<_> =
-            self.queue().targets.iter().map(|(target, number)| (target.clone(), *number)).collect();
+    pub(crate) fn pending(&self) -> Vec<(Kept, u64)> {
+        let mut pending: Vec<_> = self.queue().kept.iter().map(|(kept, number)| (kept.clone(), *number)).collect();
         pending.sort_unstable_by_key(|(_, number)| *number);
         pending
     }
 
-    /// Forgets a target that was sent, unless it was invalidated once more since.
-    pub(crate) fn sent(&self, target: &Target, number: u64) {
+    /// Forgets what was sent, unless it was kept once more since.
+    pub(crate) fn sent(&self, kept: &Kept, number: u64) {
         let mut queue = self.queue();
-        if queue.targets.get(target) == Some(&number) {
-            queue.targets.remove(target);
+        if queue.kept.get(kept) == Some(&number) {
+            queue.kept.remove(kept);
         }
-        self.length.store(queue.targets.len(), Ordering::Release);
+        self.length.store(queue.kept.len(), Ordering::Release);
     }
 
     fn queue(&self) -> MutexGuard<'_, Queue> {
@@ -81,8 +96,8 @@ impl Recovery {
 mod tests {
     use super::*;
 
-    fn entry(name: &str) -> Target {
-        Target::Entry(name.into())
+    fn entry(name: &str) -> Kept {
+        Kept { target: Target::Entry(name.into()), writer: None }
     }
 
     #[test]
@@ -99,12 +114,23 @@ mod tests {
     }
 
     #[test]
+    fn each_writers_lift_is_kept_beside_the_targets_invalidation() {
+        let recovery = Recovery::new(Target::Tag("all".into()));
+        let lifts = [WriterId([1; 16]), WriterId([2; 16])].map(|writer| Kept { writer: Some(writer), ..entry("a") });
+        for kept in [&lifts[0], &entry("a"), &lifts[1], &lifts[0]] {
+            recovery.keep(kept.clone());
+        }
+        let kept: Vec<Kept> = recovery.pending().into_iter().map(|(kept, _)| kept).collect();
+        assert_eq!(kept, [entry("a"), lifts[1].clone(), lifts[0].clone()], "in the order of their latest keeping");
+    }
+
+    #[test]
     fn an_overflow_outdates_everything_rather_than_forget() {
         let recovery = Recovery::new(Target::Tag("all".into()));
-        for n in 0..=MAX_TARGETS {
+        for n in 0..=MAX_KEPT {
             recovery.keep(entry(&n.to_string()));
         }
-        assert_eq!(recovery.pending()[0].0, Target::Tag("all".into()));
+        assert_eq!(recovery.pending()[0].0, Kept { target: Target::Tag("all".into()), writer: None });
         recovery.keep(entry("later"));
         assert_eq!(recovery.pending().len(), 2);
     }

@@ -31,7 +31,7 @@ pub(crate) use self::{
     thread::Thread,
 };
 use crate::{
-    breaker::Breaker,
+    breaker::{Breaker, Opening},
     coherence::Coherence,
     flight::Load,
     recovery::Recovery,
@@ -200,7 +200,7 @@ impl Shared {
     }
 
     /// Whether the tier is not asked for values: it is out of reach, or may still hold what was invalidated. The queue
-    /// itself is looked at, because the breaker closes a moment before an invalidation that came last is noticed.
+    /// itself is looked at, because an invalidation is in it a moment before it opens the breaker.
     fn is_suspended(&self) -> bool {
         self.0.breaker.is_open() || !self.0.recovery.is_empty()
     }
@@ -318,9 +318,10 @@ impl Shared {
         }
     }
 
-    /// Stops asking the tier for values until every kept invalidation was sent.
+    /// Stops asking the tier for values until every kept invalidation was sent, and others have had the time to send
+    /// theirs, counted from now.
     fn suspend(&self) {
-        self.0.breaker.open();
+        self.0.breaker.open_anew();
         self.recover();
     }
 
@@ -332,40 +333,47 @@ impl Shared {
         let shared = self.clone();
         self.0.thread.stand(async move {
             loop {
-                while !shared.caught_up().await {
-                    time::sleep(RETRY_EVERY).await;
-                }
+                let opening = shared.catch_up().await;
                 // Other nodes may not have sent yet what they kept: until then the tier may hold what was invalidated.
                 // This node's invalidations are sent as ever.
                 shared.0.settling.store(true, Ordering::Release);
                 time::sleep(shared.0.grace).await;
                 shared.0.settling.store(false, Ordering::Release);
-                shared.0.breaker.close();
+                // Who: a second outage, or an invalidation that could not be sent. When: before the grace is over. What
+                // keeps its grace from being cut short: it has opened the breaker anew, so that this does not close it.
+                if !shared.0.breaker.close(opening) {
+                    continue;
+                }
                 shared.0.recovering.store(false, Ordering::Release);
                 tracing::warn!(tier = shared.name(), "the shared tier answers again");
-                // An invalidation may have been kept between the last look at the queue and the closing; its own
-                // attempt to recover found this one still running.
-                if shared.0.recovery.is_empty() || shared.0.recovering.swap(true, Ordering::AcqRel) {
+                // Whoever opened it just now found this recovery still running.
+                if !shared.0.breaker.is_open() || shared.0.recovering.swap(true, Ordering::AcqRel) {
                     return;
                 }
-                shared.0.breaker.open();
             }
         });
+    }
+
+    /// Tries until everything kept was sent, and says which opening of the breaker that was for.
+    async fn catch_up(&self) -> Opening {
+        loop {
+            let opening = self.0.breaker.opening();
+            if self.caught_up().await {
+                return opening;
+            }
+            time::sleep(RETRY_EVERY).await;
+        }
     }
 
     async fn caught_up(&self) -> bool {
         if self.bounded("probe", |tier| async move { tier.probe().await }).await.is_err() {
             return false;
         }
-        for (target, number) in self.0.recovery.pending() {
-            let sent = {
-                let target = target.clone();
-                self.bounded("invalidate", |tier| async move { tier.invalidate(target).await }).await
-            };
-            if sent.is_err() {
+        for (kept, number) in self.0.recovery.pending() {
+            if self.bounded("invalidate", |tier| kept.clone().send(tier)).await.is_err() {
                 return false;
             }
-            self.0.recovery.sent(&target, number);
+            self.0.recovery.sent(&kept, number);
         }
         self.0.recovery.is_empty()
     }

@@ -96,7 +96,11 @@ impl Tier for Notes {
 }
 
 fn shared(tier: &Notes) -> Shared {
-    let limits = Limits { deadline: LONG, lease: LONG, staleness_bound: LONG, grace: Duration::ZERO, outage_loads: 1 };
+    shared_after(tier, Duration::ZERO)
+}
+
+fn shared_after(tier: &Notes, grace: Duration) -> Shared {
+    let limits = Limits { deadline: LONG, lease: LONG, staleness_bound: LONG, grace, outage_loads: 1 };
     Shared::new(Arc::new(tier.clone()), Thread::current(), limits, Target::Tag("everything".into()))
 }
 
@@ -149,7 +153,7 @@ async fn fences_are_set_and_lifted_in_one_exchange_each() {
 }
 
 #[tokio::test]
-async fn a_lift_that_cannot_be_sent_is_kept_as_an_invalidation() {
+async fn a_lift_that_cannot_be_sent_is_kept() {
     let tier = Notes::default();
     let (shared, writer) = (shared(&tier), WriterId::unique());
     assert_eq!(shared.fence(targets(), writer, LONG).await, Some(()));
@@ -159,7 +163,7 @@ async fn a_lift_that_cannot_be_sent_is_kept_as_an_invalidation() {
     assert!(shared.read_many(vec![wanted(1)[0].0.clone()]).await[0].is_none(), "nor is the tier believed");
     tier.out_of_reach(false);
     until("the tier is believed again", || !shared.is_suspended()).await;
-    assert_eq!(tier.log(), ["fence one two", "invalidate one", "invalidate two"]);
+    assert_eq!(tier.log(), ["fence one two", "lift one", "lift two"]);
 }
 
 #[tokio::test]
@@ -205,4 +209,21 @@ async fn a_batch_that_fails_gives_no_answers_and_asks_no_further() {
     let grants = shared.acquire_many(wanted(MAX_BATCH * 2)).await;
     assert!(grants.len() == MAX_BATCH * 2 && grants.iter().all(Option::is_none));
     assert_eq!(shared.fill_many(leases.into_iter().map(fill).collect()).await, [None; 2]);
+}
+
+/// Who: a backplane that is lost twice. When: the second time during the grace after the first. What keeps the tier from
+/// being believed before others have sent what they kept: the grace begins anew.
+#[tokio::test(start_paused = true)]
+async fn a_second_loss_during_the_grace_has_a_grace_of_its_own() {
+    let (tier, grace) = (Notes::default(), Duration::from_secs(10));
+    let shared = shared_after(&tier, grace);
+    shared.suspend();
+    time::sleep(grace / 2).await;
+    assert!(shared.is_suspended());
+    shared.suspend();
+    let begun = time::Instant::now();
+    while shared.is_suspended() {
+        time::sleep(grace / 100).await;
+    }
+    assert!((grace..grace * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }

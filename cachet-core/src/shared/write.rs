@@ -1,15 +1,12 @@
 //! Invalidations and fences: what a writer tells the tier.
 
-use std::{
-    future::Future,
-    sync::{Arc, atomic::Ordering},
-    time::Duration,
-};
+use std::{sync::atomic::Ordering, time::Duration};
 
 use super::Shared;
 use crate::{
     invalidate::Invalidation,
-    tier::{MAX_BATCH, Target, Tier, TierError, WriterId},
+    recovery::Kept,
+    tier::{MAX_BATCH, Target, WriterId},
 };
 
 impl Shared {
@@ -25,8 +22,7 @@ impl Shared {
         targets: Vec<Target>,
         after: impl FnOnce() + Send + 'static,
     ) -> Invalidation {
-        let exchange = |tier: Arc<dyn Tier>, some| async move { tier.invalidate_many(some).await };
-        self.carry_out("invalidate", targets, exchange, after).await
+        self.carry_out(targets, None, after).await
     }
 
     /// Sets fences before the source is written; `None` when not all of them could be set.
@@ -44,33 +40,30 @@ impl Shared {
     /// Takes the writer out of its fences and invalidates their targets, whether the fences could be set or not. Like an
     /// invalidation it is carried out even if the caller goes away.
     ///
-    /// Where it cannot be sent, the invalidation is kept and sent later; the fence ends by itself.
+    /// Where it cannot be sent, it is kept and sent later. A fence that arrives later still, because its command was
+    /// given up here and is carried out all the same, ends by itself.
     pub(crate) async fn lift(
         &self,
         targets: Vec<Target>,
         writer: WriterId,
         after: impl FnOnce() + Send + 'static,
     ) -> Invalidation {
-        let exchange = move |tier: Arc<dyn Tier>, some| async move { tier.lift(some, writer).await };
-        self.carry_out("lift", targets, exchange, after).await
+        self.carry_out(targets, Some(writer), after).await
     }
 
-    async fn carry_out<F>(
+    /// Invalidates, and takes the writer, if there is one, out of its fences.
+    async fn carry_out(
         &self,
-        operation: &'static str,
         targets: Vec<Target>,
-        exchange: impl Fn(Arc<dyn Tier>, Vec<Target>) -> F + Send + Sync + 'static,
+        writer: Option<WriterId>,
         after: impl FnOnce() + Send + 'static,
-    ) -> Invalidation
-    where
-        F: Future<Output = Result<(), TierError>> + Send + 'static,
-    {
+    ) -> Invalidation {
         let shared = self.clone();
         let sending = async move {
             let mut outcome = Invalidation::Done;
             for some in targets.chunks(MAX_BATCH) {
-                if !shared.sent(operation, |tier| exchange(tier, some.to_vec())).await {
-                    shared.keep(some);
+                if !shared.sent(some.to_vec(), writer).await {
+                    shared.keep(some, writer);
                     outcome = Invalidation::Queued;
                 }
             }
@@ -80,26 +73,24 @@ impl Shared {
         self.0.thread.spawn(sending).await.unwrap_or(Invalidation::Queued)
     }
 
-    async fn sent<F>(&self, operation: &'static str, exchange: impl FnOnce(Arc<dyn Tier>) -> F) -> bool
-    where
-        F: Future<Output = Result<(), TierError>> + Send + 'static,
-    {
+    async fn sent(&self, targets: Vec<Target>, writer: Option<WriterId>) -> bool {
         if self.0.breaker.is_open() && !self.0.settling.load(Ordering::Acquire) {
             return false;
         }
-        match self.bounded(operation, exchange).await {
-            Ok(()) => true,
-            Err(error) => {
-                self.log(&error);
-                false
-            }
+        let answer = match writer {
+            Some(writer) => self.bounded("lift", |tier| async move { tier.lift(targets, writer).await }).await,
+            None => self.bounded("invalidate", |tier| async move { tier.invalidate_many(targets).await }).await,
+        };
+        if let Err(error) = &answer {
+            self.log(error);
         }
+        answer.is_ok()
     }
 
     /// Keeps invalidations for later, and asks the tier for no value until they were sent.
-    fn keep(&self, targets: &[Target]) {
+    fn keep(&self, targets: &[Target], writer: Option<WriterId>) {
         for target in targets {
-            self.0.recovery.keep(target.clone());
+            self.0.recovery.keep(Kept { target: target.clone(), writer });
         }
         self.suspend();
     }

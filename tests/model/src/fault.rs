@@ -121,6 +121,7 @@ impl World {
             ping: None,
             trusted_until: 0,
             queued: 0,
+            lifts: 0,
             own: 0,
             writer: Writer::Idle,
         };

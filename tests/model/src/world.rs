@@ -112,6 +112,8 @@ pub(crate) struct Node {
     pub(crate) trusted_until: u8,
     /// The version whose invalidation is still to be sent; zero for none.
     pub(crate) queued: u8,
+    /// The writers whose fences are to be lifted with it, a bit each.
+    pub(crate) lifts: u8,
     /// The newest version whose invalidation returned on this node.
     pub(crate) own: u8,
     pub(crate) writer: Writer,
@@ -251,6 +253,7 @@ impl World {
             ping: None,
             trusted_until: bounds.delta,
             queued: 0,
+            lifts: 0,
             own: 0,
             writer: Writer::Idle,
         };

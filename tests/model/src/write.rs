@@ -89,6 +89,9 @@ impl World {
         let late = if protocol.has(Rule::Fence) { Late::Lift(telling) } else { Late::Invalidate(telling) };
         self.redis.late = Some(late);
         self.nodes[id].queued = telling.version;
+        if protocol.has(Rule::Fence) {
+            self.nodes[id].lifts |= 1 << telling.writer;
+        }
         self.told_here(protocol, id, telling.version);
     }
 
@@ -108,9 +111,11 @@ impl World {
         node.writer = Writer::Idle;
     }
 
-    /// What was queued is sent, and carried out.
+    /// What was queued is sent, and carried out, lifts too.
     pub(crate) fn flush(&mut self, protocol: &Protocol, id: usize) {
-        let version = std::mem::take(&mut self.nodes[id].queued);
+        let node = &mut self.nodes[id];
+        let (version, lifts) = (std::mem::take(&mut node.queued), std::mem::take(&mut node.lifts));
+        self.unfence(lifts);
         self.invalidate(protocol, Telling { writer: 0, version, origin: Some(id) });
     }
 }
