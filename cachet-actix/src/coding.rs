@@ -1,7 +1,11 @@
 //! Content codings (RFC 9110 §8.4.1): which of them a client takes, and the encoding itself.
 
+use std::sync::OnceLock;
+
 use actix_web::http::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use bytes::Bytes;
+
+use crate::validators::EntityTag;
 
 /// Bodies below this many bytes are sent as they are: the fields that a coding adds, and the work at the other end, are
 /// worth more than what it saves.
@@ -19,7 +23,7 @@ pub(crate) enum Coding {
 }
 
 /// How many codings there are, whether they are built in or not.
-pub(crate) const MOST_CODINGS: usize = 3;
+const MOST_CODINGS: usize = 3;
 
 impl Coding {
     /// The codings that are built in. Of those that a client likes as well, the first one is taken: a stored body is
@@ -45,8 +49,18 @@ impl Coding {
         }
     }
 
-    /// What tells the tag of this representation from the others' (RFC 9110 §8.8.3.3).
-    pub(crate) fn suffix(self) -> &'static str {
+    /// The entity tag of the content in this coding: a strong one of its own, while a weak one is all codings' (RFC 9110
+    /// §8.8.3.3).
+    pub(crate) fn tag(self, plain: &EntityTag) -> Option<EntityTag> {
+        if plain.is_weak() {
+            return Some(plain.clone());
+        }
+        let tag = plain.as_header_value().as_bytes().strip_suffix(b"\"")?;
+        EntityTag::from_field(&HeaderValue::try_from([tag, self.suffix().as_bytes(), b"\""].concat()).ok()?)
+    }
+
+    /// What tells the tag of this representation from the others'.
+    fn suffix(self) -> &'static str {
         match self {
             #[cfg(feature = "brotli")]
             Self::Brotli => "-br",
@@ -58,7 +72,7 @@ impl Coding {
     }
 
     /// Its place among a body's encoded forms.
-    pub(crate) fn index(self) -> usize {
+    fn index(self) -> usize {
         match self {
             #[cfg(feature = "brotli")]
             Self::Brotli => 0,
@@ -70,7 +84,7 @@ impl Coding {
     }
 
     /// The encoded body; `None` where that is no smaller.
-    pub(crate) fn encode(self, body: &[u8]) -> Option<Bytes> {
+    fn encode(self, body: &[u8]) -> Option<Bytes> {
         let encoded = self.encode_any(body);
         (encoded.len() < body.len()).then(|| encoded.into())
     }
@@ -88,6 +102,22 @@ impl Coding {
             #[cfg(feature = "gzip")]
             Self::Gzip => gzip_encoded(body),
         }
+    }
+}
+
+/// The encoded forms of one body, each made when the first client asks for it; `None` for one that is no smaller.
+#[derive(Debug, Default)]
+pub(crate) struct Encoded([OnceLock<Option<Bytes>>; MOST_CODINGS]);
+
+impl Encoded {
+    /// The form, if it was asked for before.
+    pub(crate) fn known(&self, coding: Coding) -> Option<&Option<Bytes>> {
+        self.0[coding.index()].get()
+    }
+
+    /// The form, made of `body` unless it is there.
+    pub(crate) fn of(&self, coding: Coding, body: &[u8]) -> Option<Bytes> {
+        self.0[coding.index()].get_or_init(|| coding.encode(body)).clone()
     }
 }
 

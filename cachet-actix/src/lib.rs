@@ -143,6 +143,7 @@
 
 mod cache_control;
 mod cache_status;
+mod cached_json;
 mod coding;
 mod edge;
 mod error;
@@ -159,11 +160,12 @@ mod validators;
 pub use crate::edge::{Cloudflare, Fastly, PurgeByUrl, Varnish};
 pub use crate::{
     cache_control::CacheControl,
+    cached_json::CachedJson,
     edge::{Edge, EdgeBuilder, EdgePurger, EdgeTags, EdgeTagsService, Purge, PurgeError, Purging},
     error::{CacheControlError, NotModified, PreconditionError},
     middleware::{DoNotStore, ResponseCache},
     preconditions::Preconditions,
-    respond::{CachedJson, Validated},
+    respond::Validated,
     validators::{EntityTag, Validators},
 };
 

@@ -8,18 +8,16 @@ use actix_web::{
     http::{
         StatusCode,
         header::{
-            ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH,
-            CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED,
-            TRANSFER_ENCODING, VARY,
+            ACCEPT_ENCODING, ACCEPT_RANGES, AGE, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_ENCODING,
+            CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName,
+            HeaderValue, LAST_MODIFIED, TRANSFER_ENCODING, VARY,
         },
     },
 };
-use cachet_core::Cached;
-use serde::Serialize;
 
 use crate::{
     cache_control::CacheControl,
-    edge::EdgeTags,
+    coding::Coding,
     error::PreconditionError,
     preconditions::Preconditions,
     range,
@@ -73,6 +71,17 @@ impl Head {
             self.vary.push(field);
         }
         self
+    }
+
+    /// The same of the content in one of its codings, by which it varies.
+    pub(crate) fn in_coding(mut self, coding: Option<Coding>) -> Self {
+        self.validators = self.validators.in_coding(coding);
+        self.vary(ACCEPT_ENCODING)
+    }
+
+    /// What the request's preconditions make of it.
+    pub(crate) fn verdict(&self, preconditions: &Preconditions) -> Verdict {
+        preconditions.verdict_on_answer(&self.validators, SystemTime::now())
     }
 
     /// Completes an answer and holds the request's preconditions against it, unless it is an error: then they are
@@ -199,103 +208,5 @@ impl<R: Responder> Responder for Validated<R> {
     fn respond_to(self, request: &HttpRequest) -> HttpResponse {
         let response = self.inner.respond_to(request).map_into_boxed_body();
         self.head.complete(&Preconditions::of(request), response)
-    }
-}
-
-/// A cached value as JSON, with everything that its entry knows: `ETag`, `Last-Modified`, `Cache-Control` and `Age`.
-///
-/// A client that has the representation gets a 304, for which nothing is serialised. Without a `max-age` of its own the
-/// policy gets the entry's lifetime, and `Age` says how much of that has passed, so what the client has left is what
-/// the entry has left.
-///
-/// Parts of it are answered as [those of `Validated`](Validated#ranges).
-///
-/// The tag is the entry's content hash, a strong one; a value that was changed by [`Cached::map`] has the hash of what
-/// it was made of, so a change of the mapping alone does not show in it.
-///
-/// ```
-/// use actix_web::{Responder, web::Path};
-/// use cachet_actix::{CacheControl, CachedJson};
-/// use cachet_core::cached;
-///
-/// #[cached(ttl = "1h")]
-/// async fn square(n: u64) -> u64 {
-///     n * n
-/// }
-///
-/// async fn show(n: Path<u64>) -> impl Responder {
-///     CachedJson::new(square::fetch(*n).await).cache(CacheControl::public())
-/// }
-/// # let _ = show;
-/// ```
-#[derive(Clone, Debug)]
-pub struct CachedJson<T> {
-    entry: Cached<T>,
-    policy: CacheControl,
-    head: Head,
-    tags: Vec<String>,
-}
-
-impl<T: Serialize> CachedJson<T> {
-    /// Wraps what a cached function's `fetch` gave. Until [`cache`](Self::cache) says something else the answer is
-    /// `private`: only the handler knows whether the value is for everyone.
-    pub fn new(entry: Cached<T>) -> Self {
-        let head = Head::from(Validators::from(&entry)).age(entry.age());
-        Self { entry, policy: CacheControl::private(), head, tags: Vec::new() }
-    }
-
-    /// Sets the `Cache-Control`.
-    #[must_use]
-    pub fn cache(mut self, policy: CacheControl) -> Self {
-        self.policy = policy;
-        self
-    }
-
-    /// Names a request field that the answer depends on, in `Vary`.
-    #[must_use]
-    pub fn vary(mut self, field: HeaderName) -> Self {
-        self.head = self.head.vary(field);
-        self
-    }
-
-    /// Tags that [`EdgeTags`] writes, such as those of the cached function's control `tags`. Default: none.
-    ///
-    /// ```
-    /// # use actix_web::{Responder, web::Path};
-    /// # use cachet_actix::{CacheControl, CachedJson};
-    /// # use cachet_core::cached;
-    /// #[cached(ttl = "1h", tags = ["square:{n}"])]
-    /// async fn square(n: u64) -> u64 {
-    ///     n * n
-    /// }
-    ///
-    /// async fn show(n: Path<u64>) -> impl Responder {
-    ///     CachedJson::new(square::fetch(*n).await).cache(CacheControl::public()).tags(square::tags(*n))
-    /// }
-    /// # let _ = show;
-    /// ```
-    #[must_use]
-    pub fn tags(mut self, tags: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.tags.extend(tags.into_iter().map(Into::into));
-        self
-    }
-}
-
-impl<T: Serialize> Responder for CachedJson<T> {
-    type Body = BoxBody;
-
-    fn respond_to(self, request: &HttpRequest) -> HttpResponse {
-        let preconditions = Preconditions::of(request);
-        let head = self.head.cache(self.policy.or_max_age(self.entry.lifetime()));
-        // Asked before the answer is made: a 304 needs none.
-        let mut response = match preconditions.verdict_on_answer(&head.validators, SystemTime::now()) {
-            Verdict::NotModified => head.not_modified(),
-            Verdict::Failed => return PreconditionError::Failed.error_response(),
-            Verdict::Perform => head.complete(&preconditions, HttpResponse::Ok().json(self.entry.value())),
-        };
-        if EdgeTags::are_wanted(request) {
-            EdgeTags::mark(&mut response, self.tags);
-        }
-        response
     }
 }

@@ -1,6 +1,6 @@
 //! The cached response: what is kept of an answer, and of which.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use actix_web::{
     HttpResponse,
@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     cache_control::forbids_keeping,
-    coding::{Coding, MOST_CODINGS, is_worth_encoding},
+    coding::{Coding, Encoded, is_worth_encoding},
     handler::Tagging,
     validators::EntityTag,
 };
@@ -58,8 +58,7 @@ pub struct StoredResponse {
 /// What is made from a stored response in this process, once for all who hold it.
 #[derive(Debug, Default)]
 struct Local {
-    /// The encoded bodies; `None` for one that is no smaller.
-    encoded: [OnceLock<Option<Bytes>>; MOST_CODINGS],
+    encoded: Encoded,
     /// Of an index: which variants there are.
     variants: Mutex<Vec<Validator>>,
 }
@@ -184,22 +183,18 @@ impl StoredResponse {
 
     /// The encoded body, which is made when the first client asks for it; `None` where it is no smaller.
     pub(crate) async fn encoded(&self, coding: Coding) -> Option<Bytes> {
-        if let Some(encoded) = self.local.encoded[coding.index()].get() {
+        if let Some(encoded) = self.local.encoded.known(coding) {
             return encoded.clone();
         }
         let (body, local) = (self.body(), Arc::clone(&self.local));
-        let encode = move || local.encoded[coding.index()].get_or_init(|| coding.encode(&body)).clone();
+        let encode = move || local.encoded.of(coding, &body);
         if self.body.len() <= MOST_ENCODED_INLINE { encode() } else { web::block(encode).await.ok().flatten() }
     }
 
-    /// The entity tag of the body in a coding. Each has a strong one of its own; a weak one is all codings' (RFC 9110
-    /// §8.8.3.3).
+    /// The entity tag of the body in a coding.
     pub(crate) fn tag(&self, coding: Option<Coding>) -> Option<EntityTag> {
         let own = EntityTag::from_field(&HeaderValue::from_bytes(self.field(&ETAG)?).ok()?)?;
-        match coding {
-            Some(coding) if !own.is_weak() => suffixed(&own, coding.suffix()),
-            _ => Some(own),
-        }
+        coding.map_or(Some(own.clone()), |coding| coding.tag(&own))
     }
 
     /// The validators that the handler gave, with the tag of the body in a coding.
@@ -217,13 +212,6 @@ impl StoredResponse {
     fn field(&self, name: &HeaderName) -> Option<&[u8]> {
         self.headers.iter().find(|(own, _)| own == name.as_str()).map(|(_, value)| &value[..])
     }
-}
-
-/// The tag with more before its closing quote.
-fn suffixed(tag: &EntityTag, suffix: &str) -> Option<EntityTag> {
-    let own = tag.as_header_value().as_bytes();
-    let field = [own.strip_suffix(b"\"")?, suffix.as_bytes(), b"\""].concat();
-    EntityTag::from_field(&HeaderValue::try_from(field).ok()?)
 }
 
 /// The hash of the bytes and of how they are meant.

@@ -97,18 +97,18 @@ fn peek<F: Key<K>, K>(function: F, args: &K) -> impl Future<Output = Option<Cach
     async move {
         let cache = cache(&function);
         let found = cache.peek(&call).await?;
-        seen::<F>(&cache, &found)
+        seen::<F>(&cache, found)
     }
 }
 
 fn peek_plain<F: Key<K>, K>(function: &F, args: &K) -> Option<Cached<Stored<F>>> {
     let cache = cache(function);
     let found = cache.peek_memory(&function.key(args))?;
-    seen::<F>(&cache, &found)
+    seen::<F>(&cache, found)
 }
 
 /// What an entry holds with its ages, unless that is an error.
-fn seen<F: Function>(cache: &Cache, found: &Found) -> Option<Cached<Stored<F>>> {
+fn seen<F: Function>(cache: &Cache, found: Found) -> Option<Cached<Stored<F>>> {
     cache.validate(&found.entry);
     found.entry.cached(cache.now(), found.origin)
 }

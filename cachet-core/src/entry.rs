@@ -8,6 +8,7 @@ use std::{
 };
 
 use crate::{
+    beside::{Beside, Held},
     clock::{AtomicTick, Tick},
     returns::Validate,
     tags::TagSeen,
@@ -24,12 +25,13 @@ pub(crate) struct Entry<V: ?Sized = AnyValue> {
     pub(crate) meta: Meta,
     /// What it weighs in the memory tier, in bytes; told when it comes there, and not at all where entries are counted.
     weight: OnceLock<u64>,
+    pub(crate) beside: Beside,
     pub(crate) value: V,
 }
 
 impl<V> Entry<V> {
     pub(crate) fn new(meta: Meta, value: V) -> Self {
-        Self { meta, weight: OnceLock::new(), value }
+        Self { meta, weight: OnceLock::new(), beside: Beside::default(), value }
     }
 }
 
@@ -108,16 +110,16 @@ impl Entry {
     }
 
     /// The value with its ages, if it is of the type `T`.
-    pub(crate) fn cached<T: Clone + 'static>(&self, now: Tick, origin: Origin) -> Option<Cached<T>> {
-        let value = self.value.downcast_ref::<T>()?.clone();
+    pub(crate) fn cached<T: Clone + 'static>(self: Arc<Self>, now: Tick, origin: Origin) -> Option<Cached<T>> {
         let meta = &self.meta;
         Some(Cached {
-            value,
+            value: self.value.downcast_ref::<T>()?.clone(),
             age: now.since(meta.loaded),
             lifetime: meta.fresh_until.since(meta.loaded),
             modified: meta.modified.into(),
             validator: meta.validator.get().copied().flatten(),
             origin,
+            held: self.into(),
         })
     }
 }
@@ -180,6 +182,7 @@ pub struct Cached<T> {
     modified: SystemTime,
     validator: Option<Validator>,
     origin: Origin,
+    held: Held,
 }
 
 impl<T> Cached<T> {
@@ -233,6 +236,13 @@ impl<T> Cached<T> {
         matches!(self.origin, Origin::Memory | Origin::Shared)
     }
 
+    /// What was made of the value in this process, for crates that answer with it: it is there as long as the entry, for
+    /// all who hold it. `None` after [`map`](Self::map), or if there is something of another type.
+    #[doc(hidden)]
+    pub fn beside<D: Default + Any + Send + Sync>(&self) -> Option<&D> {
+        self.held.beside()
+    }
+
     /// The same entry seen through `f`. The validator stays that of the whole value.
     pub fn map<U>(self, f: impl FnOnce(T) -> U) -> Cached<U> {
         Cached {
@@ -242,6 +252,7 @@ impl<T> Cached<T> {
             modified: self.modified,
             validator: self.validator,
             origin: self.origin,
+            held: Held::default(),
         }
     }
 }
@@ -249,8 +260,8 @@ impl<T> Cached<T> {
 impl<T> Cached<Option<T>> {
     /// Turns an entry over an option inside out.
     pub fn transpose(self) -> Option<Cached<T>> {
-        let Self { value, age, lifetime, modified, validator, origin } = self;
-        value.map(|value| Cached { value, age, lifetime, modified, validator, origin })
+        let Self { value, age, lifetime, modified, validator, origin, held } = self;
+        value.map(|value| Cached { value, age, lifetime, modified, validator, origin, held })
     }
 }
 

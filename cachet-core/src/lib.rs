@@ -22,6 +22,7 @@
 mod background;
 mod backplane;
 mod batch;
+mod beside;
 mod breaker;
 mod builder;
 mod cache;

@@ -77,6 +77,23 @@ fn after_max_age_the_browser_asks_and_is_told_that_nothing_changed() {
 }
 
 #[test]
+fn a_page_that_is_asked_for_each_time_comes_once_in_the_browsers_coding() {
+    let shop = Shop::new();
+    let node = shop.node();
+    let (recorder, browser) = (Recorder::start(node.address()), Chromium::start());
+    let target = "/products?category=garden";
+    browser.open(&recorder.url(target));
+    let page = browser.json();
+    assert_eq!(page, node.get(target).json());
+
+    come_back(&browser, target);
+    assert_eq!(browser.json(), page);
+    let [first, second] = &recorder.gets(target)[..] else { panic!("each navigation is one request") };
+    assert_eq!((first.status, first.coding.as_deref()), (200, Some("br")));
+    assert_eq!((second.status, &second.if_none_match), (304, &first.etag));
+}
+
+#[test]
 fn what_the_browser_changes_is_new_to_its_own_cache() {
     let shop = Shop::new();
     let node = shop.node();

@@ -20,6 +20,7 @@ pub(crate) struct Exchange {
     pub(crate) if_none_match: Option<String>,
     pub(crate) status: u16,
     pub(crate) etag: Option<String>,
+    pub(crate) coding: Option<String>,
 }
 
 /// What the browser sent; the fields' names are in lower case.
@@ -74,8 +75,9 @@ fn pass(mut stream: TcpStream, node: SocketAddr, kept: &Mutex<Vec<Exchange>>) {
     }
     let reply = if body.is_empty() { request.send() } else { request.json(body).send() };
     let if_none_match = fields.into_iter().find(|(name, _)| name == "if-none-match").map(|(_, value)| value);
-    let etag = reply.header("etag").map(str::to_owned);
-    let exchange = Exchange { method, target, if_none_match, status: reply.status, etag };
+    let field = |name| reply.header(name).map(str::to_owned);
+    let (etag, coding) = (field("etag"), field("content-encoding"));
+    let exchange = Exchange { method, target, if_none_match, status: reply.status, etag, coding };
     kept.lock().expect("no thread of the proxy panics while it holds this").push(exchange);
     let _ = write(&mut stream, &reply);
 }

@@ -84,7 +84,7 @@ fn get_as(server: &Server, target: &str, codings: &str) -> Reply {
 }
 
 /// The body as it was before it was encoded.
-fn plain(reply: &Reply) -> Vec<u8> {
+pub(crate) fn plain(reply: &Reply) -> Vec<u8> {
     let (body, mut plain) = (reply.body.as_slice(), Vec::new());
     match reply.header("content-encoding") {
         None | Some("identity") => return body.to_vec(),

@@ -3,6 +3,7 @@
 
 mod cached_json;
 mod coded;
+mod coded_json;
 mod handlers;
 mod properties;
 mod ranges;

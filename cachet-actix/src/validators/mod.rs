@@ -15,6 +15,7 @@ pub(crate) use self::entity_tag::Comparison;
 pub use self::entity_tag::EntityTag;
 use self::entity_tag::Tag;
 pub(crate) use self::evaluate::{Conditions, Verdict, evaluate, reads};
+use crate::coding::Coding;
 
 /// The validators of a resource's current state (RFC 9110 §8.8): an entity tag, a time of modification, both or none.
 ///
@@ -67,6 +68,14 @@ impl Validators {
     pub(crate) fn by_coding(mut self) -> Self {
         self.by_coding = true;
         self
+    }
+
+    /// The validators of the content in one of its codings, or as it is.
+    pub(crate) fn in_coding(mut self, coding: Option<Coding>) -> Self {
+        if let Some(coding) = coding {
+            self.etag = self.etag.and_then(|tag| coding.tag(&tag));
+        }
+        self.by_coding()
     }
 
     /// Whether a client's tag names this state.

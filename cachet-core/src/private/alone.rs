@@ -149,5 +149,5 @@ pub(crate) async fn fetch_alone<F: Function>(
         let (outcome, mut left) = parted::<F>(Arc::clone(cache).call(call, true, body.0).await);
         found::<F::Returns, F::Shape>(outcome, &mut left)?
     };
-    Ok(described::<F>(cache, &found))
+    Ok(described::<F>(cache, found))
 }

@@ -174,7 +174,7 @@ pub(crate) async fn fetch_with<F: Function, L: Future<Output = F::Returns>>(
         let outcome = poll_fn(|cx| loading.miss.poll(cx, &mut loading.body)).await;
         found::<F::Returns, F::Shape>(outcome, &mut loading.body.error)?
     };
-    Ok(described::<F>(cache, &found))
+    Ok(described::<F>(cache, found))
 }
 
 pub(super) fn hit_or_error<F: Function>(entry: Arc<Entry>) -> Result<Found, Failure<F>> {
@@ -185,7 +185,7 @@ pub(super) fn hit_or_error<F: Function>(entry: Arc<Entry>) -> Result<Found, Fail
 }
 
 /// What was found with its ages and its validator.
-pub(super) fn described<F: Function>(cache: &Cache, found: &Found) -> Cached<Stored<F>> {
+pub(super) fn described<F: Function>(cache: &Cache, found: Found) -> Cached<Stored<F>> {
     cache.validate(&found.entry);
     found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values")
 }
@@ -205,7 +205,7 @@ where
     L: Future<Output = F::Returns> + 'static,
 {
     let cache = cache(function);
-    let seen = |found: Result<Found, Failure<F>>| found.map(|found| described::<F>(&cache, &found));
+    let seen = |found: Result<Found, Failure<F>>| found.map(|found| described::<F>(&cache, found));
     if let Some(entry) = cache.hit(&call.key) {
         return (seen(hit_or_error::<F>(entry)), None);
     }

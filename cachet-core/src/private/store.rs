@@ -48,10 +48,10 @@ where
     /// What the tiers hold.
     pub async fn look(&self, call: &Keyed) -> Option<Cached<V>> {
         if let Some(entry) = self.cache.hit(&call.key) {
-            return self.cached(&entry, Origin::Memory);
+            return self.cached(entry, Origin::Memory);
         }
         let found = self.cache.peek(call).await?;
-        self.cached(&found.entry, found.origin)
+        self.cached(found.entry, found.origin)
     }
 
     /// Begins a load whose value is going to stand under a key that nobody else uses. `None` where nothing may be
@@ -68,7 +68,7 @@ where
         let _ = self.cache.put_untold(call, erase(value)).await;
     }
 
-    fn cached(&self, entry: &Entry, origin: Origin) -> Option<Cached<V>> {
+    fn cached(&self, entry: Arc<Entry>, origin: Origin) -> Option<Cached<V>> {
         entry.cached(self.cache.now(), origin)
     }
 }
