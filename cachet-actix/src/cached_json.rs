@@ -141,8 +141,9 @@ impl<T: Serialize> CachedJson<T> {
         }
         let (mut response, coding) = forms.response(self.entry.value(), wanted);
         if response.status().is_success() && accepted.any() {
-            // What is not encoded says so: `Compress`, or a proxy, would make another body under the same strong tag.
-            let name = coding.map_or("identity", Coding::name);
+            // What is not encoded says so by an empty list, as `identity` is no member (RFC 9110 §8.4): `Compress` would
+            // make another body under the same strong tag.
+            let name = coding.map_or("", Coding::name);
             response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(name));
         }
         let head = if forms.may_be_encoded() { head.in_coding(coding) } else { head };

@@ -3,7 +3,10 @@
 use actix_web::{
     HttpResponse, ResponseError,
     body::BoxBody,
-    http::{StatusCode, header::HeaderName},
+    http::{
+        StatusCode,
+        header::{HeaderName, HeaderValue},
+    },
 };
 use serde::Serialize;
 
@@ -80,6 +83,23 @@ impl PreconditionError {
     #[must_use]
     pub fn vary(self, field: HeaderName) -> Self {
         self.map_head(|head| head.vary(field))
+    }
+
+    /// Adds a field that the 200 would have and that a 304 has to carry too, such as `Content-Location` or `Expires`
+    /// (RFC 9110 §15.4.5). One that describes the representation is left out of it. On a 412 or 428 it changes nothing.
+    ///
+    /// ```
+    /// # use actix_web::http::header::{self, HeaderValue};
+    /// # use cachet_actix::{PreconditionError, Preconditions, Validators};
+    /// # fn show(pre: Preconditions, current: Validators) -> Result<(), PreconditionError> {
+    /// let here = HeaderValue::from_static("/greeting.en");
+    /// pre.check(&current).map_err(|stop| stop.header(header::CONTENT_LOCATION, here))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn header(self, name: HeaderName, value: HeaderValue) -> Self {
+        self.map_head(|head| head.header(name, value))
     }
 
     fn map_head(self, change: impl FnOnce(Head) -> Head) -> Self {

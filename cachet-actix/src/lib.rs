@@ -67,8 +67,8 @@
 //! so a handler with `tier = "redis"` alone encodes for each request. Each coding has a strong tag of its own (`"h"`,
 //! `"h-br"`, `"h-zst"`, `"h-gz"`), a weak one is all codings'; a client that holds any of them gets a 304 with that one.
 //! `Vary: Accept-Encoding` is on every variant and its 304. actix-web's `Compress` encodes nothing of it a second time: what
-//! is not worth encoding goes to clients that take codings with `Content-Encoding: identity`, which keeps it, and any
-//! proxy, from making another body under the same strong tag.
+//! is not worth encoding goes to clients that take codings with an empty `Content-Encoding`, a list of no codings, which
+//! keeps it from making another body under the same strong tag.
 //!
 //! ## Fields of the request
 //!
@@ -95,8 +95,7 @@
 //! The values of the fields in `vary` are part of the key as a hash: over one line or several, with or without spaces at
 //! the commas, a list is the same; order and case count. At most 64 variants of a resource are stored in a process, and
 //! none whose values have more than 1024 bytes together: those are answered by the handler. Invalidating the key takes all
-//! variants. Beneath them lies one more entry for each resource, which counts as a load and as hits of the function. With
-//! `vary` nothing is served stale here.
+//! variants. Beneath them lies one more entry for each resource, which counts as a load and as hits of the function.
 //!
 //! A response that may be for one client is not shared. `public` on a handler that takes a request, a session or an
 //! identity does not compile, unless `vary` names the field. Any other handler that takes an argument which is no part of

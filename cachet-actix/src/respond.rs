@@ -48,6 +48,7 @@ pub(crate) struct Head {
     cache_control: Option<HeaderValue>,
     age: Option<Duration>,
     vary: Vec<HeaderName>,
+    more: Vec<(HeaderName, HeaderValue)>,
 }
 
 impl Head {
@@ -82,6 +83,11 @@ impl Head {
     /// What the request's preconditions make of it.
     pub(crate) fn verdict(&self, preconditions: &Preconditions) -> Verdict {
         preconditions.verdict_on_answer(&self.validators, SystemTime::now())
+    }
+
+    pub(crate) fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.more.push((name, value));
+        self
     }
 
     /// Completes an answer and holds the request's preconditions against it, unless it is an error: then they are
@@ -127,6 +133,9 @@ impl Head {
         for field in &self.vary {
             headers.append(VARY, HeaderValue::from(field.clone()));
         }
+        for (name, value) in &self.more {
+            headers.append(name.clone(), value.clone());
+        }
     }
 }
 
@@ -138,7 +147,7 @@ impl From<Validators> for Head {
 
 /// Makes a 304 of a 200. `Age` stays: the client's cache would take the entry for new without it. `Last-Modified` goes
 /// where there is an entity tag (RFC 9110 §15.4.5). The server adds `Date`.
-fn shorten(response: HttpResponse) -> HttpResponse {
+pub(crate) fn shorten<B>(response: HttpResponse<B>) -> HttpResponse {
     let (mut head, _) = response.into_parts();
     *head.status_mut() = StatusCode::NOT_MODIFIED;
     let headers = head.headers_mut();

@@ -127,10 +127,11 @@ impl StoredResponse {
         Self { status: head.status().as_u16(), headers, body, local: Arc::default() }
     }
 
-    /// An index with a name of its own.
-    pub(crate) fn index() -> Self {
-        let name = fastrand::u128(..).to_le_bytes().to_vec();
-        Self { status: INDEX, headers: Vec::new(), body: name.into(), local: Arc::default() }
+    /// An index with the name of the one that it replaces, or else with a name of its own.
+    pub(crate) fn index_after(replaced: Option<&Self>) -> Self {
+        let name = replaced.filter(|replaced| replaced.is_index()).map(Self::body);
+        let name = name.unwrap_or_else(|| fastrand::u128(..).to_le_bytes().to_vec().into());
+        Self { status: INDEX, headers: Vec::new(), body: name, local: Arc::default() }
     }
 
     pub(crate) fn is_index(&self) -> bool {
@@ -302,7 +303,7 @@ mod tests {
 
     #[test]
     fn an_index_admits_a_bounded_number_of_variants() {
-        let index = StoredResponse::index();
+        let index = StoredResponse::index_after(None);
         let variant = |number: usize| Validator::of_bytes(&number.to_le_bytes());
         let name = index.admits(variant(0));
         assert!(name.is_some());
@@ -311,7 +312,11 @@ mod tests {
         }
         assert_eq!(index.admits(variant(MOST_VARIANTS)), None);
         assert_eq!(index.admits(variant(1)), name, "it is one of those that are there");
-        assert_ne!(StoredResponse::index().admits(variant(0)), name);
+        assert_ne!(StoredResponse::index_after(None).admits(variant(0)), name);
+        let next = StoredResponse::index_after(Some(&index));
+        assert_eq!(next.admits(variant(MOST_VARIANTS)), name, "its variants are counted anew");
+        let response = StoredResponse::new(&HttpResponse::Ok().finish(), "a".into(), Tagging::Strong);
+        assert_ne!(StoredResponse::index_after(Some(&response)).admits(variant(0)), response.admits(variant(0)));
     }
 
     #[actix_web::test]

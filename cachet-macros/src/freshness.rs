@@ -25,9 +25,6 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     for option in ["early", "timeout"] {
         not_on_handlers(option, args, errors);
     }
-    for option in ["stale", "stale_if_error"] {
-        variants_are_never_stale(option, args, errors);
-    }
     arguments_can_be_kept(args, function, errors);
     a_plain_function_is_waited_for(args, function, errors);
     a_deadline_has_something_to_serve(args, function, errors);
@@ -54,19 +51,6 @@ fn not_on_handlers(option: &str, args: &Args, errors: &Errors) {
             format_args!(
                 "`{option}` moves the body to another thread, and a handler's belongs to that of its request; write it on \
                  the function that the handler calls, or `stale` here"
-            ),
-        );
-    }
-}
-
-/// What lies beneath the key of a handler with variants ends with its lifetime, and they with it.
-fn variants_are_never_stale(option: &str, args: &Args, errors: &Errors) {
-    if let Some(place) = args.mentioned_at(option).filter(|_| args.mentions("vary")) {
-        errors.at(
-            place,
-            format_args!(
-                "`{option}` and `vary` do not go together yet; write it on the function that the handler calls, or take \
-                 what the response varies on as an argument with `CacheKey`"
             ),
         );
     }

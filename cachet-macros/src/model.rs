@@ -230,11 +230,9 @@ pub(crate) fn key_has_self(args: &Args, function: &Function) -> bool {
         }
 }
 
-/// What a handler's directives say to caches, this one included (RFC 5861). The variants of a resource end with its
-/// lifetime, so they are never stale.
+/// What a handler's directives say to caches, this one included (RFC 5861).
 fn said_window(args: &Args, directive: &str) -> Option<Lifetime> {
-    let http = args.http.as_ref().filter(|_| args.vary.is_empty())?;
-    let seconds = http.value.seconds(directive).filter(|seconds| *seconds > 0)?;
+    let seconds = args.http.as_ref()?.value.seconds(directive).filter(|seconds| *seconds > 0)?;
     Some(Lifetime::Known(Duration::from_secs(seconds)))
 }
 

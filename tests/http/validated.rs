@@ -7,7 +7,7 @@ use std::{
 
 use actix_web::{
     HttpResponse, Responder, ResponseError, get,
-    http::header::ACCEPT_LANGUAGE,
+    http::header::{ACCEPT_LANGUAGE, CONTENT_LANGUAGE, CONTENT_LOCATION, HeaderValue},
     web::{Json, Path, ServiceConfig},
 };
 use cachet_actix::{CacheControl, EntityTag, PreconditionError, Preconditions, Validated, Validators};
@@ -49,7 +49,12 @@ async fn checked(pre: Preconditions, id: Path<u64>) -> Result<impl Responder, Ap
     if *id == 0 {
         return Err(AppError::NotFound);
     }
-    pre.check(&current()).map_err(|stop| stop.cache(policy()).vary(ACCEPT_LANGUAGE))?;
+    let (here, language) = (HeaderValue::from_static("/checked.en"), HeaderValue::from_static("en"));
+    let like_the_200 = |stop: PreconditionError| {
+        let stop = stop.cache(policy()).vary(ACCEPT_LANGUAGE).header(CONTENT_LOCATION, here);
+        stop.header(CONTENT_LANGUAGE, language)
+    };
+    pre.check(&current()).map_err(like_the_200)?;
     WORKED.fetch_add(1, Ordering::Relaxed);
     Ok(Validated::new(Json("what took long"), current()).cache(policy()).vary(ACCEPT_LANGUAGE))
 }
@@ -95,6 +100,7 @@ fn a_checked_handler_skips_its_work_for_a_client_that_is_up_to_date() {
     let short = server.get_with("/checked/1", "if-none-match", "W/\"v7\"");
     assert_eq!((short.status, short.body.len()), (304, 0));
     assert_eq!(fields(&short, &said), [Some("\"v7\""), None, Some("private, max-age=30"), Some("accept-language")]);
+    assert_eq!(fields(&short, &["content-location", "content-language"]), [Some("/checked.en"), None]);
     assert_eq!(server.get_with("/checked/1", "if-match", "\"v6\"").status, 412);
     assert_eq!(WORKED.load(Ordering::Relaxed), worked);
 }

@@ -1,19 +1,23 @@
 //! `vary` of cached handlers: which fields of a request are part of the key, and who may not fill the cache by them.
 
-use std::time::Duration;
+use std::{
+    sync::atomic::{AtomicU16, AtomicU64, Ordering},
+    time::Duration,
+};
 
 use actix_web::{
     FromRequest, HttpRequest, HttpResponse,
     dev::Payload,
     get,
-    web::{Path, ServiceConfig},
+    http::StatusCode,
+    web::{Data, Path, ServiceConfig},
 };
 use cachet_core::{Cachet, Invalidation, cached, invalidate_tag};
 
 use crate::{
     fields,
     server::Server,
-    support::{Redis, Reply},
+    support::{Redis, Reply, eventually},
 };
 
 /// What a client asks for, read from the request without the attribute's knowledge.
@@ -61,6 +65,51 @@ async fn greeting(id: Path<u64>, language: Field<0>) -> HttpResponse {
 #[get("/shared/{id}")]
 async fn shared(id: Path<u64>, language: Field<0>) -> String {
     format!("{id} in {}", language.0)
+}
+
+/// Counts its runs.
+#[cached(
+    ttl = 60,
+    skip(language),
+    http = "public, stale-while-revalidate=600",
+    vary = ["accept-language"],
+    handle = behind_cache
+)]
+#[get("/behind/{id}")]
+async fn behind(_id: Path<u64>, language: Field<0>, runs: Data<AtomicU64>) -> String {
+    format!("{} in {}", runs.fetch_add(1, Ordering::SeqCst) + 1, language.0)
+}
+
+/// A body, with the status that the test says.
+fn told(status: &AtomicU16, language: Field<0>) -> HttpResponse {
+    let status = StatusCode::from_u16(status.load(Ordering::SeqCst)).expect("the tests ask for real ones");
+    HttpResponse::build(status).body(language.0)
+}
+
+#[cached(
+    ttl = 60,
+    skip(language),
+    http = "public, stale-if-error=600",
+    vary = ["accept-language"],
+    handle = standing_in_cache
+)]
+#[get("/standing-in/{id}")]
+async fn standing_in(_id: Path<u64>, language: Field<0>, status: Data<AtomicU16>) -> HttpResponse {
+    told(&status, language)
+}
+
+#[cached(
+    ttl = 1,
+    tier = "memory,redis",
+    skip(language),
+    http = "public",
+    vary = ["accept-language"],
+    stale_if_error = "1h",
+    handle = everywhere_cache
+)]
+#[get("/everywhere/{id}")]
+async fn everywhere(_id: Path<u64>, language: Field<0>, status: Data<AtomicU16>) -> HttpResponse {
+    told(&status, language)
 }
 
 #[get("/page")]
@@ -168,6 +217,73 @@ fn a_client_cannot_fill_the_cache_with_values_that_it_makes_up() {
     let known = server.stats("greeting").memory_hits;
     speaks(&server, "/greeting/1", "x-7");
     assert_eq!(server.stats("greeting").memory_hits, known + 2, "those that were there stay");
+}
+
+#[test]
+fn a_stale_variant_is_given_at_once_and_refreshed_behind_it() {
+    let runs = Data::new(AtomicU64::new(0));
+    let server = Server::start(move |config: &mut ServiceConfig| {
+        config.app_data(runs.clone()).service(behind);
+    });
+    let ask = |language| String::from_utf8(speaks(&server, "/behind/1", language).body).expect("it is text");
+    assert_eq!([ask("de"), ask("en")], ["1 in de", "2 in en"]);
+    // Longer than anything is of use that is not refreshed, what lies beneath the variants too.
+    for round in 1..=8 {
+        server.advance(Duration::from_secs(100));
+        let stale = ["de", "en"].map(|language| speaks(&server, "/behind/1", language));
+        let ages = stale.each_ref().map(|reply| reply.header("age"));
+        assert_eq!(ages, [Some("100"); 2], "round {round}");
+        let stale = stale.map(|reply| String::from_utf8(reply.body).expect("it is text"));
+        eventually("both are refreshed", || ask("de") != stale[0] && ask("en") != stale[1]);
+    }
+    server.advance(Duration::from_secs(100));
+    assert_eq!(server.within(behind_cache::invalidate(1)), Invalidation::Done);
+    assert_eq!([ask("de"), ask("en")], ["19 in de", "20 in en"], "what was invalidated is not served stale");
+    server.advance(Duration::from_secs(700));
+    assert_eq!([ask("de"), ask("en")], ["21 in de", "22 in en"], "nor is what is too old");
+}
+
+#[test]
+fn a_handler_that_fails_is_stood_in_for_by_the_last_answer_of_each_variant() {
+    let status = Data::new(AtomicU16::new(200));
+    let app = status.clone();
+    let server = Server::start(move |config: &mut ServiceConfig| {
+        config.app_data(app.clone()).service(standing_in);
+    });
+    let ask = |language| speaks(&server, "/standing-in/1", language).status;
+    assert_eq!([ask("de"), ask("en")], [200, 200]);
+    status.store(503, Ordering::SeqCst);
+    for _ in 0..3 {
+        server.advance(Duration::from_secs(100));
+        assert_eq!([ask("de"), ask("en")], [200, 200]);
+        assert_eq!(ask("fr"), 503, "there is no answer to stand in");
+    }
+    assert_eq!(server.within(standing_in_cache::invalidate(1)), Invalidation::Done);
+    assert_eq!([ask("de"), ask("en")], [503, 503]);
+}
+
+#[test]
+fn another_node_stands_in_by_what_the_shared_tier_has() {
+    let (redis, status) = (Redis::start(), Data::new(AtomicU16::new(200)));
+    let node = || {
+        let (tiers, app) = (Cachet::builder().redis(redis.url()).deadline(Duration::from_secs(5)), status.clone());
+        Server::with(tiers, move |config: &mut ServiceConfig| {
+            config.app_data(app.clone()).service(everywhere);
+        })
+    };
+    let one = node();
+    assert_eq!(speaks(&one, "/everywhere/1", "de").body, b"de");
+    status.store(503, Ordering::SeqCst);
+    eventually("its second is over by Redis's clock too", || {
+        one.advance(Duration::from_secs(2));
+        assert_eq!(speaks(&one, "/everywhere/1", "de").status, 200);
+        one.stats("everywhere").stale > 0
+    });
+    let other = node();
+    assert_eq!(speaks(&other, "/everywhere/1", "de").body, b"de");
+    assert_eq!(speaks(&other, "/everywhere/1", "fr").status, 503);
+    assert_eq!(one.within(everywhere_cache::invalidate(1)), Invalidation::Done);
+    assert_eq!(speaks(&node(), "/everywhere/1", "de").status, 503);
 }
 
 #[test]

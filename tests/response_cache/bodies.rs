@@ -96,9 +96,33 @@ fn a_head_and_a_range_are_answered_from_a_stored_get() {
     assert_eq!((part.status, part.body.as_str()), (206, "run 1"));
     assert_eq!(part.header("content-range"), Some(format!("bytes 0-4/{}", whole.body.len())));
     assert_eq!(server.get_with(target, &[("range", "bytes=0-4"), ("if-range", "\"b\"")]).status, 200);
+    let joined = server.get_with(target, &[("range", "bytes=0-1,2-4")]);
+    assert_eq!((joined.status, joined.body.as_str()), (206, "run 1"));
+    assert_eq!(server.get_with(target, &[("range", "bytes=0-1,4-5")]).status, 200, "several parts are the whole");
     let beyond = server.get_with(target, &[("range", "bytes=99999-")]);
     assert_eq!((beyond.status, beyond.header("content-range")), (416, Some(format!("bytes */{}", whole.body.len()))));
     assert_eq!(server.origin.runs(), 1);
+}
+
+#[test]
+fn a_part_is_of_the_state_that_the_client_has() {
+    let server = Server::start();
+    let modified = "last-modified=Sun,%2006%20Nov%201994%2008:49:37%20GMT";
+    for (validators, condition, status) in [
+        ("", None, 206),
+        ("etag=W/%22a%22", None, 206),
+        ("etag=W/%22a%22", Some("W/\"a\""), 200),
+        (modified, Some("Sunday, 06-Nov-94 08:49:37 GMT"), 206),
+        (modified, Some("Sun, 06 Nov 1994 08:49:38 GMT"), 200),
+    ] {
+        let target = format!("/?cache-control=max-age=60&{validators}");
+        let made = server.get(&target).header("date").expect("a server says when");
+        let range = ("range", "bytes=0-4");
+        let fields: Vec<_> = [range].into_iter().chain(condition.map(|value| ("if-range", value))).collect();
+        assert_eq!(server.get_with(&target, &fields).status, status, "{validators} {condition:?}");
+        let by_its_own_date = server.get_with(&target, &[range, ("if-range", &made)]).status;
+        assert_eq!(by_its_own_date, 200, "{validators}: when it was sent is not when it was modified");
+    }
 }
 
 #[test]

@@ -2,13 +2,14 @@
 //!
 //! Beneath the key that the controls know lies an entry without a response, the *index*. It has a random name, and that
 //! name is part of the variants' keys. So whoever invalidates or fences the key, on whichever node, leaves all variants
-//! behind at once: the next index has another name. It also counts the variants, since whoever sends requests can make
-//! up values without end.
+//! behind at once: the next index has another name. Where the lifetime of an index is over and nobody invalidated it, the
+//! next one has the same name, so that its variants may serve stale. It also counts the variants, since whoever sends
+//! requests can make up values without end.
 
-use actix_web::{HttpRequest, http::header::HeaderMap};
+use actix_web::{HttpRequest, http::header::HeaderMap, rt};
 use cachet_core::{
     __private::{Function, Keyed, RESULT, Shape, fetch_response},
-    Validator,
+    Refresh, Validator,
 };
 
 use super::{Handled, http::Http};
@@ -23,7 +24,13 @@ where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
 {
     let values = values(http, request.headers())?;
-    let (index, _) = fetch_response(function, call.clone(), || async { Ok(StoredResponse::index()) }).await;
+    // What a load replaces is still there when the load begins, and an invalidation that comes later voids what it gives:
+    // so a name that was left behind does not come back.
+    let next = || async { Ok(StoredResponse::index_after(Refresh::current().value())) };
+    let (index, behind) = fetch_response(function, call.clone(), next).await;
+    if let Some(refresh) = behind {
+        rt::spawn(refresh);
+    }
     let name = index.ok()?.admits(values)?;
     Some(call.with(|key| {
         key.literal("#");

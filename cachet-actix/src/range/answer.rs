@@ -16,7 +16,8 @@ use super::Selection;
 use crate::{preconditions::Preconditions, validators::Validators};
 
 /// Makes of a 200 the part that the request asks for. An answer of another kind, a body that is not in memory, and one
-/// without a strong tag stay as they are; the others say that they have parts.
+/// without a strong tag, whose parts could not be put together safely, stay as they are; the others say that they have
+/// parts.
 pub(crate) fn apply(
     preconditions: &Preconditions,
     current: &Validators,
@@ -36,13 +37,18 @@ pub(crate) fn apply(
         Err(stream) => return head.set_body(stream),
     };
     head.headers_mut().insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-    let length = body.len() as u64;
     let is_settled = |accepts_codings: bool| !accepts_codings || head.headers().contains_key(CONTENT_ENCODING);
     let asked = preconditions.range().filter(|range| is_settled(range.accepts_codings()));
-    match asked.map_or(Selection::Whole, |range| range.select(current, length, now)) {
+    let selection = asked.map_or(Selection::Whole, |range| range.select(current, body.len() as u64, now));
+    cut(head, body, selection)
+}
+
+/// An answer with what of its body is sent.
+pub(crate) fn cut(head: HttpResponse<()>, body: Bytes, selection: Selection) -> HttpResponse {
+    match selection {
         Selection::Whole => head.set_body(BoxBody::new(body)),
         Selection::Part(part) => partial(head, &body, part),
-        Selection::NotSatisfiable => not_satisfiable(length),
+        Selection::NotSatisfiable => not_satisfiable(body.len() as u64),
     }
 }
 

@@ -9,7 +9,7 @@ use actix_web::http::{
     header::{ACCEPT_ENCODING, HeaderMap, HeaderValue, IF_RANGE, RANGE},
 };
 
-pub(crate) use self::answer::apply;
+pub(crate) use self::answer::{apply, cut};
 use crate::validators::{Comparison, EntityTag, Validators, date, second};
 
 /// A request for more ranges than this gets the whole: many small ones are an attack or a mistake (RFC 9110 §17.15).
@@ -45,12 +45,10 @@ impl RangeRequest {
         self.accepts_codings
     }
 
-    /// What of a representation with these validators and this length is asked for. Without a strong tag it is the
-    /// whole: parts could not be put together safely.
+    /// What of a representation with these validators and this length is asked for.
     pub(crate) fn select(&self, current: &Validators, length: u64, now: SystemTime) -> Selection {
-        let is_strong = current.tag().is_some_and(|tag| !tag.is_weak());
         match Spec::read_set(&self.range) {
-            Some(specs) if is_strong && self.is_of(current, now) => satisfy(&specs, length),
+            Some(specs) if self.is_of(current, now) => satisfy(&specs, length),
             _ => Selection::Whole,
         }
     }

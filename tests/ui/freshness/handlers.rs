@@ -10,9 +10,4 @@ async fn list(id: u64) -> Result<String, String> {
     Ok(id.to_string())
 }
 
-#[cached(ttl = "5m", http = "public", vary = ["accept-language"], stale_if_error = "1h")]
-async fn variants(id: u64) -> String {
-    id.to_string()
-}
-
 fn main() {}
