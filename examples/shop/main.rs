@@ -85,9 +85,7 @@ async fn serve() -> Result<(), ShopEnd> {
     let address = env::var("SHOP_ADDR").unwrap_or_else(|_| "127.0.0.1:8080".to_owned());
     let has_edge = !servers.is_empty();
     let app = move || App::new().wrap(Condition::new(has_edge, EdgeTags::xkey())).configure(routes::routes);
-    let server = HttpServer::new(app)
-        .bind(&address)
-        .map_err(|source| ShopEnd::Listen { address, source })?;
+    let server = HttpServer::new(app).bind(&address).map_err(|source| ShopEnd::Listen { address, source })?;
 
     println!("database: {}", path.display());
     println!("tiers: {}", tiers(&cachet));

@@ -90,6 +90,10 @@ impl Node {
         panic!("the shop ended before it listened ({status}): {greeting:?}\n{log}");
     }
 
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     pub(crate) fn request(&self, method: &str, target: &str) -> Request {
         Request::new(self.address, method, target)
     }
