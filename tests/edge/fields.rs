@@ -20,7 +20,7 @@ fn values(headers: &HeaderMap, name: &str) -> Vec<String> {
 }
 
 fn keys(response: &ServiceResponse<impl actix_web::body::MessageBody>) -> String {
-    values(response.headers(), "surrogate-key").join(" ")
+    values(response.headers(), "surrogate-key").join(" | ")
 }
 
 fn get(target: &str) -> TestRequest {
@@ -67,8 +67,7 @@ async fn around_and_inside_all_tags_go_out_with_every_answer() {
     let app = App::new().route("/", web::get().to(async || tagged())).wrap(EdgeTags::surrogate_key());
     let app = init_service(app.wrap(cache(&runtime())).wrap(EdgeTags::surrogate_key())).await;
     for _ in 0..2 {
-        let carried = keys(&call_service(&app, get("/").to_request()).await);
-        assert!(["inner", "outer", "both"].iter().all(|tag| carried.split(' ').any(|key| key == *tag)), "{carried}");
+        assert_eq!(keys(&call_service(&app, get("/").to_request()).await), "inner both outer", "in one line");
     }
 }
 
@@ -116,7 +115,8 @@ async fn a_thousand_tags_go_out_in_lines_that_every_edge_reads() {
     ] {
         let app = init_service(App::new().route("/{tags}", web::get().to(of_so_many)).wrap(fields)).await;
         let lines = values(call_service(&app, get("/1000").to_request()).await.headers(), name);
-        assert!(lines.iter().all(|line| line.len() <= 4096) && lines.iter().map(String::len).sum::<usize>() <= 16384);
+        let longest = if name == "surrogate-key" { 16_000 } else { 4096 };
+        assert!(lines.iter().all(|line| line.len() <= longest) && lines.concat().len() <= 16_000);
         assert_eq!(lines.iter().map(|line| line.split(separator).count()).sum::<usize>(), 1000);
     }
 }

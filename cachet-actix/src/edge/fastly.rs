@@ -5,7 +5,7 @@ use http::{HeaderValue, Request, Uri};
 use super::{
     EdgePurger, PurgeError, Purging,
     client::{self, EdgeClient},
-    field::{escape, lines},
+    field::{MOST_LINE_BYTES, escape, lines},
 };
 
 /// The most keys of a request.
@@ -50,7 +50,7 @@ impl Fastly {
 impl EdgePurger for Fastly {
     fn purge<'a>(&'a self, tags: &'a [String], soft: bool) -> Purging<'a> {
         Box::pin(async move {
-            for keys in lines(tags.iter().map(|tag| escape(tag)), " ", MOST_KEYS) {
+            for keys in lines(tags.iter().map(|tag| escape(tag)), " ", MOST_KEYS, MOST_LINE_BYTES) {
                 let mut purge = Request::post(client::target(&self.api, &self.path)?)
                     .header("fastly-key", &self.token)
                     .header("accept", "application/json")

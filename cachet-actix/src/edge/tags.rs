@@ -11,7 +11,7 @@ use std::{
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
-    http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue},
+    http::header::{CACHE_CONTROL, HeaderMap, HeaderName},
 };
 
 use super::field::{TagField, escape};
@@ -46,10 +46,15 @@ use crate::cache_control::for_its_client;
 ///
 /// # How many
 ///
-/// A line has at most 4096 bytes; more tags are more lines. Fastly and Cloudflare read 16 KiB of them, and Varnish takes
-/// 32 KiB of fields in all. An answer with more than 16 KiB could not be purged by all of its tags, so it goes out
-/// without any, and as `private`: clients keep it as they were told, and no cache in front does. The first is logged.
-/// A tag in a field is written as by [`escape`](Self::escape).
+/// A line has at most 4096 bytes, since Varnish takes 8 KiB; more tags are more lines. `Surrogate-Key` is one line, since
+/// Fastly heeds one. [Fastly] reads 16 KB of a field, [Cloudflare] as much and no more than 1000 tags, [Varnish] 32 KiB of
+/// fields in all. An answer with more than 16 000 bytes, or 1000 in `Cache-Tag`, could not be purged by all of its tags. So
+/// it goes out without any, and as `private`: clients keep it as they were told, and no cache in front does. The first
+/// such answer is logged. A tag is written as by [`escape`](Self::escape).
+///
+/// [Fastly]: https://www.fastly.com/documentation/reference/http/http-headers/Surrogate-Key/
+/// [Cloudflare]: https://developers.cloudflare.com/cache/how-to/purge-cache/purge-by-tags/
+/// [Varnish]: https://varnish-cache.org/docs/trunk/reference/varnishd.html#http-resp-size
 ///
 /// # Beside a `ResponseCache`
 ///
@@ -58,9 +63,6 @@ use crate::cache_control::for_its_client;
 /// Fastly and Cloudflare do; at Varnish `unset resp.http.xkey` in `vcl_deliver` does it.
 #[derive(Clone, Debug)]
 pub struct EdgeTags(Vec<TagField>);
-
-/// What Fastly and Cloudflare read of a field.
-const MOST_BYTES: usize = 16 << 10;
 
 /// What caches in front heed before `Cache-Control`.
 const FOR_SHARED_CACHES: [HeaderName; 3] = [
@@ -146,21 +148,12 @@ impl EdgeTags {
 
     fn write<B>(&self, response: &mut HttpResponse<B>) {
         let Some(Tags(tags)) = response.extensions_mut().remove::<Tags>() else { return };
-        let mut distinct = Vec::with_capacity(tags.len());
-        for tag in tags {
-            if !distinct.contains(&tag) {
-                distinct.push(tag);
-            }
-        }
         let headers = response.headers_mut();
-        for field in &self.0 {
-            for value in field.values(&distinct) {
-                headers.append(field.name(), value);
-            }
-        }
-        let bytes = |field: &TagField| headers.get_all(field.name()).map(HeaderValue::len).sum::<usize>();
-        if self.0.iter().any(|field| bytes(field) > MOST_BYTES) {
-            self.keep_out(headers, distinct.len());
+        let lines: Option<Vec<_>> = self.0.iter().map(|field| field.values(headers, &tags)).collect();
+        let Some(lines) = lines else { return self.keep_out(headers, tags.len()) };
+        for (field, lines) in self.0.iter().zip(lines) {
+            headers.remove(field.name());
+            lines.into_iter().for_each(|line| headers.append(field.name(), line));
         }
     }
 

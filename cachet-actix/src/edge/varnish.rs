@@ -5,7 +5,7 @@ use http::{HeaderName, HeaderValue, Uri};
 use super::{
     EdgePurger, PurgeError, Purging,
     client::{self, EdgeClient},
-    field::{escape, lines},
+    field::{MOST_LINE_BYTES, escape, lines},
 };
 
 /// Purges Varnish servers by `xkey`, beside [`EdgeTags::xkey`](crate::EdgeTags::xkey).
@@ -64,7 +64,7 @@ impl EdgePurger for Varnish {
         let name = if soft { "xkey-softpurge" } else { "xkey-purge" };
         Box::pin(async move {
             // VCL sees the first line of a field only.
-            for line in lines(tags.iter().map(|tag| escape(tag)), " ", usize::MAX) {
+            for line in lines(tags.iter().map(|tag| escape(tag)), " ", usize::MAX, MOST_LINE_BYTES) {
                 for server in &self.servers {
                     let purge = client::purge(client::target(server, "/")?, &self.fields).header(name, &line);
                     self.client.accepted(client::with_body(purge, "")?).await?;
