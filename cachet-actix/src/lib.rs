@@ -115,8 +115,18 @@
 //! # The edge
 //!
 //! [`EdgeTags`] writes an answer's tags into the field that a cache in front goes by: `Surrogate-Key`, `Cache-Tag`, `xkey`
-//! or `Cache-Groups`. [`Edge`] invalidates a tag in memory, in Redis and then out there, and tries again where that fails.
-//! The feature `edge` has the purgers for Varnish, Fastly, Cloudflare and `PURGE` by URL.
+//! or `Cache-Groups`. [`Edge`] [follows](Edge::follow) a runtime: what this node invalidates is purged out there, after
+//! memory and Redis have it, and again where that fails. The feature `edge` has the purgers:
+//!
+//! | purger | field of answers | a purge is | soft |
+//! |---|---|---|---|
+//! | `Varnish` (module `xkey`) | `xkey` | `PURGE /` with `xkey-purge`, at each server | `xkey-softpurge` |
+//! | `Fastly` | `Surrogate-Key` | `POST /service/{id}/purge` with `Surrogate-Key`, 256 tags a request | `Fastly-Soft-Purge: 1` |
+//! | `Cloudflare` | `Cache-Tag` | `POST /client/v4/zones/{id}/purge_cache` with `{"tags": […]}`, 30 a request | no |
+//! | `PurgeByUrl` | none | `PURGE` of the URLs that the service names for a tag | no |
+//!
+//! Others implement [`EdgePurger`]. By default a purge has 5 s, is made again after 100 ms to 30 s where it failed and once
+//! more after 2 s where it succeeded, and 10 000 tags are kept.
 //!
 //! # Preconditions without a cache, and on writes
 //!

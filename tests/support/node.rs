@@ -44,6 +44,7 @@ impl Shop {
             .env("SHOP_DB", self.directory.path().join("shop.db"))
             .env_remove("CACHET_REDIS_URL")
             .env_remove("CACHET_NAMESPACE")
+            .env_remove("SHOP_EDGE")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
         command

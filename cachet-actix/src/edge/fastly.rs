@@ -12,7 +12,8 @@ use super::{
 const MOST_KEYS: usize = 256;
 
 /// Purges a Fastly service by surrogate keys, beside [`EdgeTags::surrogate_key`](crate::EdgeTags::surrogate_key):
-/// `POST /service/{id}/purge` with at most 256 keys and 4096 bytes of them.
+/// `POST /service/{id}/purge` with at most 256 keys and 4096 bytes of them
+/// ([Fastly's API](https://www.fastly.com/documentation/reference/api/purging/)).
 #[derive(Clone, Debug)]
 pub struct Fastly {
     api: Uri,

@@ -10,7 +10,9 @@ use super::{
 
 /// Purges Varnish servers by `xkey`, beside [`EdgeTags::xkey`](crate::EdgeTags::xkey).
 ///
-/// Each server gets `PURGE /` with the tags in `xkey-purge`, or `xkey-softpurge`, and answers with a 2xx. Its VCL needs
+/// Each server gets `PURGE /` with the tags in `xkey-purge`, or `xkey-softpurge`, at most 4096 bytes of them, and answers
+/// with a 2xx. `examples/shop/edge.vcl` is a whole VCL; what it needs for
+/// [xkey](https://github.com/varnish/varnish-modules/blob/master/src/vmod_xkey.vcc) is
 ///
 /// ```vcl
 /// import xkey;
