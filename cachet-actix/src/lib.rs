@@ -98,10 +98,16 @@
 //! variants. Beneath them lies one more entry for each resource, which counts as a load and as hits of the function. With
 //! `vary` nothing is served stale here.
 //!
-//! A response that may be for one client is not shared. `public` on a handler that takes a request, a session or an
-//! identity does not compile, unless `vary` names the field. Any other handler that takes an argument which is no part of
-//! its key, nor `Data`, is asked anew for each request with `Authorization` or `Cookie` that `vary` does not name; that
-//! answer is stored nowhere, and `Cache-Status` says why.
+//! A response that may be for one client is not shared. `public` on a handler that takes a request, its `ConnectionInfo`, a
+//! session or an identity does not compile, unless `vary` names the field. Any other handler that takes an argument which is
+//! no part of its key, nor `Data`, is asked anew for each request with `Authorization` or `Cookie` that `vary` does not name,
+//! or with a body; that answer is stored nowhere, and `Cache-Status` says why.
+//!
+//! Such a handler could also take `X-Forwarded-Host`, `X-Original-URL` and their like for the request's URI. With `vary`
+//! they are part of the key, as the `Host` is, and of `Vary`; without it, a request that has them goes past the cache like
+//! those above. A proxy that sets one for every request is declared by naming it in `vary`, and so is `host` where an
+//! extractor of one's own looks at that. The client's address, as in `X-Forwarded-For`, is in no key: an answer for everyone
+//! must not depend on it.
 //!
 //! What a middleware adds, the cache does not see: one that sets cookies, such as a session's, does not belong around a
 //! handler that says `public`.
@@ -158,6 +164,7 @@ mod edge;
 mod error;
 mod handler;
 mod middleware;
+mod misleading;
 mod preconditions;
 mod private;
 mod range;
