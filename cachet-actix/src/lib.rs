@@ -97,10 +97,16 @@
 //! none whose values have more than 1024 bytes together: those are answered by the handler. Invalidating the key takes all
 //! variants. Beneath them lies one more entry for each resource, which counts as a load and as hits of the function.
 //!
-//! A response that may be for one client is not shared. `public` on a handler that takes a request, a session or an
-//! identity does not compile, unless `vary` names the field. Any other handler that takes an argument which is no part of
-//! its key, nor `Data`, is asked anew for each request with `Authorization` or `Cookie` that `vary` does not name; that
-//! answer is stored nowhere, and `Cache-Status` says why.
+//! A response that may be for one client is not shared. `public` on a handler that takes a request, its `ConnectionInfo`, a
+//! session or an identity does not compile, unless `vary` names the field. Any other handler that takes an argument which is
+//! no part of its key, nor `Data`, is asked anew for each request with `Authorization` or `Cookie` that `vary` does not name,
+//! or with a body; that answer is stored nowhere, and `Cache-Status` says why.
+//!
+//! Such a handler could also take `X-Forwarded-Host`, `X-Original-URL` and their like for the request's URI. With `vary`
+//! they are part of the key, as the `Host` is, and of `Vary`; without it, a request that has them goes past the cache like
+//! those above. A proxy that sets one for every request is declared by naming it in `vary`, and so is `host` where an
+//! extractor of one's own looks at that. The client's address, as in `X-Forwarded-For`, is in no key: an answer for everyone
+//! must not depend on it.
 //!
 //! What a middleware adds, the cache does not see: one that sets cookies, such as a session's, does not belong around a
 //! handler that says `public`.
@@ -114,8 +120,18 @@
 //! # The edge
 //!
 //! [`EdgeTags`] writes an answer's tags into the field that a cache in front goes by: `Surrogate-Key`, `Cache-Tag`, `xkey`
-//! or `Cache-Groups`. [`Edge`] invalidates a tag in memory, in Redis and then out there, and tries again where that fails.
-//! The feature `edge` has the purgers for Varnish, Fastly, Cloudflare and `PURGE` by URL.
+//! or `Cache-Groups`. [`Edge`] [follows](Edge::follow) a runtime: what this node invalidates is purged out there, after
+//! memory and Redis have it, and again where that fails. The feature `edge` has the purgers:
+//!
+//! | purger | field of answers | a purge is | soft |
+//! |---|---|---|---|
+//! | `Varnish` (module `xkey`) | `xkey` | `PURGE /` with `xkey-purge`, at each server | `xkey-softpurge` |
+//! | `Fastly` | `Surrogate-Key` | `POST /service/{id}/purge` with `Surrogate-Key`, 256 tags a request | `Fastly-Soft-Purge: 1` |
+//! | `Cloudflare` | `Cache-Tag` | `POST /client/v4/zones/{id}/purge_cache` with `{"tags": […]}`, 30 a request | no |
+//! | `PurgeByUrl` | none | `PURGE` of the URLs that the service names for a tag | no |
+//!
+//! Others implement [`EdgePurger`]. By default a purge has 5 s, is made again after 100 ms to 30 s where it failed and once
+//! more after 2 s where it succeeded, and 10 000 tags are kept.
 //!
 //! # Preconditions without a cache, and on writes
 //!
@@ -148,6 +164,7 @@ mod edge;
 mod error;
 mod handler;
 mod middleware;
+mod misleading;
 mod preconditions;
 mod private;
 mod range;

@@ -162,7 +162,7 @@ fn what_does_not_gain_by_it_is_sent_as_it_is() {
         let (plainly, reply) = (server.get(target), get_as(&server, target, "gzip, br"));
         assert_eq!((tag(&plainly), &plainly.body), (tag(&reply), &reply.body), "{target}");
         assert_eq!(fields(&plainly, &["vary", "content-encoding"]), [None; 2], "{target}");
-        assert_eq!(fields(&reply, &["vary", "content-encoding"]), [None, Some("identity")], "{target}");
+        assert_eq!(fields(&reply, &["vary", "content-encoding"]), [None, Some("")], "{target}");
         let short =
             server.request("GET", target).header("accept-encoding", "gzip").header("if-none-match", tag(&reply));
         assert_eq!(fields(&short.send(), &["etag", "vary"]), [Some(tag(&plainly)), None], "{target}");
@@ -213,7 +213,7 @@ fn parts_are_those_of_the_coded_body() {
 #[actix_web::test]
 async fn beside_actix_webs_compression_nothing_is_encoded_twice_and_no_strong_tag_is_shared() {
     let app = init_service(App::new().wrap(Compress::default()).configure(routes)).await;
-    for (target, coding) in [("/lists/1000", "gzip"), ("/lists/10", "identity")] {
+    for (target, coding) in [("/lists/1000", "gzip"), ("/lists/10", "")] {
         let request = TestRequest::get().uri(target).insert_header(("accept-encoding", "gzip"));
         let response = request.send_request(&app).await;
         let field = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);

@@ -1,6 +1,7 @@
 //! What HTTP clients see of `cachet-actix`: real servers, and a client that shows every byte.
 #![allow(clippy::unused_async, reason = "the cached functions stand for ones that wait")]
 
+mod attacks;
 mod cached_json;
 mod coded;
 mod coded_json;

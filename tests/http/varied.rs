@@ -141,7 +141,8 @@ fn routes(config: &mut ServiceConfig) {
 }
 
 fn speaks(server: &Server, target: &str, language: &str) -> Reply {
-    server.get_with(target, "accept-language", language)
+    // The nodes of a service have one name.
+    server.request("GET", target).at("shop.test").header("accept-language", language).send()
 }
 
 /// How often the handler ran; a resource's variants take one more entry, its index.

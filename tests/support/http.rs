@@ -32,6 +32,12 @@ impl Request {
         Self { server, head, body: String::new() }
     }
 
+    /// Under another name of the server than its address.
+    pub(crate) fn at(mut self, host: &str) -> Self {
+        self.head = self.head.replacen(&format!("host: {}", self.server), &format!("host: {host}"), 1);
+        self
+    }
+
     pub(crate) fn header(mut self, name: &str, value: &str) -> Self {
         self.head.extend([name, ": ", value, "\r\n"]);
         self

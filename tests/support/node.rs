@@ -45,6 +45,7 @@ impl Shop {
             .env_remove("CACHET_REDIS_URL")
             .env_remove("CACHET_NAMESPACE")
             .env_remove("SHOP_MAX_AGE")
+            .env_remove("SHOP_EDGE")
             .env_remove("RUST_LOG")
             .stdin(Stdio::null());
         command

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use actix_web::http::header::{CACHE_CONTROL, HeaderName, HeaderValue, TryIntoHeaderPair};
 
-pub(crate) use self::parse::forbids_keeping;
+pub(crate) use self::parse::{for_its_client, forbids_keeping};
 
 /// The `Cache-Control` of a response.
 ///

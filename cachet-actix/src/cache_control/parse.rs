@@ -2,7 +2,7 @@
 
 use std::str::FromStr;
 
-use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName};
+use actix_web::http::header::{CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue};
 
 use super::{Argument, CacheControl, Directive, MOST_SECONDS};
 use crate::error::CacheControlError;
@@ -70,6 +70,20 @@ pub(crate) fn forbids_keeping(headers: &HeaderMap) -> bool {
         })
     };
     headers.get_all(CACHE_CONTROL).any(|line| line.to_str().map_or(true, forbids))
+}
+
+/// What a response says of keeping it, made to hold for its client alone: no shared cache keeps it.
+pub(crate) fn for_its_client(headers: &HeaderMap) -> HeaderValue {
+    let of_shared_caches = ["public", "private", "s-maxage", "proxy-revalidate"];
+    let mut written = String::from("private");
+    for member in headers.get_all(CACHE_CONTROL).flat_map(|line| members(line.to_str().unwrap_or("no-store"))) {
+        let (name, argument) = member.map_or(("no-store", None), |member| (member.name, member.argument));
+        if !of_shared_caches.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+            written.extend([", ", name]);
+            written.extend(argument.into_iter().flat_map(|argument| ["=", argument]));
+        }
+    }
+    HeaderValue::try_from(written).expect("members of a value are a value")
 }
 
 /// One member of the list, not yet understood.
@@ -143,7 +157,7 @@ fn fields(text: &str) -> Option<Vec<HeaderName>> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderValue, SET_COOKIE};
+    use actix_web::http::header::SET_COOKIE;
 
     use super::*;
 
@@ -184,6 +198,22 @@ mod tests {
             ("public, private", PublicAndPrivate),
         ] {
             assert_eq!(text.parse::<CacheControl>(), Err(expected), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_for_its_client_keeps_what_is_said_to_that() {
+        for (lines, expected) in [
+            (&[][..], "private"),
+            (&["public, max-age=5", "S-Maxage=9"], "private, max-age=5"),
+            (&["private=\"x\", no-cache=\"a, b\", x=y"], "private, no-cache=\"a, b\", x=y"),
+            (&["max-age=\"never closed"], "private, no-store"),
+        ] {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(CACHE_CONTROL, HeaderValue::from_static(line));
+            }
+            assert_eq!(for_its_client(&headers), expected);
         }
     }
 

@@ -16,7 +16,11 @@ use super::{
 const MOST_TAGS: usize = 30;
 
 /// Purges a Cloudflare zone by tags, beside [`EdgeTags::cache_tag`](crate::EdgeTags::cache_tag):
-/// `POST /client/v4/zones/{id}/purge_cache` with at most 30 of them. There is no soft purge.
+/// `POST /client/v4/zones/{id}/purge_cache` with at most 30 of them
+/// ([Cloudflare's API](https://developers.cloudflare.com/api/resources/cache/methods/purge/)). There is no soft purge.
+///
+/// Its API takes few requests: tags that are invalidated while one is on its way go together with the next. Where the
+/// second purge of each tag is too many, [`again`](crate::EdgeBuilder::again) can be switched off.
 #[derive(Clone, Debug)]
 pub struct Cloudflare {
     api: Uri,

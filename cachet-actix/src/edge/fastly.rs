@@ -5,14 +5,15 @@ use http::{HeaderValue, Request, Uri};
 use super::{
     EdgePurger, PurgeError, Purging,
     client::{self, EdgeClient},
-    field::{escape, lines},
+    field::{MOST_LINE_BYTES, escape, lines},
 };
 
 /// The most keys of a request.
 const MOST_KEYS: usize = 256;
 
 /// Purges a Fastly service by surrogate keys, beside [`EdgeTags::surrogate_key`](crate::EdgeTags::surrogate_key):
-/// `POST /service/{id}/purge` with at most 256 keys and 4096 bytes of them.
+/// `POST /service/{id}/purge` with at most 256 keys and 4096 bytes of them
+/// ([Fastly's API](https://www.fastly.com/documentation/reference/api/purging/)).
 #[derive(Clone, Debug)]
 pub struct Fastly {
     api: Uri,
@@ -50,7 +51,7 @@ impl Fastly {
 impl EdgePurger for Fastly {
     fn purge<'a>(&'a self, tags: &'a [String], soft: bool) -> Purging<'a> {
         Box::pin(async move {
-            for keys in lines(tags.iter().map(|tag| escape(tag)), " ", MOST_KEYS) {
+            for keys in lines(tags.iter().map(|tag| escape(tag)), " ", MOST_KEYS, MOST_LINE_BYTES) {
                 let mut purge = Request::post(client::target(&self.api, &self.path)?)
                     .header("fastly-key", &self.token)
                     .header("accept", "application/json")

@@ -4,15 +4,18 @@ use std::{
     borrow::Cow,
     future::{Future, Ready, ready},
     pin::Pin,
+    sync::Once,
     task::{Context, Poll},
 };
 
 use actix_web::{
     Error, HttpMessage, HttpRequest, HttpResponse,
     dev::{Service, ServiceRequest, ServiceResponse, Transform},
+    http::header::{CACHE_CONTROL, HeaderMap, HeaderName},
 };
 
 use super::field::{TagField, escape};
+use crate::cache_control::for_its_client;
 
 /// Writes the tags of answers into the field that a cache in front goes by.
 ///
@@ -38,15 +41,38 @@ use super::field::{TagField, escape};
 /// # }
 /// ```
 ///
-/// A line has at most 4096 bytes; more tags are more lines. Fastly and Cloudflare read 16 KiB of them, and Varnish takes
-/// 32 KiB of fields in all: what is beyond that they cannot purge. A tag in a field is written as by
-/// [`escape`](Self::escape).
+/// Where an [`Edge`](super::Edge) follows the runtime there are three more: for the entry, or at a `ResponseCache` the
+/// URI, and for the function and the namespace. They show nothing of what they stand for.
+///
+/// # How many
+///
+/// A line has at most 4096 bytes, since Varnish takes 8 KiB; more tags are more lines. `Surrogate-Key` is one line, since
+/// Fastly heeds one. [Fastly] reads 16 KB of a field, [Cloudflare] as much and no more than 1000 tags, [Varnish] 32 KiB of
+/// fields in all. An answer with more than 16 000 bytes, or 1000 in `Cache-Tag`, could not be purged by all of its tags. So
+/// it goes out without any, and as `private`: clients keep it as they were told, and no cache in front does. The first
+/// such answer is logged. A tag is written as by [`escape`](Self::escape).
+///
+/// [Fastly]: https://www.fastly.com/documentation/reference/http/http-headers/Surrogate-Key/
+/// [Cloudflare]: https://developers.cloudflare.com/cache/how-to/purge-cache/purge-by-tags/
+/// [Varnish]: https://varnish-cache.org/docs/trunk/reference/varnishd.html#http-resp-size
+///
+/// # Beside a `ResponseCache`
 ///
 /// Around a `ResponseCache` it writes that cache's own tags. Those of handlers behind one are stored with the answer if
 /// they are in the fields already: wrap the handlers too, inside. Clients see the field unless the edge takes it out, as
 /// Fastly and Cloudflare do; at Varnish `unset resp.http.xkey` in `vcl_deliver` does it.
 #[derive(Clone, Debug)]
 pub struct EdgeTags(Vec<TagField>);
+
+/// What caches in front heed before `Cache-Control`.
+const FOR_SHARED_CACHES: [HeaderName; 3] = [
+    HeaderName::from_static("cdn-cache-control"),
+    HeaderName::from_static("cloudflare-cdn-cache-control"),
+    HeaderName::from_static("surrogate-control"),
+];
+
+/// That there was an answer with too many.
+static TOO_MANY: Once = Once::new();
 
 /// A request whose answer's tags go out.
 struct Wanted;
@@ -122,17 +148,25 @@ impl EdgeTags {
 
     fn write<B>(&self, response: &mut HttpResponse<B>) {
         let Some(Tags(tags)) = response.extensions_mut().remove::<Tags>() else { return };
-        let mut distinct = Vec::with_capacity(tags.len());
-        for tag in tags {
-            if !distinct.contains(&tag) {
-                distinct.push(tag);
-            }
+        let headers = response.headers_mut();
+        let lines: Option<Vec<_>> = self.0.iter().map(|field| field.values(headers, &tags)).collect();
+        let Some(lines) = lines else { return self.keep_out(headers, tags.len()) };
+        for (field, lines) in self.0.iter().zip(lines) {
+            headers.remove(field.name());
+            lines.into_iter().for_each(|line| headers.append(field.name(), line));
         }
-        for field in &self.0 {
-            for value in field.values(&distinct) {
-                response.headers_mut().append(field.name(), value);
-            }
+    }
+
+    /// What no edge could forget again, none may have.
+    fn keep_out(&self, headers: &mut HeaderMap, tags: usize) {
+        TOO_MANY.call_once(|| {
+            tracing::warn!(tags, "an answer has more tags than a cache in front reads: it is for its client alone");
+        });
+        for name in self.0.iter().map(|field| field.name()).chain(FOR_SHARED_CACHES) {
+            headers.remove(name);
         }
+        let policy = for_its_client(headers);
+        headers.insert(CACHE_CONTROL, policy);
     }
 }
 

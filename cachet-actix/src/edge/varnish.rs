@@ -5,12 +5,14 @@ use http::{HeaderName, HeaderValue, Uri};
 use super::{
     EdgePurger, PurgeError, Purging,
     client::{self, EdgeClient},
-    field::{escape, lines},
+    field::{MOST_LINE_BYTES, escape, lines},
 };
 
 /// Purges Varnish servers by `xkey`, beside [`EdgeTags::xkey`](crate::EdgeTags::xkey).
 ///
-/// Each server gets `PURGE /` with the tags in `xkey-purge`, or `xkey-softpurge`, and answers with a 2xx. Its VCL needs
+/// Each server gets `PURGE /` with the tags in `xkey-purge`, or `xkey-softpurge`, at most 4096 bytes of them, and answers
+/// with a 2xx. `examples/shop/edge.vcl` is a whole VCL; what it needs for
+/// [xkey](https://github.com/varnish/varnish-modules/blob/master/src/vmod_xkey.vcc) is
 ///
 /// ```vcl
 /// import xkey;
@@ -64,7 +66,7 @@ impl EdgePurger for Varnish {
         let name = if soft { "xkey-softpurge" } else { "xkey-purge" };
         Box::pin(async move {
             // VCL sees the first line of a field only.
-            for line in lines(tags.iter().map(|tag| escape(tag)), " ", usize::MAX) {
+            for line in lines(tags.iter().map(|tag| escape(tag)), " ", usize::MAX, MOST_LINE_BYTES) {
                 for server in &self.servers {
                     let purge = client::purge(client::target(server, "/")?, &self.fields).header(name, &line);
                     self.client.accepted(client::with_body(purge, "")?).await?;

@@ -51,7 +51,7 @@ pub(super) async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<St
         stay_plain(entry, response.headers_mut());
     }
     let mut head = Head::from(validators(entry, coding)).age(entry.age());
-    for field in vary(http, response.headers(), is_encodable) {
+    for field in vary(http, response.headers(), is_encodable).into_iter().chain(http.misleading(request.headers())) {
         head = head.vary(field);
     }
     response.headers_mut().remove(VARY);
@@ -115,12 +115,12 @@ pub(super) fn unkept(http: &Http, response: HttpResponse) -> HttpResponse {
 }
 
 /// An answer that may be for the one who asks: only that client may keep it, if the policy says so.
-pub(super) fn personal(http: &Http, response: HttpResponse) -> HttpResponse {
+pub(super) fn personal(http: &Http, reason: &str, response: HttpResponse) -> HttpResponse {
     let is_for_one = response.headers().contains_key(SET_COOKIE) || !http.is_private();
     let success = if is_for_one { no_store() } else { http.unaged() };
     let mut response = with_policy(http, success, response);
-    let reason = "cachet; fwd=bypass; detail=\"the request says who asks, and the key does not\"";
-    response.headers_mut().append(CACHE_STATUS, HeaderValue::from_static(reason));
+    let status = HeaderValue::try_from(format!("cachet; fwd=bypass; detail=\"{reason}\""));
+    response.headers_mut().append(CACHE_STATUS, status.expect("a reason is plain text"));
     response
 }
 

@@ -2,12 +2,16 @@
 
 use actix_web::{
     HttpRequest,
-    http::header::{AUTHORIZATION, COOKIE, HeaderName, HeaderValue},
+    http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap, HeaderName, HeaderValue},
 };
 use bytes::Bytes;
 use cachet_core::{Cached, Validator};
 
-use crate::{stored::StoredResponse, validators::EntityTag};
+use crate::{
+    misleading::{changes_the_resource, has_body},
+    stored::StoredResponse,
+    validators::EntityTag,
+};
 
 /// The options of a handler: all of them were checked and normalised by the macro.
 pub struct Http {
@@ -97,15 +101,43 @@ impl Http {
         self.vary.iter().map(|name| HeaderName::from_static(name))
     }
 
+    /// The fields of a request that a handler could take for its URI, and that are not in `vary`. An answer made under one
+    /// that somebody made up goes to nobody else.
+    pub(super) fn misleading(&self, headers: &HeaderMap) -> Vec<HeaderName> {
+        if !self.sees_more {
+            return Vec::new();
+        }
+        let is_unnamed = |name: &&HeaderName| changes_the_resource(name) && !self.vary.contains(&name.as_str());
+        let mut names: Vec<_> = headers.keys().filter(is_unnamed).cloned().collect();
+        names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+        names
+    }
+
+    /// The host that a request was sent to, where the handler could see it.
+    pub(super) fn host(&self, request: &HttpRequest) -> Option<String> {
+        let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
+        let host = authority.or_else(|| request.headers().get(HOST).map(HeaderValue::as_bytes));
+        host.filter(|_| self.sees_more).map(|host| host.to_ascii_lowercase().escape_ascii().to_string())
+    }
+
     pub(super) fn tagging(&self) -> Tagging {
         self.tagging
     }
 
-    /// Whether the answer may be for the one who asks: the request says who that is, the key does not know, and the
-    /// handler may have looked.
-    pub(super) fn may_be_personal(&self, request: &HttpRequest) -> bool {
-        let says = |name: HeaderName| request.headers().contains_key(&name) && !self.vary.contains(&name.as_str());
-        self.sees_more && (says(AUTHORIZATION) || says(COOKIE))
+    /// Why the answer may be for the one who asks alone: the request says something that the key does not know, and the
+    /// handler may have looked. Where there are variants, what misleads a handler tells them apart.
+    pub(super) fn may_be_personal(&self, request: &HttpRequest) -> Option<&'static str> {
+        let headers = request.headers();
+        let says = |name: HeaderName| headers.contains_key(&name) && !self.vary.contains(&name.as_str());
+        let reasons = [
+            (says(AUTHORIZATION) || says(COOKIE), "the request says who asks, and the key does not"),
+            (has_body(headers), "the request has a body, and the key does not"),
+            (
+                !self.varies() && !self.misleading(headers).is_empty(),
+                "the request says what it is for, and the key does not",
+            ),
+        ];
+        reasons.into_iter().find(|(holds, _)| self.sees_more && *holds).map(|(_, reason)| reason)
     }
 
     /// Whether the policy lets nobody but the client keep the answer.

@@ -109,8 +109,8 @@ where
     Fut: Future + 'static,
     Fut::Output: Responder,
 {
-    if http.may_be_personal(request) {
-        return personal(http, run(request, load).await);
+    if let Some(reason) = http.may_be_personal(request) {
+        return personal(http, reason, run(request, load).await);
     }
     let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
     let Some(call) = call else { return unkept(http, run(request, load).await) };

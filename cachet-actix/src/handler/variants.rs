@@ -23,7 +23,7 @@ pub(super) async fn variant<F>(function: &F, http: &Http, request: &HttpRequest,
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
 {
-    let values = values(http, request.headers())?;
+    let values = values(http, request.headers(), http.host(request))?;
     // What a load replaces is still there when the load begins, and an invalidation that comes later voids what it gives:
     // so a name that was left behind does not come back.
     let next = || async { Ok(StoredResponse::index_after(Refresh::current().value())) };
@@ -42,9 +42,16 @@ where
 ///
 /// A list is the same over one line or many, with or without spaces behind its commas. A field that is not there is
 /// another value than an empty one.
-fn values(http: &Http, headers: &HeaderMap) -> Option<Validator> {
-    let mut text = Vec::new();
-    for name in http.vary_names() {
+fn values(http: &Http, headers: &HeaderMap, host: Option<String>) -> Option<Validator> {
+    let misleading = http.misleading(headers);
+    let mut text = host.unwrap_or_default().into_bytes();
+    for name in &misleading {
+        // A line break cannot be in a name or a value, so none runs into the next one.
+        text.push(b'\n');
+        text.extend_from_slice(name.as_str().as_bytes());
+    }
+    text.push(b'\n');
+    for name in http.vary_names().chain(misleading) {
         let lines = headers.get_all(&name);
         text.push(if lines.len() == 0 { b'-' } else { b'+' });
         for line in lines {
@@ -53,7 +60,6 @@ fn values(http: &Http, headers: &HeaderMap) -> Option<Validator> {
                 text.push(b',');
             }
         }
-        // A line break cannot be in a value, so no value runs into the next one.
         text.push(b'\n');
     }
     (text.len() <= MOST_BYTES).then(|| Validator::of_bytes(&text))
@@ -84,7 +90,7 @@ mod tests {
             let value = HeaderValue::from_str(value).expect("a field value");
             headers.append(HeaderName::from_static(name), value);
         }
-        values(&LANGUAGE_AND_TIER, &headers)
+        values(&LANGUAGE_AND_TIER, &headers, None)
     }
 
     #[test]
@@ -114,6 +120,33 @@ mod tests {
                 assert_ne!(of(one), of(other), "{one:?} {other:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_misleads_a_handler_that_sees_more_tells_variants_apart() {
+        static SEES_MORE: Http = Http::new("public").sees_more();
+        let of = |fields: &[(&'static str, &'static str)], host: &str| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            values(&SEES_MORE, &headers, Some(host.to_owned()))
+        };
+        let sets = [
+            of(&[], "shop.test"),
+            of(&[], "evil.test"),
+            of(&[("x-forwarded-host", "evil.test")], "shop.test"),
+            of(&[("x-forwarded-host", "other.test")], "shop.test"),
+            of(&[("x-original-url", "evil.test")], "shop.test"),
+        ];
+        for (index, one) in sets.iter().enumerate() {
+            assert!(sets[..index].iter().all(|other| other != one), "{index}");
+        }
+        assert_eq!(
+            of(&[("x-forwarded-for", "192.0.2.1")], "shop.test"),
+            sets[0],
+            "it tells who asks, and not for what"
+        );
     }
 
     #[test]

@@ -5,9 +5,8 @@ use actix_web::{
     http::{
         Method,
         header::{
-            AUTHORIZATION, CONTENT_LENGTH, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH,
-            IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, TRANSFER_ENCODING,
-            UPGRADE,
+            AUTHORIZATION, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
+            IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, UPGRADE,
         },
     },
 };
@@ -19,28 +18,7 @@ use super::{
     policy::{Use, Wishes},
     resources::{Found, Seen},
 };
-
-/// Fields that change what a handler answers and are in no key. Whoever sends one could have its answer served to
-/// everybody, so a handler behind the cache does not see them, unless they are declared.
-const HIDDEN: [&str; 17] = [
-    "forwarded",
-    "front-end-https",
-    "true-client-ip",
-    "x-client-ip",
-    "x-forwarded",
-    "x-host",
-    "x-http-host-override",
-    "x-http-method",
-    "x-http-method-override",
-    "x-method-override",
-    "x-original-host",
-    "x-original-uri",
-    "x-original-url",
-    "x-override-url",
-    "x-real-ip",
-    "x-rewrite-url",
-    "x-url-scheme",
-];
+use crate::misleading::{has_body, is_misleading};
 
 /// A GET or HEAD that the cache may answer.
 pub(super) struct Ask {
@@ -80,10 +58,8 @@ impl Ask {
     /// The error is the reason why the request goes past the cache.
     pub(super) fn of(request: &ServiceRequest, configuration: &Configuration) -> Result<Self, &'static str> {
         let headers = request.headers();
-        let has_body = headers.contains_key(TRANSFER_ENCODING)
-            || headers.get_all(CONTENT_LENGTH).any(|length| length.as_bytes() != b"0");
         let obstacles = [
-            (has_body, "body"),
+            (has_body(headers), "body"),
             (headers.contains_key(UPGRADE), "upgrade"),
             (headers.contains_key(COOKIE) && !configuration.cookies, "cookie"),
         ];
@@ -108,11 +84,8 @@ impl Ask {
     /// Leaves of the request what the key and `Vary` can tell apart.
     pub(super) fn impose(&self, request: &mut ServiceRequest, configuration: &Configuration) {
         self.key.impose(request);
-        let is_hidden = |name: &HeaderName| {
-            let is_listed = HIDDEN.contains(&name.as_str()) || name.as_str().starts_with("x-forwarded-");
-            is_listed && !configuration.declared.contains(name)
-        };
-        let hidden: Vec<_> = request.headers().keys().filter(|name| is_hidden(name)).cloned().collect();
+        let is_hidden = |name: &&HeaderName| is_misleading(name) && !configuration.declared.contains(name);
+        let hidden: Vec<_> = request.headers().keys().filter(is_hidden).cloned().collect();
         for name in hidden {
             request.headers_mut().remove(name);
         }

@@ -96,6 +96,7 @@ fn told_by(identity: &Type) -> &'static [&'static str] {
     match last.as_deref() {
         Some("Session" | "Identity") => &["cookie"],
         Some("BearerAuth" | "BasicAuth") => &["authorization"],
+        Some("ConnectionInfo") => &["host", "forwarded", "x-forwarded-host", "x-forwarded-proto", "x-forwarded-for"],
         Some("ReqData") => &["authorization", "cookie"],
         _ => &[],
     }

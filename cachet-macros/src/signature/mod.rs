@@ -61,7 +61,7 @@ pub(crate) enum Extractor {
     State,
     /// The request as it came; nothing that could be compared.
     Raw,
-    /// Who asks: the request as it came, a session, an identity.
+    /// Who asks, or under which name of the service: the request as it came, a session, an identity.
     Identity,
     /// Any other type, which is its own key.
     Value,
@@ -221,12 +221,9 @@ impl Extractor {
         match last.ident.to_string().as_str() {
             "Path" | "Query" | "Json" | "Form" => only_type(&last.arguments).map_or(Self::Value, Self::Inner),
             "Data" | "ThinData" => Self::State,
-            "HttpRequest" | "ServiceRequest" | "Session" | "Identity" | "BearerAuth" | "BasicAuth" | "ReqData" => {
-                Self::Identity
-            }
-            "Payload" | "Bytes" | "BytesMut" | "Multipart" | "Preconditions" | "ConnectionInfo" | "PeerAddr" => {
-                Self::Raw
-            }
+            "HttpRequest" | "ServiceRequest" | "Session" | "Identity" | "BearerAuth" | "BasicAuth" | "ReqData"
+            | "ConnectionInfo" => Self::Identity,
+            "Payload" | "Bytes" | "BytesMut" | "Multipart" | "Preconditions" | "PeerAddr" => Self::Raw,
             _ => Self::Value,
         }
     }

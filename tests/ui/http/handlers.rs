@@ -1,5 +1,7 @@
 use actix_web::{
-    HttpRequest, Responder, get, post,
+    HttpRequest, Responder,
+    dev::ConnectionInfo,
+    get, post,
     web::{Bytes, Path},
 };
 use cachet_core::cached;
@@ -37,6 +39,12 @@ async fn raw_body(body: Bytes) -> Bytes {
 #[cached(ttl = "5m", http = "public", skip(request))]
 async fn public_by_identity(id: Path<u64>, request: HttpRequest) -> String {
     format!("{id} {}", request.path())
+}
+
+#[get("/f/{id}")]
+#[cached(ttl = "5m", http = "public", skip(connection))]
+async fn public_by_host(id: Path<u64>, connection: ConnectionInfo) -> String {
+    format!("{id} at {}", connection.host())
 }
 
 fn main() {}
