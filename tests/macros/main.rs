@@ -3,6 +3,7 @@
 
 mod arguments;
 mod controls;
+mod fragments;
 mod generics;
 mod keys;
 mod methods;

@@ -58,11 +58,15 @@ pub(super) fn expression(input: ParseStream<'_>, option: &Ident) -> syn::Result<
     if input.is_empty() || input.peek(Token![,]) {
         return Err(needs_value(option));
     }
-    let mut value = input.parse()?;
+    input.parse().map(opened)
+}
+
+/// The expression without the group that a fragment of a `macro_rules!` comes in.
+fn opened(mut value: Expr) -> Expr {
     while let Expr::Group(group) = value {
         value = *group.expr;
     }
-    Ok(value)
+    value
 }
 
 /// The path behind `crate =`.
@@ -138,7 +142,7 @@ impl Parse for ErrorArm {
                 "a pattern in `error_ttl` needs a duration; write `error_ttl = (NotFound = \"10s\")`",
             ));
         }
-        Ok(Self { pattern, ttl: input.parse()? })
+        Ok(Self { pattern, ttl: input.parse().map(opened)? })
     }
 }
 
@@ -370,11 +374,11 @@ pub(super) fn tags(value: &Expr, errors: &Errors) -> Vec<Template> {
 }
 
 fn read_tag(tag: &Expr, errors: &Errors) -> Option<Template> {
-    let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = tag else {
+    let Some(text) = literal(tag) else {
         errors.over(tag, "a tag is text; write `\"product:{id}\"`");
         return None;
     };
-    let read = match Template::parse(text) {
+    let read = match Template::parse(&text) {
         Ok(template) if template.parts.is_empty() => Err("an empty tag; write `\"products\"`".into()),
         read => read.map_err(|mistake| format!("`tags`: {mistake}")),
     };
@@ -411,9 +415,9 @@ pub(super) fn vary(value: &Expr, errors: &Errors) -> Vec<String> {
     }
     let mut names = Vec::new();
     for field in &list.elems {
-        let read = match field {
-            Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => field_name(&text.value()),
-            _ => Err("a field's name is text; write `vary = [\"accept-language\"]`".into()),
+        let read = match literal(field) {
+            Some(text) => field_name(&text.value()),
+            None => Err("a field's name is text; write `vary = [\"accept-language\"]`".into()),
         };
         match read {
             Ok(name) if names.contains(&name) => errors.over(field, format_args!("`{name}` is listed twice; keep one")),
@@ -460,11 +464,18 @@ pub(super) fn handle(value: &Expr, errors: &Errors) -> Option<Ident> {
 }
 
 fn text(option: &str, value: &Expr, errors: &Errors) -> Option<LitStr> {
-    if let Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) = value {
-        return Some(text.clone());
+    let text = literal(value);
+    if text.is_none() {
+        errors.over(value, format_args!("`{option}` is text; write `{}`", example(option)));
     }
-    errors.over(value, format_args!("`{option}` is text; write `{}`", example(option)));
-    None
+    text
+}
+
+fn literal(value: &Expr) -> Option<LitStr> {
+    match opened(value.clone()) {
+        Expr::Lit(ExprLit { lit: Lit::Str(text), .. }) => Some(text),
+        _ => None,
+    }
 }
 
 fn given<T>(written: &Expr, read: Result<T, String>, errors: &Errors) -> Option<Given<T>> {

@@ -1,5 +1,6 @@
 //! The function under the attribute: its signature is parsed, its body stays tokens and so keeps its places.
 
+mod groups;
 mod unsupported;
 
 use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
@@ -278,17 +279,15 @@ fn only_type(arguments: &PathArguments) -> Option<Box<Type>> {
 fn read(input: ParseStream<'_>) -> syn::Result<Function> {
     let attrs = input.call(Attribute::parse_outer)?;
     let vis = input.parse()?;
-    let sig: Signature = input.parse()?;
+    let mut sig: Signature = input.parse()?;
+    groups::open(&mut sig);
     if input.peek(Token![;]) {
         return Err(syn::Error::new(
             sig.span(),
             "`#[cached]` needs a body to run on a miss; write it on a function that has one",
         ));
     }
-    let body: Group = input.parse()?;
-    if body.delimiter() != Delimiter::Brace {
-        return Err(syn::Error::new(body.span(), "expected the function's body"));
-    }
+    let body = groups::body(input)?;
     if !input.is_empty() {
         return Err(input.error("unexpected token behind the function"));
     }
