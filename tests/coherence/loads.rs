@@ -110,7 +110,14 @@ fn over(records: &Records, write: &Write) -> Time {
     }
 }
 
-/// When the machine had no time for the nodes or the server. Trust ends then as it does beside a fault.
+/// When nodes did not believe the server: a heartbeat that came late ends trust as a fault does. They tell of the end.
+fn outages(records: &Records) -> Vec<Span> {
+    let events = records.histories.iter().flat_map(|history| &history.events);
+    let back = events.filter_map(|event| if let Event::Back { at } = event { Some(*at) } else { None });
+    back.map(|at| (at.saturating_sub(nanos(SETTLED)), at + nanos(TAKEN))).collect()
+}
+
+/// When the machine had no time for the nodes or the server. Leases end then without a sign.
 fn stalls(records: &Records) -> Vec<Span> {
     let (mut stalls, mut of_server) = (Vec::new(), Vec::new());
     for history in &records.histories {
