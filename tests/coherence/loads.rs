@@ -35,8 +35,11 @@ type Span = (Time, Time);
 pub(crate) fn judge(records: &Records, writes: &[Write]) -> Loads {
     let stalls = stalls(records);
     let mut found = Loads { calm: 0, stalls: stalls.len(), violations: Vec::new() };
-    let is_calm =
-        |span| is_calm(records, span) && !stalls.iter().any(|stall| overlap((stall.0, settled(stall.1)), span));
+    let outages = outages(records);
+    let is_calm = |span| {
+        let is_stalled = stalls.iter().any(|stall| overlap((stall.0, settled(stall.1)), span));
+        is_calm(records, span) && !is_stalled && !outages.iter().any(|outage| overlap(*outage, span))
+    };
     for (item, loads) in by_item(records) {
         for (at, (begun, ended)) in loads.iter().copied().enumerate() {
             let span = (begun.saturating_sub(nanos(TAKEN)), ended);
