@@ -241,7 +241,7 @@ fn in_calm_times_there_is_one_load_at_a_time() {
     assert_eq!(beside(vec![fault(Kind::Cut, Some(2), 7_000..7_100)]), []);
     assert_eq!(beside(vec![fault(Kind::Cut, Some(2), 6_000..6_100)]), [Overlap]);
     assert_eq!(with(vec![Event::Back { at: at(10_200) }]), [], "a node was without the server");
-    assert_eq!(with(vec![Event::Back { at: at(9_800) }]), [Overlap]);
+    assert_eq!(with(vec![Event::Back { at: at(9_700) }]), [Overlap]);
     assert_eq!(found([at_work(10_000..10_700), at_work(10_510..10_530)]), [], "it has waited for long enough");
 }
 
