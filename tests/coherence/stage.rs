@@ -178,6 +178,15 @@ impl Actor {
         })
     }
 
+    /// Writes a row, and waits until every node can know of it.
+    pub(crate) fn write_for_all(&self, row: u64, means: Means) {
+        let own = self.tell(Order::Write(row, means), "a writer returns", |event| match event {
+            Event::Returned { number, .. } => Some(number),
+            _ => None,
+        });
+        self.until("it is sent", 0, |event| matches!(event, Event::Sent { number, .. } if number == own).then_some(()));
+    }
+
     /// Begins to write a row, and waits until it is committed. The writer is held up then.
     pub(crate) fn begin_write(&self, row: u64, means: Means) {
         self.hold();
