@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cachet_core::{Cachet, Origin, cached, invalidate_tag, invalidates, testing::Gate};
+use cachet_core::{Cachet, Invalidation, Origin, cached, invalidate_tag, invalidates, testing::Gate};
 use support::{DEADLINE, Redis, until};
 
 /// A node of the namespace, which hears of the others' changes.
@@ -343,4 +343,36 @@ async fn a_fence_goes_with_the_lift_that_was_kept() {
     faults.clear();
     assert!(node.is_ready(DEADLINE).await, "what was kept is sent");
     assert_eq!(fence(), "", "long before its time is over");
+}
+
+/// Who: a node that cannot send its invalidation, and one whose trust lapses on a connection that does not break. When: the
+/// second one's heartbeat is answered again before the first one's invalidation could be sent. What stops the old value:
+/// memory from before is dead, and the tier is not asked yet.
+#[tokio::test]
+async fn memory_from_before_a_lapse_of_trust_is_not_served_after_it() {
+    use cachet_core::testing::{Faults, FaultyTier, Gate, Injection, Operation, redis_tier};
+    use std::sync::Arc;
+
+    let redis = Redis::start();
+    let node = async |faults: &Faults| {
+        let tier = FaultyTier::over(redis_tier(redis.url()).expect("the URL is valid"), faults);
+        let node = Cachet::builder().namespace("cachet").shared_tier(tier);
+        let node = node.staleness_bound(Duration::from_millis(500)).recovery_grace(DEADLINE).build();
+        let node = node.expect("the configuration is valid");
+        assert!(node.is_ready(DEADLINE).await);
+        node
+    };
+    let (cut_off, lapsing) = (Faults::new(), Faults::new());
+    let (one, other) = (node(&cut_off).await, node(&lapsing).await);
+    let old = other.scope(numbered(6)).await;
+    let heartbeat = Arc::new(Gate::closed());
+    lapsing.next(Operation::Heartbeat, Injection::HoldReply(Arc::clone(&heartbeat)));
+    heartbeat.arrived(1).await;
+    until("trust is over", async || origin(&other, 6).await != Origin::Memory).await;
+    cut_off.cut_off();
+    assert_eq!(one.scope(numbered::invalidate(6)).await, Invalidation::Queued);
+    let heartbeats = lapsing.calls(Operation::Heartbeat);
+    heartbeat.open();
+    lapsing.called(Operation::Heartbeat, heartbeats + 1).await;
+    assert_ne!(other.scope(numbered(6)).await, old);
 }

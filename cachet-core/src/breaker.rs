@@ -13,13 +13,23 @@ pub(crate) struct Breaker {
     outages: AtomicU32,
 }
 
-/// An opening, to be closed unless there was another one since.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Opening(u64);
+/// A breaker's state, from one opening or closing to the next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct State(u64);
+
+impl State {
+    pub(crate) fn is_open(self) -> bool {
+        self.0 & 1 == 1
+    }
+}
 
 impl Breaker {
+    pub(crate) fn state(&self) -> State {
+        State(self.state.load(Ordering::Acquire))
+    }
+
     pub(crate) fn is_open(&self) -> bool {
-        self.state.load(Ordering::Acquire) & 1 == 1
+        self.state().is_open()
     }
 
     pub(crate) fn succeeded(&self) {
@@ -44,14 +54,10 @@ impl Breaker {
         self.state.update(Ordering::AcqRel, Ordering::Acquire, |state| (state | 1) + 2);
     }
 
-    /// The opening that stands now.
-    pub(crate) fn opening(&self) -> Opening {
-        Opening(self.state.load(Ordering::Acquire) | 1)
-    }
-
-    /// Closes the breaker unless it was opened anew since, and says whether it did.
-    pub(crate) fn close(&self, opening: Opening) -> bool {
-        let closed = self.state.compare_exchange(opening.0, opening.0 + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
+    /// Closes the breaker, if it is still open as it was then, and says whether it did.
+    pub(crate) fn close(&self, then: State) -> bool {
+        let open = then.0 | 1;
+        let closed = self.state.compare_exchange(open, open + 1, Ordering::AcqRel, Ordering::Acquire).is_ok();
         if closed {
             self.outages.store(0, Ordering::Relaxed);
         }
@@ -74,7 +80,7 @@ mod tests {
         assert!(breaker.failed(), "the third in a row opens it");
         assert!(!breaker.failed(), "it opens once");
         assert!(breaker.is_open());
-        assert!(breaker.close(breaker.opening()));
+        assert!(breaker.close(breaker.state()));
         assert!(!breaker.is_open());
         assert!(!breaker.failed());
     }
@@ -83,11 +89,11 @@ mod tests {
     fn an_opening_is_not_closed_for_a_later_one() {
         let breaker = Breaker::default();
         breaker.open_anew();
-        let first = breaker.opening();
+        let first = breaker.state();
         assert!(!breaker.open(), "a fault of the same outage");
         breaker.open_anew();
         assert!(!breaker.close(first) && breaker.is_open());
-        let second = breaker.opening();
+        let second = breaker.state();
         assert!(breaker.close(second) && !breaker.close(second) && !breaker.is_open());
         assert!(breaker.open());
         assert!(!breaker.close(second) && breaker.is_open());

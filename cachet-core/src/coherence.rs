@@ -8,6 +8,9 @@
 //! published before `s` has been taken, so until `s` + Δ no hit misses a change that is more than Δ old. Where trust is
 //! over, an entry still answers for Δ from the moment its own answer was asked for, which is the same bound.
 //!
+//! That nothing published was missed is not all: what could not be published is kept by its node. So trust that lapsed, or
+//! was lost, comes back to an empty memory.
+//!
 //! Who: a hit, and the driver that takes news and then trusts. When: the hit looks at the stamp before the news, and at
 //! the trust after them. What stops it: it looks at the trust first.
 
@@ -108,13 +111,16 @@ impl Coherence {
         usize::try_from(self.hasher.hash_one(key) >> 32).unwrap_or_default() % STAMPS
     }
 
-    /// A heartbeat sent at that moment was answered. Says whether trust had been over meanwhile.
-    pub(crate) fn trust(&self, sent: Tick) -> bool {
-        let has_lapsed = *self.live.borrow() && now() >= self.trusted_until.acquire();
+    /// Whether trust is over, though the connection has not broken.
+    pub(crate) fn has_lapsed(&self) -> bool {
+        *self.live.borrow() && now() >= self.trusted_until.acquire()
+    }
+
+    /// A heartbeat sent at that moment was answered.
+    pub(crate) fn trust(&self, sent: Tick) {
         let until = if without(Rule::Heartbeat) { sent + FOR_EVER } else { self.until(sent) };
         self.trusted_until.release(until);
         self.live.send_replace(true);
-        has_lapsed
     }
 
     /// The connection broke: what memory holds is not vouched for any more.
@@ -209,9 +215,21 @@ mod tests {
         let sent = now();
         let long_ago = sent.before(Duration::from_mins(1));
         assert!(!coherence.vouches(long_ago, sent), "nothing is trusted before the first answer");
-        assert!(!coherence.trust(sent));
+        coherence.trust(sent);
+        assert!(!coherence.has_lapsed());
         assert!(coherence.vouches(long_ago, sent + Duration::from_millis(970)));
         assert!(!coherence.vouches(long_ago, sent + Duration::from_secs(1)));
+    }
+
+    #[test]
+    fn trust_lapses_by_itself_and_is_lost_with_its_connection() {
+        let coherence = coherence();
+        let long_ago = now().before(Duration::from_mins(1));
+        assert!(!coherence.has_lapsed(), "there has been none");
+        coherence.trust(long_ago);
+        assert!(coherence.has_lapsed());
+        coherence.lose();
+        assert!(!coherence.has_lapsed(), "a new connection begins anew");
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! Two nodes with one Redis.
 
-use std::{thread, time::Duration};
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use cachet_core::Cachet;
 
@@ -26,6 +29,33 @@ fn what_one_node_stored_answers_at_the_other() {
         let second = other.get_with(target, &[("accept-language", "EN")]);
         assert!(second.is_hit(), "{}", second.cache_status());
         assert!(second.body.starts_with("run ") && first.body.contains(&second.body[..6]));
+    }
+    assert_eq!(other.origin.runs(), 0);
+}
+
+/// An answer that takes longer than the lease, to its head or to the end of its body, is stored nevertheless: the lease is
+/// kept up as long as somebody works on it.
+#[test]
+fn an_answer_that_takes_longer_than_its_lease_is_stored() {
+    let redis = Redis::start();
+    let lease = Duration::from_secs(2);
+    let [one, other] = [(); 2].map(|()| {
+        let tiers = Cachet::builder().redis(redis.url()).deadline(Duration::from_secs(5)).lease(lease);
+        Server::over(tiers, |cache| cache)
+    });
+    let targets = ["/?cache-control=max-age=60&held=1", "/?cache-control=max-age=60&stream=2&held=body"];
+    thread::scope(|scope| {
+        let begun = Instant::now();
+        let readers = targets.map(|target| scope.spawn(|| one.get(target)));
+        one.origin.holds(2);
+        thread::sleep((lease + lease / 4).saturating_sub(begun.elapsed()));
+        one.origin.release(2);
+        for reader in readers {
+            assert_eq!(reader.join().expect("no panic").status, 200);
+        }
+    });
+    for target in targets {
+        eventually("the other node has it", || other.get(target).is_hit());
     }
     assert_eq!(other.origin.runs(), 0);
 }

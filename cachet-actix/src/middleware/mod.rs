@@ -80,7 +80,7 @@ use crate::edge::EdgeTags;
 /// `If-Match` and `If-Unmodified-Since` always do.
 ///
 /// A body is sent on as it comes, and stored before its end is sent. A client that goes away takes the body with it.
-/// Beside a Redis an answer is stored if it is whole within [`Builder::lease`](cachet_core::Builder::lease).
+/// Beside a Redis an answer is stored if it is whole within twelve times [`Builder::lease`](cachet_core::Builder::lease).
 ///
 /// A method that is not GET, HEAD, OPTIONS or TRACE and that succeeds invalidates its URI, and those of the same origin in
 /// `Location` and `Content-Location` (RFC 9111 §4.4), with all variants. A fence keeps out what was fetched before it.

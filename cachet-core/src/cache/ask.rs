@@ -30,6 +30,15 @@ pub(super) enum Answer {
     Busy,
 }
 
+/// What the shared tier holds, without a lease.
+pub(super) enum Seen {
+    /// There is none, or it cannot be asked.
+    Unknown,
+    /// Nothing of use.
+    Gone,
+    Value(Arc<Entry>),
+}
+
 /// What stands in the way of a lease.
 #[derive(Clone, Copy)]
 enum Standing {
@@ -95,6 +104,21 @@ impl Cache {
             } else {
                 shared.wait(lookup.clone(), patience.min(left)).await
             };
+        }
+    }
+
+    /// Looks at what the shared tier holds, and takes no lease.
+    pub(super) async fn look(&self, call: &Keyed) -> Seen {
+        let Some((shared, _)) = &self.shared else { return Seen::Unknown };
+        let (asked, ticket) = (self.clock.now(), self.ticket(call));
+        let lookup = self.lookup(call);
+        match shared.read(lookup.clone()).await {
+            None => Seen::Unknown,
+            Some(Read::Hit(stored)) => {
+                let value = self.decode(&lookup.key, &stored);
+                value.map_or(Seen::Gone, |value| Seen::Value(self.mirror(value, &stored, asked, &ticket)))
+            }
+            Some(_) => Seen::Gone,
         }
     }
 

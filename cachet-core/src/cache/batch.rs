@@ -86,10 +86,7 @@ impl Cache {
     fn bypass_one(self: &Arc<Self>, leader: Leader, call: &Keyed) -> Place {
         count(&self.counters.bypassed);
         match self.kept_for_outages(self.key(&call.key)) {
-            Some(entry) => {
-                leader.land_unconfirmed(Arc::clone(&entry), |_, _| {});
-                Place::Found(entry)
-            }
+            Some(entry) => Place::Found(self.serve_kept(leader, entry).entry),
             None => self.place(leader, Permit::Outage(None)),
         }
     }

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, atomic::Ordering};
 
-use super::{Boxed, Cache, Found, Lead, Permit, lead::Loaded};
+use super::{Boxed, Cache, Found, Lead, Permit, ask::Seen, lead::Loaded};
 use crate::{
     entry::Origin,
     erased::Erased,
@@ -11,7 +11,7 @@ use crate::{
     key::{KeyBuf, KeyRef},
     private::Keyed,
     shared::Grant,
-    tier::{Read, Target},
+    tier::Target,
 };
 
 impl Cache {
@@ -24,15 +24,12 @@ impl Cache {
         if let Some(found) = self.peek_memory(&call.key) {
             return Some(found);
         }
-        let (shared, _) = self.shared.as_ref()?;
-        let (asked, ticket) = (self.clock.now(), self.ticket(call));
-        let lookup = self.lookup(call);
-        let Some(Read::Hit(stored)) = shared.read(lookup.clone()).await else { return None };
-        if stored.remaining.is_zero() {
-            return None;
+        match self.look(call).await {
+            Seen::Value(entry) if entry.staleness(self.clock.now()).is_none() => {
+                Some(Found { entry, origin: Origin::Shared })
+            }
+            _ => None,
         }
-        let entry = self.mirror(self.decode(&lookup.key, &stored)?, &stored, asked, &ticket);
-        Some(Found { entry, origin: Origin::Shared })
     }
 
     /// What memory holds, without counting.

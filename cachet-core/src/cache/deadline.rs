@@ -3,27 +3,12 @@
 use std::{
     future::{Future, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
     task::Poll,
     time::Duration,
 };
 
-use super::{Cache, Failed, Found, Miss, stale::Whole};
-use crate::{
-    entry::{Entry, Origin},
-    events::count,
-    private::Keyed,
-    tier::Read,
-};
-
-/// What the shared tier holds at the deadline of a load.
-enum Seen {
-    /// There is none, or it cannot be asked.
-    Unknown,
-    /// Nothing of use.
-    Gone,
-    Value(Arc<Entry>),
-}
+use super::{Cache, Failed, Found, Miss, ask::Seen, stale::Whole};
+use crate::{entry::Origin, events::count, private::Keyed};
 
 impl Whole {
     /// Goes on with it until something else is ready, which is the error.
@@ -49,6 +34,7 @@ impl Cache {
             return Ok(outcome);
         }
         count(&self.counters.overruns);
+        // Another node may have invalidated it during the load.
         let seen = match whole.before(self.look(call)).await {
             Ok(outcome) => return Ok(outcome),
             Err(seen) => seen,
@@ -56,21 +42,6 @@ impl Cache {
         match self.overrun(&whole.miss, call, seen) {
             Some(found) => Err(found),
             None => Ok(poll_fn(|cx| Pin::new(&mut *whole).poll(cx)).await),
-        }
-    }
-
-    /// Looks whether the shared tier still has a value: another node may have invalidated it during the load.
-    async fn look(&self, call: &Keyed) -> Seen {
-        let Some((shared, _)) = &self.shared else { return Seen::Unknown };
-        let (asked, ticket) = (self.clock.now(), self.ticket(call));
-        let lookup = self.lookup(call);
-        match shared.read(lookup.clone()).await {
-            None => Seen::Unknown,
-            Some(Read::Hit(stored)) => {
-                let value = self.decode(&lookup.key, &stored);
-                value.map_or(Seen::Gone, |value| Seen::Value(self.mirror(value, &stored, asked, &ticket)))
-            }
-            Some(_) => Seen::Gone,
         }
     }
 

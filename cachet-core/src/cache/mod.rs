@@ -239,13 +239,7 @@ impl Cache {
                 }
                 Begun::Found(Found { entry, origin: Origin::Shared })
             }
-            Answer::Kept(entry) => {
-                if entry.staleness(self.clock.now()).is_some() {
-                    count(&self.counters.stale);
-                }
-                leader.land_unconfirmed(Arc::clone(&entry), |_, _| {});
-                Begun::Found(Found { entry, origin: Origin::Memory })
-            }
+            Answer::Kept(entry) => Begun::Found(self.serve_kept(leader, entry)),
             Answer::Load(permit, stale) => {
                 let key = self.key(&call.key);
                 let stale = match permit {
@@ -266,6 +260,15 @@ impl Cache {
             }
             Answer::Busy => Begun::Spared,
         }
+    }
+
+    /// Ends the flight with what memory has, for want of an answer of the shared tier.
+    fn serve_kept(&self, leader: Leader, entry: Arc<Entry>) -> Found {
+        if entry.staleness(self.clock.now()).is_some() {
+            count(&self.counters.stale);
+        }
+        leader.land_unconfirmed(Arc::clone(&entry), |_, _| {});
+        Found { entry, origin: Origin::Memory }
     }
 
     fn find(&self, key: KeyRef<'_>) -> Option<Arc<Entry>> {

@@ -86,10 +86,15 @@ impl Shared {
             if !answered {
                 return was_trusted;
             }
-            if coherence.trust(sent) {
-                // Whoever could not be reached for so long may have kept invalidations.
+            // Who: a node that could not reach the tier, as this one could not, and kept an invalidation. When: trust comes
+            // back here before that was sent. What keeps both from answering with the old value: the tier is not asked
+            // until others have had the time to send what they kept, and what memory has from before is dead. In this
+            // order, or a value of the tier could come in between.
+            if coherence.has_lapsed() {
                 self.suspend();
+                coherence.advance_all();
             }
+            coherence.trust(sent);
             was_trusted = true;
             tokio::select! {
                 () = subscription.lost() => return true,

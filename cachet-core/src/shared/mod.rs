@@ -31,7 +31,7 @@ pub(crate) use self::{
     thread::Thread,
 };
 use crate::{
-    breaker::{Breaker, Opening},
+    breaker::{self, Breaker},
     coherence::Coherence,
     flight::Load,
     recovery::Recovery,
@@ -199,10 +199,16 @@ impl Shared {
         self.0.thread.spawn(bounded).await.ok().flatten()
     }
 
-    /// Whether the tier is not asked for values: it is out of reach, or may still hold what was invalidated. The queue
-    /// itself is looked at, because an invalidation is in it a moment before it opens the breaker.
+    /// The breaker's state, if the tier is asked for values in it: it is not while it is out of reach, or may still hold
+    /// what was invalidated. The queue itself is looked at, because an invalidation is in it a moment before it opens the
+    /// breaker.
+    fn asking(&self) -> Option<breaker::State> {
+        let state = self.0.breaker.state();
+        (!state.is_open() && self.0.recovery.is_empty()).then_some(state)
+    }
+
     fn is_suspended(&self) -> bool {
-        self.0.breaker.is_open() || !self.0.recovery.is_empty()
+        self.asking().is_none()
     }
 
     /// One guarded exchange: `None` when the tier could not be asked.
@@ -211,11 +217,9 @@ impl Shared {
         T: Send + 'static,
         F: Future<Output = Result<T, TierError>> + Send + 'static,
     {
-        if self.is_suspended() {
-            return None;
-        }
+        let asked = self.asking()?;
         let answer = self.bounded(operation, exchange).await;
-        self.believed(answer)
+        self.believed(answer, asked)
     }
 
     /// The same on the caller's own thread, for what may be given up at any moment.
@@ -223,19 +227,18 @@ impl Shared {
     where
         F: Future<Output = Result<T, TierError>>,
     {
-        if self.is_suspended() {
-            return None;
-        }
+        let asked = self.asking()?;
         let bounded = self.0.thread.here(self.0.deadline, exchange(Arc::clone(&self.0.tier)));
-        self.believed(bounded.await.unwrap_or_else(|_| Err(self.overran(operation))))
+        self.believed(bounded.await.unwrap_or_else(|_| Err(self.overran(operation))), asked)
     }
 
-    /// Takes the answer, unless it is from before an invalidation that is still to be sent.
-    fn believed<T>(&self, answer: Result<T, TierError>) -> Option<T> {
+    /// Takes the answer, unless it may be from before an invalidation that was kept since: by this node, or by others in
+    /// an outage, be it over by now.
+    fn believed<T>(&self, answer: Result<T, TierError>, asked: breaker::State) -> Option<T> {
         match answer {
             Ok(answer) => {
                 self.0.breaker.succeeded();
-                (!self.is_suspended()).then_some(answer)
+                (self.asking() == Some(asked)).then_some(answer)
             }
             Err(error) => {
                 self.took_fault(&error);
@@ -355,9 +358,9 @@ impl Shared {
     }
 
     /// Tries until everything kept was sent, and says which opening of the breaker that was for.
-    async fn catch_up(&self) -> Opening {
+    async fn catch_up(&self) -> breaker::State {
         loop {
-            let opening = self.0.breaker.opening();
+            let opening = self.0.breaker.state();
             if self.caught_up().await {
                 return opening;
             }

@@ -3,6 +3,9 @@ use std::{
     time::{Instant, SystemTime},
 };
 
+use futures_util::FutureExt as _;
+use tokio::sync::Notify;
+
 use super::*;
 use crate::{
     invalidate::Invalidation,
@@ -16,6 +19,8 @@ const LONG: Duration = Duration::from_secs(30);
 struct Noting {
     log: Mutex<Vec<String>>,
     out_of_reach: AtomicBool,
+    /// What reads wait for.
+    gate: Mutex<Option<Arc<Notify>>>,
 }
 
 #[derive(Clone, Debug, Default)]
@@ -50,7 +55,14 @@ impl Tier for Notes {
     }
 
     fn read(&self, _: Lookup) -> TierFuture<'_, Read> {
-        self.answer(String::new(), Read::Fenced)
+        let gate = self.0.gate.lock().expect("no test panicked").clone();
+        let answer = self.answer(String::new(), Read::Fenced);
+        Box::pin(async move {
+            if let Some(gate) = gate {
+                gate.notified().await;
+            }
+            answer.await
+        })
     }
 
     fn acquire(&self, _: Lookup, _: Duration, _: Option<EntryId>) -> TierFuture<'_, Acquired> {
@@ -172,7 +184,7 @@ async fn a_lift_is_carried_out_though_its_caller_went_away() {
     let shared = shared(&tier);
     {
         let mut lift = std::pin::pin!(shared.lift(targets(), WriterId::unique(), || {}));
-        assert!(std::future::poll_fn(|context| std::task::Poll::Ready(lift.as_mut().poll(context))).await.is_pending());
+        assert!(lift.as_mut().now_or_never().is_none());
     }
     until("the lift is carried out", || tier.log() == ["lift one two"]).await;
 }
@@ -226,4 +238,23 @@ async fn a_second_loss_during_the_grace_has_a_grace_of_its_own() {
         time::sleep(grace / 100).await;
     }
     assert!((grace..grace * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
+}
+
+/// Who: a read, and another node that keeps an invalidation in an outage. When: the answer comes so late that the outage and
+/// its grace are over. What stops the old value: it was asked for before them.
+#[tokio::test(start_paused = true)]
+async fn an_answer_from_before_an_outage_is_not_believed_after_it() {
+    let (tier, gate) = (Notes::default(), Arc::new(Notify::new()));
+    let shared = shared(&tier);
+    *tier.0.gate.lock().expect("no test panicked") = Some(Arc::clone(&gate));
+    let mut reading = std::pin::pin!(shared.read(wanted(1)[0].0.clone()));
+    assert!(reading.as_mut().now_or_never().is_none());
+    shared.suspend();
+    while shared.is_suspended() {
+        time::sleep(RETRY_EVERY).await;
+    }
+    gate.notify_one();
+    assert!(reading.await.is_none());
+    gate.notify_one();
+    assert!(shared.read(wanted(1)[0].0.clone()).await.is_some(), "later ones are");
 }
