@@ -12,7 +12,7 @@ use super::{
     fence::{CLOCK, FENCED},
     lanes::Reply,
     layout,
-    script::{Calls, MADE, Program, TELL, carried_out, left, millis, nonce, the_one},
+    script::{Calls, MADE, Program, carried_out, left, millis, nonce, tell, the_one},
     tags::{self, Digest, Version},
 };
 use crate::{
@@ -133,13 +133,15 @@ struct Settled {
 }
 
 impl Leases {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_cluster: bool) -> Self {
+        let tell = tell(is_cluster);
+        let fill = [tell, HELD, WAITED, FILL];
         Self {
             acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
             refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
-            fill: Program::new(if without(Rule::Lease) { &[STORE] } else { &[TELL, HELD, WAITED, FILL] }),
+            fill: Program::new(if without(Rule::Lease) { &[STORE] } else { &fill }),
             renew: Program::new(&[CLOCK, HELD, RENEW]),
-            release: Program::new(&[TELL, HELD, WAITED, RELEASE]),
+            release: Program::new(&[tell, HELD, WAITED, RELEASE]),
         }
     }
 }

@@ -47,8 +47,14 @@ impl RedisTier {
     /// tier that several runtimes of a process share hands on what any of them changes.
     pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool) -> Result<Self, String> {
         let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
-        let voice = Voice::new(namespace, is_alone);
-        Ok(Self { lanes: Arc::new(lanes), voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
+        let is_cluster = lanes.is_cluster();
+        Ok(Self {
+            lanes: Arc::new(lanes),
+            voice: Voice::new(namespace, is_alone),
+            leases: Leases::new(is_cluster),
+            tags: Tags::new(),
+            fences: Fences::new(is_cluster),
+        })
     }
 
     /// Sends calls and makes something of their replies.
