@@ -12,10 +12,11 @@ use tempfile::TempDir;
 
 use super::{
     history::{self, Event, Time, now},
-    node::{Node, Orders},
+    node::{Life, Limits, Node, Orders},
     proxy::{Mode, Proxy},
+    servers::{Data, Servers, Standalone},
     source,
-    support::{Redis, signal},
+    support::signal,
 };
 
 const NODES: usize = 3;
@@ -46,6 +47,8 @@ pub(crate) enum Kind {
     Cut,
     Hold,
     HoldNews,
+    /// Answers come late, and news overtake them.
+    HoldAnswers,
     SwallowReplies,
     Hole,
 }
@@ -79,6 +82,8 @@ pub(crate) struct History {
 
 /// All that is known of a run.
 pub(crate) struct Records {
+    pub(crate) limits: Limits,
+    pub(crate) without: Option<String>,
     pub(crate) began: Time,
     pub(crate) ended: Time,
     pub(crate) histories: Vec<History>,
@@ -103,6 +108,7 @@ pub(crate) const ALL: &[(Kind, u32)] = &[
     (Kind::Cut, 3),
     (Kind::Hold, 3),
     (Kind::HoldNews, 3),
+    (Kind::HoldAnswers, 3),
     (Kind::SwallowReplies, 2),
     (Kind::Hole, 2),
 ];
@@ -146,8 +152,7 @@ struct Member {
 struct Cluster<'a> {
     plan: &'a Plan,
     rng: Rng,
-    redis: Redis,
-    proxies: Vec<Proxy>,
+    servers: Box<dyn Servers>,
     members: Vec<Member>,
     directory: TempDir,
     /// The node of each process, and when it was killed.
@@ -176,11 +181,10 @@ impl<'a> Cluster<'a> {
     fn start(plan: &'a Plan) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         source::create(&directory.path().join("source.db"));
-        let redis = Redis::start();
-        let proxies = (0..NODES).map(|_| Proxy::to(redis.port())).collect();
+        let servers = Box::new(Standalone::start(NODES));
         let rng = Rng::with_seed(plan.seed);
         let (members, processes, faults) = (Vec::new(), Vec::new(), Vec::new());
-        let mut cluster = Self { plan, rng, redis, proxies, members, directory, processes, faults };
+        let mut cluster = Self { plan, rng, servers, members, directory, processes, faults };
         for node in 0..NODES {
             let member = cluster.start_node(node);
             cluster.members.push(member);
@@ -192,12 +196,12 @@ impl<'a> Cluster<'a> {
         let process = self.processes.len();
         self.processes.push((node, None));
         let orders = Orders {
-            redis: self.proxies[node].url(),
+            redis: self.servers.url(node),
             database: self.directory.path().join("source.db"),
             log: self.log(process),
-            seed: self.rng.u64(..),
-            strict: self.plan.strict,
+            limits: Limits::SHORT,
             without: self.plan.without.clone(),
+            life: Life::Random { seed: self.rng.u64(..), strict: self.plan.strict },
         };
         Member { node: Node::start(&orders), process }
     }
@@ -219,7 +223,8 @@ impl<'a> Cluster<'a> {
                 events: history::read(&self.log(process)),
             })
             .collect();
-        Records { began, ended, histories, faults: self.faults }
+        let (limits, without) = (Limits::SHORT, self.plan.without.clone());
+        Records { limits, without, began, ended, histories, faults: self.faults }
     }
 
     fn storm(&mut self, end: Instant) {
@@ -250,17 +255,19 @@ impl<'a> Cluster<'a> {
     fn bring_about(&mut self, kind: Kind) {
         match kind {
             Kind::RestartEmpty => self.noting(kind, None, |it| {
-                it.redis.kill();
+                let process = it.any_process();
+                it.servers.kill(process);
                 it.pause(0..1000);
-                it.redis.restart();
+                it.servers.restart(process, Data::Nothing);
             }),
             Kind::RestartSnapshot => {
-                self.redis.save();
+                let process = self.any_process();
+                self.servers.save(process);
                 self.pause(50..400);
                 self.noting(kind, None, |it| {
-                    it.redis.kill();
+                    it.servers.kill(process);
                     it.pause(0..700);
-                    it.redis.restart_from_snapshot();
+                    it.servers.restart(process, Data::Snapshot);
                 });
             }
             Kind::Freeze => self.freeze(100..1500),
@@ -274,7 +281,7 @@ impl<'a> Cluster<'a> {
             Kind::Flush => self.tell(kind, &["FLUSHALL"]),
             Kind::Pause => self.noting(kind, None, |it| {
                 let millis = it.rng.u64(50..1200);
-                it.redis.command(&["CLIENT", "PAUSE", &millis.to_string(), "ALL"]);
+                it.servers.tell(&["CLIENT", "PAUSE", &millis.to_string(), "ALL"]);
                 sleep(Duration::from_millis(millis));
             }),
             Kind::Evict => self.short_of_memory(kind, "allkeys-lru"),
@@ -299,6 +306,7 @@ impl<'a> Cluster<'a> {
             Kind::Cut => self.disturb(kind, Mode::Cut),
             Kind::Hold => self.disturb(kind, Mode::Hold),
             Kind::HoldNews => self.disturb(kind, Mode::HoldNews),
+            Kind::HoldAnswers => self.disturb(kind, Mode::HoldAnswers),
             Kind::SwallowReplies => self.disturb(kind, Mode::SwallowReplies),
             Kind::Hole => self.disturb(kind, Mode::Hole),
         }
@@ -310,36 +318,45 @@ impl<'a> Cluster<'a> {
         self.faults.push(Fault { kind, node, begun, ended: now() });
     }
 
+    fn any_process(&mut self) -> usize {
+        self.rng.usize(0..self.servers.processes())
+    }
+
+    fn set_links(&self, node: usize, mode: Mode) {
+        self.servers.links(node).iter().for_each(|link: &Proxy| link.set(mode));
+    }
+
     fn with_node(&mut self, kind: Kind, fault: impl FnOnce(&mut Self, usize)) {
         let node = self.rng.usize(0..NODES);
         self.noting(kind, Some(node), |it| fault(it, node));
     }
 
     fn tell(&mut self, kind: Kind, command: &[&str]) {
-        self.noting(kind, None, |it| drop(it.redis.command(command)));
+        self.noting(kind, None, |it| it.servers.tell(command));
     }
 
     fn freeze(&mut self, millis: std::ops::Range<u64>) {
         self.noting(Kind::Freeze, None, |it| {
-            it.redis.pause();
+            let process = it.any_process();
+            it.servers.freeze(process);
             it.pause(millis);
-            it.redis.resume();
+            it.servers.resume(process);
         });
     }
 
     fn short_of_memory(&mut self, kind: Kind, policy: &str) {
         self.noting(kind, None, |it| {
-            it.redis.command(&["CONFIG", "SET", "maxmemory-policy", policy, "maxmemory", "1mb"]);
+            it.servers.tell(&["CONFIG", "SET", "maxmemory-policy", policy, "maxmemory", "1mb"]);
             it.pause(200..1500);
-            it.redis.command(&["CONFIG", "SET", "maxmemory", "0"]);
+            it.servers.tell(&["CONFIG", "SET", "maxmemory", "0"]);
         });
     }
 
     /// Something happens between a node and the server, and now and then something to the server meanwhile.
     fn disturb(&mut self, kind: Kind, mode: Mode) {
         self.with_node(kind, |it, node| {
-            it.proxies[node].set(mode);
-            it.pause(100..1300);
+            it.set_links(node, mode);
+            it.pause(if mode == Mode::HoldAnswers { 10..180 } else { 100..1300 });
             if it.rng.u8(0..4) == 0 {
                 let other = it.pick();
                 let of_server = [Kind::RestartSnapshot, Kind::Freeze, Kind::KillCommands, Kind::KillNews, Kind::Flush];
@@ -347,7 +364,7 @@ impl<'a> Cluster<'a> {
                     it.bring_about(other);
                 }
             }
-            it.proxies[node].set(Mode::Pass);
+            it.set_links(node, Mode::Pass);
         });
     }
 }

@@ -11,15 +11,8 @@ use super::{
     chaos::{Fault, Kind, Records},
     floors::{Floors, Row, Write, rows, writes},
     history::{Event, Item, Means, Outcome, Time},
-    node::{DEADLINE, LEASE, STALENESS_BOUND},
     source::{LONGEST_LOAD, lifetime},
 };
-
-/// No call takes longer: it may wait for another's load twice, the first time for one that it may not share.
-pub(crate) const LONGEST_READ: Duration = Duration::from_secs(1)
-    .saturating_add(LONGEST_LOAD.saturating_mul(2))
-    .saturating_add(LEASE.saturating_mul(2))
-    .saturating_add(DEADLINE.saturating_mul(6));
 
 /// How long after a fault everything is as before: connections are back after 2 s at most, and believed 0.6 s later.
 const SETTLED: Duration = Duration::from_millis(3200);
@@ -158,7 +151,7 @@ impl Checker<'_> {
             if read.origin == Origin::Loaded {
                 found.push((Broken::OldLoad, ago(since)));
             }
-            let slack = Duration::from_secs(1) + LONGEST_LOAD + DEADLINE * 2;
+            let slack = Duration::from_secs(1) + LONGEST_LOAD + self.records.limits.deadline * 2;
             if since + nanos(lifetime(read.item.function) + slack) < read.begun {
                 found.push((Broken::TooOld, ago(since)));
             }
@@ -189,7 +182,7 @@ impl Checker<'_> {
             let started = self.records.histories[read.process].events.first();
             let has_noticed = matches!(started, Some(Event::Started { at }) if *at < floor.begun);
             let was_frozen = self.was_frozen(read.node, floor.begun, floor.sent);
-            let allowance = if read.origin == Origin::Shared { 0 } else { nanos(STALENESS_BOUND) };
+            let allowance = if read.origin == Origin::Shared { 0 } else { nanos(self.records.limits.bound) };
             if has_noticed && !was_frozen && floor.at + allowance < read.begun && read.origin != Origin::Loaded {
                 found.push((Broken::Outage, ago(floor.at)));
             }
@@ -213,9 +206,9 @@ impl Checker<'_> {
     /// For how long what another node has invalidated may be served.
     fn allowance(&self, read: Read) -> Duration {
         match read.origin {
-            Origin::Memory => STALENESS_BOUND,
+            Origin::Memory => self.records.limits.bound,
             // While the node cannot ask anybody, a flight is as good as memory; else its answer was confirmed.
-            Origin::Flight if self.is_disturbed(read) => STALENESS_BOUND,
+            Origin::Flight if self.is_disturbed(read) => self.records.limits.bound,
             _ => Duration::ZERO,
         }
     }
@@ -231,10 +224,16 @@ impl Checker<'_> {
             return;
         }
         self.verdict.slowest = took;
-        if took > LONGEST_READ {
+        if took > self.longest_read() {
             let text = format!("a call on process {} took {} ms", read.process, took.as_millis());
             self.found(Broken::Slow, read.item.row, read.begun, text);
         }
+    }
+
+    /// No call takes longer: it may wait for another's load twice, the first time for one that it may not share.
+    fn longest_read(&self) -> Duration {
+        let limits = self.records.limits;
+        Duration::from_secs(1) + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
     }
 
     fn was_frozen(&self, node: usize, begun: Time, ended: Time) -> bool {
@@ -257,8 +256,9 @@ impl Checker<'_> {
                 // The lease was taken a moment before its load began.
                 let from = begun.saturating_sub(nanos(Duration::from_millis(100)));
                 // Who has waited for another node's load as long as a lease lasts loads beside it.
-                let is_beside =
-                    |(other, over): &(Time, Time)| *other < next && next - other > nanos(LEASE / 2) && *over > begun;
+                let is_beside = |(other, over): &(Time, Time)| {
+                    *other < next && next - other > nanos(self.records.limits.lease / 2) && *over > begun
+                };
                 let is_long = loads.iter().any(is_beside);
                 if is_long || !self.is_calm(from, next) || self.is_written(item.row, from, next) {
                     continue;

@@ -1,16 +1,15 @@
 //! What no read may fall below: versions of rows, each from a time on.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, time::Duration};
 
 use super::{
     chaos::Records,
     checker::nanos,
     history::{Event, Means, Outcome, Time},
-    node::STALENESS_BOUND,
 };
 
-/// So soon after an outage every node that runs has sent what it kept; what was sent later is not counted.
-const SENT_WITHIN: Time = 450_000_000;
+/// So much earlier than the grace ends a node must have sent what it kept for the others to be sure of it.
+const MARGIN: Duration = Duration::from_millis(50);
 
 /// A write, as far as it is known.
 pub(crate) struct Write {
@@ -172,11 +171,15 @@ fn loses_fence(records: &Records, begun: Time, ended: Time) -> bool {
 /// The outage in which a write was acknowledged, if that was long enough for every node to notice, and if what was kept was
 /// sent in time.
 fn kept_in_outage(records: &Records, write: &Write, at: Time, version: u64) -> Option<Outage> {
-    let (sent, noticed) = (write.sent?, nanos(STALENESS_BOUND));
+    let (limits, noticed) = (records.limits, nanos(records.limits.bound));
+    // A node says that it has sent everything once it believes the server again, which is so much later.
+    let believed_after = if records.without.as_deref() == Some("grace") { Duration::ZERO } else { limits.grace };
+    let sent = write.sent?.saturating_sub(nanos(believed_after));
     let outage = records.faults.iter().find(|fault| {
         let is_long = fault.ended - fault.begun >= noticed + 100_000_000;
         fault.stops_everything() && is_long && fault.begun <= at && at <= fault.ended
     })?;
-    let is_kept = sent > outage.ended.saturating_sub(50_000_000) && sent <= outage.ended + SENT_WITHIN;
-    is_kept.then_some(Outage { begun: outage.begun, at: at.max(outage.begun + noticed), version, sent })
+    let is_kept = write.sent? > outage.ended.saturating_sub(50_000_000);
+    let in_time = sent <= outage.ended + nanos(limits.grace.saturating_sub(MARGIN));
+    (is_kept && in_time).then_some(Outage { begun: outage.begun, at: at.max(outage.begun + noticed), version, sent })
 }

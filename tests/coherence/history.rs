@@ -28,6 +28,8 @@ pub(crate) enum Function {
     Kept,
     /// Kept for a moment, and served stale for longer.
     Brief,
+    /// Kept for longer than any scenario takes.
+    Lasting,
 }
 
 /// One cached entry: a row of the database under a function.
@@ -72,6 +74,10 @@ pub(crate) enum Event {
     Read { item: Item, begun: Time, ended: Time, version: u64, origin: Origin },
     /// A call that ended in an error.
     Failed { item: Item, begun: Time, ended: Time },
+    /// A call was not answered at once.
+    Waiting { item: Item, at: Time },
+    /// A load has read the row, and takes its time.
+    Loading { item: Item, version: u64, at: Time },
     /// A load that came to its end.
     Loaded { item: Item, begun: Time, ended: Time, version: u64 },
     /// A writer is called.
@@ -84,7 +90,18 @@ pub(crate) enum Event {
     Sent { number: u64, at: Time },
 }
 
-const FUNCTIONS: [(char, Function); 2] = [('k', Function::Kept), ('b', Function::Brief)];
+/// What a node is told to do, one line each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Order {
+    Read(Item),
+    Write(u64, Means),
+    /// Loads and commits are held up from now on.
+    Hold,
+    /// They may go on.
+    GoOn,
+}
+
+const FUNCTIONS: [(char, Function); 3] = [('k', Function::Kept), ('b', Function::Brief), ('l', Function::Lasting)];
 const ORIGINS: [(char, Origin); 4] =
     [('m', Origin::Memory), ('s', Origin::Shared), ('f', Origin::Flight), ('l', Origin::Loaded)];
 const MEANS: [(char, Means); 5] =
@@ -117,12 +134,38 @@ impl fmt::Display for Event {
                 write!(f, "R {item} {begun} {ended} {version} {}", letter(&ORIGINS, origin))
             }
             Self::Failed { item, begun, ended } => write!(f, "E {item} {begun} {ended}"),
+            Self::Waiting { item, at } => write!(f, "B {item} {at}"),
+            Self::Loading { item, version, at } => write!(f, "O {item} {version} {at}"),
             Self::Loaded { item, begun, ended, version } => write!(f, "L {item} {begun} {ended} {version}"),
             Self::Write { number, row, means, at } => write!(f, "W {number} {row} {} {at}", letter(&MEANS, means)),
             Self::Committed { number, version, begun, ended } => write!(f, "C {number} {version} {begun} {ended}"),
             Self::Returned { number, outcome, at } => write!(f, "A {number} {} {at}", letter(&OUTCOMES, outcome)),
             Self::Sent { number, at } => write!(f, "S {number} {at}"),
         }
+    }
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Read(item) => write!(f, "R {item}"),
+            Self::Write(row, means) => write!(f, "W {row} {}", letter(&MEANS, means)),
+            Self::Hold => write!(f, "H"),
+            Self::GoOn => write!(f, "G"),
+        }
+    }
+}
+
+impl Order {
+    pub(crate) fn parse(line: &str) -> Option<Self> {
+        let words = &mut line.split(' ');
+        Some(match words.next()? {
+            "R" => Self::Read(item(words)?),
+            "W" => Self::Write(number(words)?, value(&MEANS, words.next())?),
+            "H" => Self::Hold,
+            "G" => Self::GoOn,
+            _ => return None,
+        })
     }
 }
 
@@ -140,6 +183,8 @@ impl Event {
                 origin: value(&ORIGINS, words.next())?,
             },
             "E" => Self::Failed { item: item(words)?, begun: number(words)?, ended: number(words)? },
+            "B" => Self::Waiting { item: item(words)?, at: number(words)? },
+            "O" => Self::Loading { item: item(words)?, version: number(words)?, at: number(words)? },
             "L" => Self::Loaded {
                 item: item(words)?,
                 begun: number(words)?,
@@ -169,7 +214,7 @@ impl Event {
 
     /// Whether the checker cannot do without it, so that it is written before anything else happens.
     fn is_a_writers(&self) -> bool {
-        !matches!(self, Self::Read { .. } | Self::Loaded { .. })
+        !matches!(self, Self::Read { .. } | Self::Waiting { .. } | Self::Loading { .. } | Self::Loaded { .. })
     }
 }
 
@@ -183,23 +228,28 @@ fn item<'a>(words: &mut impl Iterator<Item = &'a str>) -> Option<Item> {
 }
 
 /// Where a process notes what it does.
-pub(crate) struct Log(Mutex<BufWriter<File>>);
+pub(crate) struct Log {
+    file: Mutex<BufWriter<File>>,
+    /// Whether somebody waits for every line.
+    is_followed: bool,
+}
 
 impl Log {
-    pub(crate) fn create(path: &Path) -> Self {
-        Self(Mutex::new(BufWriter::new(File::create(path).expect("the directory is the test's own"))))
+    pub(crate) fn create(path: &Path, is_followed: bool) -> Self {
+        let file = File::create(path).expect("the directory is the test's own");
+        Self { file: Mutex::new(BufWriter::new(file)), is_followed }
     }
 
     pub(crate) fn note(&self, event: Event) {
-        let mut file = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
         writeln!(file, "{event} .").expect("the disk has room");
-        if event.is_a_writers() {
+        if self.is_followed || event.is_a_writers() {
             file.flush().expect("the disk has room");
         }
     }
 
     pub(crate) fn flush(&self) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).flush().expect("the disk has room");
+        self.file.lock().unwrap_or_else(PoisonError::into_inner).flush().expect("the disk has room");
     }
 }
 

@@ -11,25 +11,28 @@ mod history;
 mod node;
 mod proxy;
 mod report;
+mod scenarios;
+mod servers;
 mod source;
+mod stage;
 #[path = "../support/mod.rs"]
 mod support;
 
 use std::{
     env,
-    sync::{Mutex, PoisonError},
+    sync::{PoisonError, RwLock},
     time::Duration,
 };
 
 use self::{
     chaos::{ALL, Kind, Plan, Records},
-    checker::{Verdict, nanos_to_millis},
+    checker::Verdict,
     node::Orders,
     report::Report,
 };
 
-/// Runs share the machine's processors, so there is one at a time.
-static ALONE: Mutex<()> = Mutex::new(());
+/// A run by chance has the machine's processors for itself; scenarios share them.
+static ALONE: RwLock<()> = RwLock::new(());
 
 /// The program of a node: this test's executable, started by the others.
 #[test]
@@ -41,10 +44,10 @@ fn a_node_when_the_environment_says_so() {
 
 /// Runs a plan and says what it showed.
 fn run(plan: &Plan) -> (Records, Verdict) {
-    let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
     let records = chaos::run(plan);
     let verdict = checker::judge(&records);
-    println!("{}", Report { plan, records: &records, verdict: &verdict });
+    println!("{}", Report { seed: Some(plan.seed), records: &records, verdict: &verdict });
     (records, verdict)
 }
 
@@ -80,41 +83,4 @@ fn faults_against(rule: &str) -> &'static [(Kind, u32)] {
         "grace" => &[(Kind::Freeze, 1)],
         _ => &[],
     }
-}
-
-/// A rule that is taken out is missed: within a few short runs something is found.
-fn is_missed(rule: &str) {
-    let seed = seed();
-    for round in 0..6 {
-        let without = Some(rule.to_owned());
-        let length = Duration::from_secs(4);
-        let plan = Plan { seed: seed + round, length, faults: faults_against(rule), strict: rule == "fence", without };
-        let (records, verdict) = run(&plan);
-        if let Some(first) = verdict.violations.first() {
-            let after = nanos_to_millis(first.at - records.began) / 1000.0;
-            println!("without {rule}: {:?} in round {round} after {after:.1} s", first.kind);
-            return;
-        }
-    }
-    panic!("nothing was found without {rule}");
-}
-
-#[test]
-fn the_lease_is_missed() {
-    is_missed("lease");
-}
-
-#[test]
-fn the_stamps_are_missed() {
-    is_missed("stamps");
-}
-
-#[test]
-fn the_rule_for_joining_is_missed() {
-    is_missed("join");
-}
-
-#[test]
-fn the_fence_is_missed() {
-    is_missed("fence");
 }

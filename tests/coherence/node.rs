@@ -1,8 +1,8 @@
-//! A node: a process that reads and writes until its standard input ends.
+//! A node: a process that reads and writes until its standard input ends, by chance or as it is told.
 
 use std::{
     env,
-    io::Read,
+    io::{BufRead, BufReader, Read, Write},
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
@@ -14,30 +14,49 @@ use std::{
 
 use cachet_core::Cachet;
 use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+use tokio::{sync::watch, task::spawn_blocking};
 
 use super::{
-    history::{Event, Function, Item, Log, Means, now},
-    source::{self, LOG, ROWS},
+    history::{Event, Function, Item, Log, Means, Order, now},
+    source::{self, HELD, LOG, ROWS},
 };
-
-pub(crate) const STALENESS_BOUND: Duration = Duration::from_millis(300);
-pub(crate) const LEASE: Duration = Duration::from_millis(500);
-pub(crate) const DEADLINE: Duration = Duration::from_millis(200);
 
 const READERS: u64 = 16;
 const WRITERS: u64 = 2;
 
+/// The orders of a process that is a node, in its environment.
+const VARIABLE: &str = "COHERENCE_NODE";
+
+/// What every node of a run is configured with.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct Limits {
+    /// Δ.
+    pub(crate) bound: Duration,
+    pub(crate) lease: Duration,
+    pub(crate) deadline: Duration,
+    pub(crate) grace: Duration,
+}
+
 /// What a node is told when it starts.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) redis: String,
     pub(crate) database: PathBuf,
     pub(crate) log: PathBuf,
-    pub(crate) seed: u64,
-    /// Whether every writer sets a fence, strictly.
-    pub(crate) strict: bool,
+    pub(crate) limits: Limits,
     /// The rule that is taken out.
     pub(crate) without: Option<String>,
+    pub(crate) life: Life,
+}
+
+/// What a node does.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) enum Life {
+    /// Whatever chance has it do; if `strict`, every writer sets a fence, strictly.
+    Random { seed: u64, strict: bool },
+    /// What standard input says.
+    Told,
 }
 
 /// A node's process. Dropping it kills it.
@@ -46,22 +65,28 @@ pub(crate) struct Node {
     input: Option<ChildStdin>,
 }
 
+impl Limits {
+    /// As short as they work well.
+    pub(crate) const SHORT: Self = Self {
+        bound: Duration::from_millis(300),
+        lease: Duration::from_millis(500),
+        deadline: Duration::from_millis(200),
+        grace: Duration::from_millis(600),
+    };
+}
+
 impl Node {
     /// Starts this very program as a node.
     pub(crate) fn start(orders: &Orders) -> Self {
         let mut command = Command::new(env::current_exe().expect("a running program has a path"));
         command
             .args(["--exact", "a_node_when_the_environment_says_so", "--nocapture"])
-            .env("COHERENCE_NODE_REDIS", &orders.redis)
-            .env("COHERENCE_NODE_DATABASE", &orders.database)
-            .env("COHERENCE_NODE_LOG", &orders.log)
-            .env("COHERENCE_NODE_SEED", orders.seed.to_string())
+            .env(VARIABLE, serde_json::to_string(orders).expect("they are plain"))
             .env_remove("CACHET_WITHOUT")
+            .env_remove("CACHET_REDIS_URL")
+            .env_remove("CACHET_NAMESPACE")
             .stdin(Stdio::piped())
             .stdout(Stdio::null());
-        if orders.strict {
-            command.env("COHERENCE_NODE_STRICT", "1");
-        }
         if let Some(rule) = &orders.without {
             command.env("CACHET_WITHOUT", rule);
         }
@@ -71,6 +96,12 @@ impl Node {
 
     pub(crate) fn id(&self) -> u32 {
         self.process.id()
+    }
+
+    /// Gives an order to a node that does what it is told.
+    pub(crate) fn tell(&self, order: Order) {
+        let mut input = self.input.as_ref().expect("the node was not stopped");
+        writeln!(input, "{order}").expect("the node runs");
     }
 
     pub(crate) fn kill(&mut self) {
@@ -100,15 +131,7 @@ impl Drop for Node {
 impl Orders {
     /// What the environment says, if it says that this process is a node.
     pub(crate) fn of_this_process() -> Option<Self> {
-        let said = |name: &str| env::var(format!("COHERENCE_NODE_{name}")).ok();
-        Some(Self {
-            redis: said("REDIS")?,
-            database: said("DATABASE")?.into(),
-            log: said("LOG")?.into(),
-            seed: said("SEED")?.parse().ok()?,
-            strict: said("STRICT").is_some(),
-            without: None,
-        })
+        Some(serde_json::from_str(&env::var(VARIABLE).ok()?).expect("a node's orders are well formed"))
     }
 
     /// Does what a node does, until standard input ends.
@@ -119,34 +142,48 @@ impl Orders {
     }
 
     async fn run(self) {
-        let log = LOG.get_or_init(|| Log::create(&self.log));
+        let is_told = matches!(self.life, Life::Told);
+        let log = LOG.get_or_init(|| Log::create(&self.log, is_told));
         source::open(&self.database);
         let cachet = Cachet::builder()
             .namespace("coherence")
             .redis(&self.redis)
-            .staleness_bound(STALENESS_BOUND)
-            .lease(LEASE)
-            .deadline(DEADLINE)
+            .staleness_bound(self.limits.bound)
+            .lease(self.limits.lease)
+            .deadline(self.limits.deadline)
+            .recovery_grace(self.limits.grace)
             .build();
         cachet.and_then(Cachet::install).expect("the configuration is valid");
-        log.note(Event::Started { at: now() });
+        match self.life {
+            Life::Random { seed, strict } => {
+                log.note(Event::Started { at: now() });
+                live_by_chance(seed, strict).await;
+            }
+            Life::Told => {
+                assert!(Cachet::current().is_ready(Duration::from_secs(20)).await, "the server answers");
+                log.note(Event::Started { at: now() });
+                obey().await;
+            }
+        }
+    }
+}
 
-        let is_over = Arc::new(AtomicBool::new(false));
-        let mut tasks = Vec::new();
-        for number in 0..READERS + WRITERS {
-            let (rng, is_over) = (Rng::with_seed(self.seed ^ number), Arc::clone(&is_over));
-            tasks.push(if number < READERS {
-                tokio::spawn(keep_reading(rng, is_over))
-            } else {
-                tokio::spawn(keep_writing(rng, self.strict, is_over))
-            });
-        }
-        let input = tokio::task::spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
-        input.await.expect("reading does not panic").expect("standard input is a pipe");
-        is_over.store(true, Ordering::Relaxed);
-        for task in tasks {
-            task.await.expect("no call panics");
-        }
+async fn live_by_chance(seed: u64, strict: bool) {
+    let is_over = Arc::new(AtomicBool::new(false));
+    let mut tasks = Vec::new();
+    for number in 0..READERS + WRITERS {
+        let (rng, is_over) = (Rng::with_seed(seed ^ number), Arc::clone(&is_over));
+        tasks.push(if number < READERS {
+            tokio::spawn(keep_reading(rng, is_over))
+        } else {
+            tokio::spawn(keep_writing(rng, strict, is_over))
+        });
+    }
+    let input = spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    input.await.expect("reading does not panic").expect("standard input is a pipe");
+    is_over.store(true, Ordering::Relaxed);
+    for task in tasks {
+        task.await.expect("no call panics");
     }
 }
 
@@ -175,8 +212,34 @@ async fn keep_writing(mut rng: Rng, strict: bool, is_over: Arc<AtomicBool>) {
             51..75 => Means::Fence,
             _ => Means::Strictly,
         };
-        let number = source::write(row, means).await;
-        // The writer goes on: what is waiting to be sent is not waited for.
-        tokio::spawn(source::note_sent(number, Duration::from_mins(1)));
+        write(row, means).await;
     }
+}
+
+/// Writes, and notes later when everything is sent.
+async fn write(row: u64, means: Means) {
+    let number = source::write(row, means).await;
+    // The writer goes on: what is waiting to be sent is not waited for.
+    tokio::spawn(source::note_sent(number, Duration::from_mins(1)));
+}
+
+/// Takes orders one by one. Calls begin in their order, and none waits for another one's end.
+async fn obey() {
+    let held = HELD.get_or_init(|| watch::Sender::new(false));
+    let (said, mut orders) = tokio::sync::mpsc::unbounded_channel();
+    let hearing = spawn_blocking(move || {
+        for line in BufReader::new(std::io::stdin()).lines() {
+            let order = Order::parse(&line.expect("standard input is text")).expect("orders are well formed");
+            said.send(order).expect("they are waited for");
+        }
+    });
+    while let Some(order) = orders.recv().await {
+        match order {
+            Order::Read(item) => drop(tokio::spawn(source::read(item))),
+            Order::Write(row, means) => drop(tokio::spawn(write(row, means))),
+            Order::Hold => drop(held.send_replace(true)),
+            Order::GoOn => drop(held.send_replace(false)),
+        }
+    }
+    hearing.await.expect("every order was understood");
 }

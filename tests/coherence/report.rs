@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    chaos::{Plan, Records},
+    chaos::Records,
     checker::{Verdict, Violation, nanos_to_millis},
     floors::writes,
     history::{Event, Time},
@@ -21,19 +21,21 @@ const LINES: usize = 60;
 
 /// A run and its verdict.
 pub(crate) struct Report<'a> {
-    pub(crate) plan: &'a Plan,
+    /// Of a run by chance.
+    pub(crate) seed: Option<u64>,
     pub(crate) records: &'a Records,
     pub(crate) verdict: &'a Verdict,
 }
 
 impl fmt::Display for Report<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { plan, records, verdict } = self;
+        let Self { seed, records, verdict } = self;
         let mut faults: BTreeMap<_, u64> = BTreeMap::new();
         for fault in &records.faults {
             *faults.entry(fault.kind).or_default() += 1;
         }
-        writeln!(f, "seed {}, {} s, without {:?}", plan.seed, plan.length.as_secs(), plan.without)?;
+        let took = nanos_to_millis(records.ended - records.began) / 1000.0;
+        writeln!(f, "seed {seed:?}, {took:.1} s, without {:?}", records.without)?;
         writeln!(f, "{} reads {:?}", verdict.reads, verdict.by_origin)?;
         writeln!(f, "{} writes {:?}", verdict.writes, verdict.by_outcome)?;
         writeln!(f, "{} faults {faults:?}", records.faults.len())?;

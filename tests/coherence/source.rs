@@ -1,7 +1,9 @@
 //! The source of truth: rows of an `SQLite` database that all nodes read and write, and the cached functions over it.
 
 use std::{
+    future::Future,
     path::Path,
+    pin::pin,
     sync::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
@@ -15,6 +17,7 @@ use deadpool_sqlite::{
     rusqlite::{self, Connection},
 };
 use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
 
 use super::history::{Event, Function, Item, Log, Means, Outcome, now};
 
@@ -26,6 +29,7 @@ pub(crate) fn lifetime(function: Function) -> Duration {
     match function {
         Function::Kept => Duration::from_secs(5),
         Function::Brief => Duration::from_millis(2400),
+        Function::Lasting => Duration::from_mins(1),
     }
 }
 
@@ -35,6 +39,8 @@ pub(crate) const LONGEST_LOAD: Duration = Duration::from_millis(700);
 /// What a process works with.
 static DATABASE: OnceLock<Pool> = OnceLock::new();
 pub(crate) static LOG: OnceLock<Log> = OnceLock::new();
+/// Whether loads and commits are held up, where that is for somebody to say and not for chance.
+pub(crate) static HELD: OnceLock<watch::Sender<bool>> = OnceLock::new();
 static WRITES: AtomicU64 = AtomicU64::new(0);
 
 /// A value, large enough to be evicted now and then.
@@ -98,12 +104,18 @@ async fn brief(row: u64) -> Result<Row, Refused> {
     load(Item { row, function: Function::Brief }).await
 }
 
+#[cached(ttl = "1m", tier = "memory,redis", key = "{row}", name = "lasting", tags = ["rows", "row:{row}"])]
+async fn lasting(row: u64) -> Result<Row, Refused> {
+    load(Item { row, function: Function::Lasting }).await
+}
+
 /// Reads the row first and takes its time then, so that what it has read may be outdated by a writer.
 async fn load(item: Item) -> Result<Row, Refused> {
     let begun = now();
     let row = item.row;
     let version = ask(move |database| version_of(database, row)).await?;
-    tokio::time::sleep(load_time()).await;
+    log().note(Event::Loading { item, version, at: now() });
+    linger(load_time()).await;
     log().note(Event::Loaded { item, begun, ended: now(), version });
     Ok(Row { version, filler: "x".repeat(2000) })
 }
@@ -114,6 +126,15 @@ fn version_of(database: &Connection, row: u64) -> rusqlite::Result<u64> {
 
 fn number_in(found: &rusqlite::Row<'_>) -> rusqlite::Result<u64> {
     found.get(0).map(i64::cast_unsigned)
+}
+
+/// Waits for that time, or until those who are held up may go on.
+async fn linger(time: Duration) {
+    match HELD.get() {
+        // The sender is never dropped, so the wait ends with the condition only.
+        Some(held) => drop(held.subscribe().wait_for(|is_held| !is_held).await),
+        None => tokio::time::sleep(time).await,
+    }
 }
 
 fn load_time() -> Duration {
@@ -132,12 +153,27 @@ pub(crate) async fn read(item: Item) {
     let answer: Result<Cached<Row>, Refused> = match item.function {
         Function::Kept => kept::fetch(item.row).await,
         Function::Brief => brief::fetch(item.row).await,
+        Function::Lasting => noting_a_wait(item, lasting::fetch(item.row)).await,
     };
     let ended = now();
     log().note(match answer {
         Ok(row) => Event::Read { item, begun, ended, version: row.version, origin: row.origin() },
         Err(_) => Event::Failed { item, begun, ended },
     });
+}
+
+/// Notes when the call waits for something: it has joined a load by then, or begun one.
+async fn noting_a_wait<T>(item: Item, call: impl Future<Output = T>) -> T {
+    let mut call = pin!(call);
+    let mut is_noted = false;
+    std::future::poll_fn(|cx| {
+        let answer = call.as_mut().poll(cx);
+        if answer.is_pending() && !std::mem::replace(&mut is_noted, true) {
+            log().note(Event::Waiting { item, at: now() });
+        }
+        answer
+    })
+    .await
 }
 
 /// One write, and its place in the history. Gives its number.
@@ -153,12 +189,12 @@ pub(crate) async fn write(row: u64, means: Means) -> u64 {
     number
 }
 
-#[invalidates(kept(row), brief(row))]
+#[invalidates(kept(row), brief(row), lasting(row))]
 async fn write_fenced(row: u64, number: u64) -> Result<(), Refused> {
     commit(row, number).await
 }
 
-#[invalidates(kept(row), brief(row), strict)]
+#[invalidates(kept(row), brief(row), lasting(row), strict)]
 async fn write_strictly(row: u64, number: u64) -> Result<(), Refused> {
     commit(row, number).await
 }
@@ -168,7 +204,7 @@ async fn write_first(row: u64, number: u64, means: Means) -> Result<Outcome, Ref
     let outcomes = match means {
         Means::Tag => vec![invalidate_tag(format!("row:{row}")).await],
         Means::Everything => vec![invalidate_tag("rows").await],
-        _ => vec![kept::invalidate(row).await, brief::invalidate(row).await],
+        _ => vec![kept::invalidate(row).await, brief::invalidate(row).await, lasting::invalidate(row).await],
     };
     let is_done = outcomes.into_iter().all(Invalidation::is_done);
     Ok(if is_done { Outcome::Done } else { Outcome::Queued })
@@ -183,7 +219,7 @@ async fn commit(row: u64, number: u64) -> Result<(), Refused> {
     });
     let version = version.await?;
     log().note(Event::Committed { number, version, begun, ended: now() });
-    tokio::time::sleep(Duration::from_millis(fastrand::u64(0..30))).await;
+    linger(Duration::from_millis(fastrand::u64(0..30))).await;
     Ok(())
 }
 

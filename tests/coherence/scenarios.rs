@@ -1,0 +1,181 @@
+//! One scenario for each rule of the protocol: the race that it is there for, brought about step by step.
+//!
+//! Each is played twice at a time: with every rule, when nothing may be found, and without the one rule, when the
+//! checker must find what the rule prevents.
+
+use std::{ops::Range, sync::PoisonError, thread, time::Duration};
+
+use cachet_core::Origin;
+
+use super::{
+    ALONE,
+    chaos::{Kind, Records},
+    checker::{self, Broken, Verdict},
+    history::{Means, Outcome, now},
+    node::Limits,
+    proxy::Mode,
+    report::Report,
+    servers::Data,
+    stage::Stage,
+    support::eventually,
+};
+
+/// The row that scenarios are about.
+const ROW: u64 = 0;
+
+/// Long enough for every step of a scenario on a slow machine.
+const LONG: Duration = Duration::from_secs(10);
+
+/// Limits that no step comes near to.
+const CALM: Limits = Limits { bound: LONG, lease: LONG, deadline: LONG, ..Limits::SHORT };
+
+/// The same where Δ has to pass.
+const BOUNDED: Limits = Limits { bound: Duration::from_secs(2), ..CALM };
+
+/// Plays a scenario with the rule and without it.
+fn is_missed(rule: &str, finds: Broken, limits: Limits, play: fn(&mut Stage)) {
+    let _shared = ALONE.read().unwrap_or_else(PoisonError::into_inner);
+    let play = |without: Option<&str>| {
+        let mut stage = Stage::set(limits, without);
+        play(&mut stage);
+        let records = stage.end();
+        let verdict = checker::judge(&records);
+        (records, verdict)
+    };
+    let (with, without) = thread::scope(|scope| {
+        let without = scope.spawn(|| play(Some(rule)));
+        (play(None), without.join().expect("the scenario was played to its end"))
+    });
+    let told = |(records, verdict): &(Records, Verdict)| Report { records, verdict, seed: None }.to_string();
+    assert!(with.1.violations.is_empty(), "with every rule, there is nothing to be found:\n{}", told(&with));
+    let is_found = without.1.violations.iter().any(|violation| violation.kind == finds);
+    assert!(is_found, "without {rule}, {finds:?} is to be found:\n{}", told(&without));
+}
+
+/// A slow load that began before an invalidation is stored after it, and another node is given it.
+#[test]
+fn the_lease_is_missed_by_a_load_that_an_invalidation_overtakes() {
+    is_missed("lease", Broken::Shared, CALM, |stage| {
+        let [loader, writer, reader] = stage.cast();
+        let calls = loader.answered();
+        loader.begin_load(ROW);
+        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        loader.go_on();
+        loader.until_answered(calls + 1);
+        reader.read(ROW);
+    });
+}
+
+/// The news of an invalidation overtake the answer with the old value, which then stays in memory.
+#[test]
+fn the_stamps_are_missed_by_an_answer_that_the_news_overtake() {
+    is_missed("stamps", Broken::Memory, BOUNDED, |stage| {
+        let [reader, writer, loader] = stage.cast();
+        let calls = reader.answered();
+        loader.read(ROW);
+        let link = stage.link(reader);
+        link.set(Mode::HoldAnswers);
+        reader.call(ROW);
+        eventually("the answer with the old value is held up", || link.holds_an_answer());
+        link.await_news(":lasting:");
+        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        eventually("the node is told of the invalidation", || link.has_told());
+        link.set(Mode::Pass);
+        reader.until_answered(calls + 1);
+        stage.let_pass(BOUNDED.bound);
+        reader.read(ROW);
+    });
+}
+
+/// A caller that comes after an acknowledged invalidation joins a call whose answer is from before it.
+#[test]
+fn the_rule_for_joining_is_missed_by_a_caller_who_comes_after_an_invalidation() {
+    is_missed("join", Broken::Shared, CALM, |stage| {
+        let [reader, writer, loader] = stage.cast();
+        let calls = reader.answered();
+        loader.read(ROW);
+        let link = stage.link(reader);
+        // The news too, which would end the flight.
+        link.set(Mode::HoldReplies);
+        reader.call(ROW);
+        eventually("the answer with the old value is held up", || link.holds_an_answer());
+        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        reader.call(ROW);
+        link.set(Mode::Pass);
+        reader.until_answered(calls + 2);
+    });
+}
+
+/// A writer dies after its commit and before it invalidates.
+#[test]
+fn the_fence_is_missed_by_a_writer_that_dies_between_commit_and_invalidation() {
+    is_missed("fence", Broken::Fence, CALM, |stage| {
+        let [loader, writer, _] = stage.cast();
+        loader.read(ROW);
+        writer.begin_write(ROW, Means::Strictly);
+        stage.kill(1);
+        stage.actors[2].read(ROW);
+    });
+}
+
+/// The connection that brings the news hangs without a sign, and memory goes on to answer.
+#[test]
+fn the_heartbeat_is_missed_by_a_node_whose_news_hang() {
+    is_missed("heartbeat", Broken::Memory, BOUNDED, |stage| {
+        let [reader, writer, _] = stage.cast();
+        reader.read(ROW);
+        stage.link(reader).set(Mode::HoldNews);
+        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        // A heartbeat without an answer ends the connection after four times as long, and makes up for the rule.
+        stage.let_pass(BOUNDED.bound);
+        reader.read(ROW);
+    });
+}
+
+/// The server comes back with a snapshot from before an invalidation.
+#[test]
+fn the_incarnation_is_missed_by_a_server_that_comes_back_with_a_snapshot() {
+    const LIMITS: Limits = Limits { bound: Duration::from_secs(1), deadline: Duration::from_secs(1), ..Limits::SHORT };
+    is_missed("incarnation", Broken::Shared, LIMITS, |stage| {
+        let [loader, writer, _] = stage.cast();
+        loader.read(ROW);
+        stage.servers.save(0);
+        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        let begun = now();
+        stage.servers.kill(0);
+        stage.servers.restart(0, Data::Snapshot);
+        stage.note(Kind::RestartSnapshot, None, begun);
+        let [loader, _, reader] = stage.cast();
+        stage.until_one_is_given([loader, reader], ROW);
+    });
+}
+
+/// After an outage a node believes the server before another one has sent what it had to keep.
+#[test]
+fn the_grace_is_missed_by_a_node_that_is_back_before_another_one() {
+    const LIMITS: Limits = Limits { bound: Duration::from_millis(500), grace: Duration::from_secs(2), ..Limits::SHORT };
+    // Each is read once: memory keeps for a while what was loaded in the outage.
+    const ROWS: Range<u64> = 0..8;
+    is_missed("grace", Broken::Outage, LIMITS, |stage| {
+        let [loader, writer, reader] = stage.cast();
+        ROWS.for_each(|row| stage.until_one_is_given([loader, writer], row));
+        stage.link(writer).set(Mode::Hold);
+        let begun = now();
+        stage.servers.freeze(0);
+        ROWS.for_each(|row| assert_eq!(writer.write(row, Means::Keys), Outcome::Queued));
+        stage.let_pass(LIMITS.bound);
+        // Memory is not trusted any more, and so many deadlines make an outage.
+        (8..11).for_each(|row| assert_eq!(reader.read(row), Origin::Loaded));
+        stage.servers.resume(0);
+        stage.note(Kind::Freeze, None, begun);
+        let [_, writer, reader] = stage.cast();
+        for row in ROWS {
+            if reader.read(row) == Origin::Shared {
+                break;
+            }
+            stage.let_pass(LIMITS.grace / 20);
+        }
+        stage.link(writer).set(Mode::Pass);
+        writer.until_sent();
+    });
+}
