@@ -1,4 +1,4 @@
-//! Three nodes on one server, and what happens to them.
+//! Three nodes on one server or several, and what happens to them.
 
 use std::{
     fmt,
@@ -14,7 +14,7 @@ use super::{
     history::{self, Event, Time, now},
     node::{Life, Limits, Node, Orders},
     proxy::{Mode, Proxy},
-    servers::{Data, Servers, Standalone},
+    servers::{Data, Servers, Topology},
     source,
     support::signal,
 };
@@ -51,6 +51,10 @@ pub(crate) enum Kind {
     HoldAnswers,
     SwallowReplies,
     Hole,
+    /// A master is killed, and a replica takes its place that has not heard of the last that it was told.
+    Failover,
+    /// A slot of a Cluster moves.
+    MoveSlot,
 }
 
 /// One fault, and from when to when.
@@ -66,8 +70,11 @@ pub(crate) struct Fault {
 /// What is to happen, and how often in proportion.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    pub(crate) topology: Topology,
     pub(crate) seed: u64,
     pub(crate) length: Duration,
+    /// What happens first, in this order.
+    pub(crate) first: &'static [Kind],
     pub(crate) faults: &'static [(Kind, u32)],
     pub(crate) strict: bool,
     pub(crate) without: Option<String>,
@@ -84,6 +91,8 @@ pub(crate) struct History {
 pub(crate) struct Records {
     pub(crate) limits: Limits,
     pub(crate) without: Option<String>,
+    /// Whether one server may have taken another one's place, at any time.
+    pub(crate) several: bool,
     pub(crate) began: Time,
     pub(crate) ended: Time,
     pub(crate) histories: Vec<History>,
@@ -112,6 +121,57 @@ pub(crate) const ALL: &[(Kind, u32)] = &[
     (Kind::SwallowReplies, 2),
     (Kind::Hole, 2),
 ];
+
+/// The same where bytes cannot be told apart.
+pub(crate) const OVER_TLS: &[(Kind, u32)] = &[
+    (Kind::RestartEmpty, 2),
+    (Kind::RestartSnapshot, 4),
+    (Kind::Freeze, 5),
+    (Kind::Stutter, 3),
+    (Kind::KillCommands, 2),
+    (Kind::KillNews, 2),
+    (Kind::Pause, 3),
+    (Kind::NodeFreeze, 3),
+    (Kind::NodeKill, 4),
+    (Kind::Delay, 3),
+    (Kind::Cut, 3),
+    (Kind::Hold, 3),
+    (Kind::SwallowReplies, 2),
+    (Kind::Hole, 2),
+];
+
+/// What can happen to several servers and their nodes.
+pub(crate) const TO_SENTINELS: &[(Kind, u32)] = &[
+    (Kind::Failover, 3),
+    (Kind::Freeze, 4),
+    (Kind::KillCommands, 2),
+    (Kind::KillNews, 2),
+    (Kind::Pause, 2),
+    (Kind::Evict, 1),
+    (Kind::Full, 1),
+    (Kind::Flush, 2),
+    (Kind::NodeFreeze, 2),
+    (Kind::NodeKill, 2),
+];
+
+/// The same for a Cluster.
+pub(crate) const TO_A_CLUSTER: &[(Kind, u32)] = &[
+    (Kind::Failover, 3),
+    (Kind::MoveSlot, 5),
+    (Kind::Freeze, 4),
+    (Kind::KillCommands, 2),
+    (Kind::KillNews, 2),
+    (Kind::Pause, 2),
+    (Kind::Evict, 1),
+    (Kind::Full, 1),
+    (Kind::Flush, 2),
+    (Kind::NodeFreeze, 2),
+    (Kind::NodeKill, 2),
+];
+
+/// Calls at a time on each node: several servers have less of the machine left for them.
+const READERS: u64 = 16;
+const READERS_OF_SEVERAL: u64 = 5;
 
 impl Fault {
     /// Whether the server forgets what it was told.
@@ -166,6 +226,10 @@ pub(crate) fn run(plan: &Plan) -> Records {
     let mut cluster = Cluster::start(plan);
     let start = Instant::now();
     cluster.pause(500..1000);
+    for kind in plan.first {
+        cluster.bring_about(*kind);
+        cluster.pause(20..700);
+    }
     if !plan.faults.is_empty() {
         let end = start + plan.length.saturating_sub(CALM);
         while Instant::now() < end {
@@ -181,7 +245,7 @@ impl<'a> Cluster<'a> {
     fn start(plan: &'a Plan) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         source::create(&directory.path().join("source.db"));
-        let servers = Box::new(Standalone::start(NODES));
+        let servers = plan.topology.start(NODES);
         let rng = Rng::with_seed(plan.seed);
         let (members, processes, faults) = (Vec::new(), Vec::new(), Vec::new());
         let mut cluster = Self { plan, rng, servers, members, directory, processes, faults };
@@ -195,13 +259,15 @@ impl<'a> Cluster<'a> {
     fn start_node(&mut self, node: usize) -> Member {
         let process = self.processes.len();
         self.processes.push((node, None));
+        let readers = if self.servers.are_several() { READERS_OF_SEVERAL } else { READERS };
         let orders = Orders {
             redis: self.servers.url(node),
+            certificate: self.servers.certificate(),
             database: self.directory.path().join("source.db"),
             log: self.log(process),
             limits: Limits::SHORT,
             without: self.plan.without.clone(),
-            life: Life::Random { seed: self.rng.u64(..), strict: self.plan.strict },
+            life: Life::Random { seed: self.rng.u64(..), strict: self.plan.strict, readers },
         };
         Member { node: Node::start(&orders), process }
     }
@@ -224,7 +290,8 @@ impl<'a> Cluster<'a> {
             })
             .collect();
         let (limits, without) = (Limits::SHORT, self.plan.without.clone());
-        Records { limits, without, began, ended, histories, faults: self.faults }
+        let several = self.servers.are_several();
+        Records { limits, without, several, began, ended, histories, faults: self.faults }
     }
 
     fn storm(&mut self, end: Instant) {
@@ -309,12 +376,22 @@ impl<'a> Cluster<'a> {
             Kind::HoldAnswers => self.disturb(kind, Mode::HoldAnswers),
             Kind::SwallowReplies => self.disturb(kind, Mode::SwallowReplies),
             Kind::Hole => self.disturb(kind, Mode::Hole),
+            Kind::Failover => self.noting(kind, None, |it| {
+                let (pick, unheard) =
+                    (it.rng.usize(0..it.servers.processes()), Duration::from_millis(it.rng.u64(0..400)));
+                it.servers.fail_over(pick, unheard);
+            }),
+            Kind::MoveSlot => self.noting(kind, None, |it| {
+                let pick = it.rng.usize(0..it.servers.processes());
+                it.servers.move_slot(pick);
+            }),
         }
     }
 
     fn noting(&mut self, kind: Kind, node: Option<usize>, fault: impl FnOnce(&mut Self)) {
         let begun = now();
         fault(self);
+        self.servers.come_to_rest();
         self.faults.push(Fault { kind, node, begun, ended: now() });
     }
 

@@ -1,4 +1,5 @@
-//! The history test: three processes on one `redis-server`, faults, and a checker that judges every read by what was promised.
+//! The history test: three processes on one `redis-server` or several, faults, and a checker that judges every read by what
+//! was promised.
 //!
 //! `COHERENCE_SECONDS` and `COHERENCE_SEED` make it longer or repeat it, with the same faults in the same order and the same
 //! calls by each node; `scripts/torture` sets them. `COHERENCE_WITHOUT` takes a rule of the protocol out, so that the
@@ -7,6 +8,7 @@
 mod chaos;
 mod checker;
 mod floors;
+mod groups;
 mod history;
 mod node;
 mod proxy;
@@ -25,10 +27,10 @@ use std::{
 };
 
 use self::{
-    chaos::{ALL, Kind, Plan, Records},
-    checker::Verdict,
+    chaos::{ALL, Kind, OVER_TLS, Plan, Records, TO_A_CLUSTER, TO_SENTINELS},
     node::Orders,
     report::Report,
+    servers::Topology,
 };
 
 /// A run by chance has the machine's processors for itself; scenarios share them.
@@ -42,13 +44,14 @@ fn a_node_when_the_environment_says_so() {
     }
 }
 
-/// Runs a plan and says what it showed.
-fn run(plan: &Plan) -> (Records, Verdict) {
-    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+/// Runs a plan, and fails if a read was not as promised.
+fn run(plan: &Plan) -> Records {
     let records = chaos::run(plan);
     let verdict = checker::judge(&records);
-    println!("{}", Report { seed: Some(plan.seed), records: &records, verdict: &verdict });
-    (records, verdict)
+    println!("{:?}, {}", plan.topology, Report { seed: Some(plan.seed), records: &records, verdict: &verdict });
+    assert!(verdict.violations.is_empty(), "{} reads were not as promised", verdict.violations.len());
+    assert!(verdict.reads > 0 && verdict.by_outcome.contains_key("done"), "the nodes worked");
+    records
 }
 
 fn number(variable: &str) -> Option<u64> {
@@ -67,10 +70,35 @@ fn every_read_of_every_node_is_as_was_promised_whatever_happens() {
     let without = env::var("COHERENCE_WITHOUT").ok();
     let strict = without.as_deref() == Some("fence");
     let faults = without.as_deref().map_or(ALL, faults_against);
-    let plan = Plan { seed: seed(), length, faults, strict, without };
-    let (_, verdict) = run(&plan);
-    assert!(verdict.violations.is_empty(), "{} reads were not as promised", verdict.violations.len());
-    assert!(verdict.reads > 0 && verdict.by_outcome.contains_key("done"), "the nodes worked");
+    let topology = Topology::Standalone;
+    let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
+    run(&Plan { topology, seed: seed(), length, first: &[], faults, strict, without });
+}
+
+/// The same on other servers, some of which share the machine's processors.
+fn run_on(topology: Topology, first: &'static [Kind], faults: &'static [(Kind, u32)]) {
+    let length = Duration::from_secs(number("COHERENCE_SECONDS").unwrap_or(18));
+    let without = env::var("COHERENCE_WITHOUT").ok();
+    let _shared = ALONE.read().unwrap_or_else(PoisonError::into_inner);
+    let records = run(&Plan { topology, seed: seed(), length, first, faults, strict: false, without });
+    for kind in first {
+        assert!(records.faults.iter().any(|fault| fault.kind == *kind), "{kind:?} was brought about");
+    }
+}
+
+#[test]
+fn over_tls_every_read_is_as_was_promised() {
+    run_on(Topology::Tls, &[], OVER_TLS);
+}
+
+#[test]
+fn while_sentinels_change_the_master_every_read_is_as_was_promised() {
+    run_on(Topology::Sentinel, &[Kind::Failover], TO_SENTINELS);
+}
+
+#[test]
+fn while_a_cluster_changes_masters_and_slots_every_read_is_as_was_promised() {
+    run_on(Topology::Cluster, &[Kind::Failover, Kind::MoveSlot], TO_A_CLUSTER);
 }
 
 /// The faults that a rule is there for.

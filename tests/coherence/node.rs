@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use cachet_core::Cachet;
+use cachet_core::{Cachet, Redis};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::spawn_blocking};
@@ -22,7 +22,6 @@ use super::{
     source::{self, HELD, LOG, ROWS},
 };
 
-const READERS: u64 = 16;
 const WRITERS: u64 = 2;
 
 /// The orders of a process that is a node, in its environment.
@@ -42,6 +41,8 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) redis: String,
+    /// What the servers' certificates are checked by, over TLS.
+    pub(crate) certificate: Option<String>,
     pub(crate) database: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) limits: Limits,
@@ -54,7 +55,7 @@ pub(crate) struct Orders {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Life {
     /// Whatever chance has it do; if `strict`, every writer sets a fence, strictly.
-    Random { seed: u64, strict: bool },
+    Random { seed: u64, strict: bool, readers: u64 },
     /// What standard input says.
     Told,
 }
@@ -145,9 +146,11 @@ impl Orders {
         let is_told = matches!(self.life, Life::Told);
         let log = LOG.get_or_init(|| Log::create(&self.log, is_told));
         source::open(&self.database);
+        let redis = Redis::url(&self.redis);
+        let redis = self.certificate.into_iter().fold(redis, Redis::root_certificate);
         let cachet = Cachet::builder()
             .namespace("coherence")
-            .redis(&self.redis)
+            .redis(redis)
             .staleness_bound(self.limits.bound)
             .lease(self.limits.lease)
             .deadline(self.limits.deadline)
@@ -155,9 +158,9 @@ impl Orders {
             .build();
         cachet.and_then(Cachet::install).expect("the configuration is valid");
         match self.life {
-            Life::Random { seed, strict } => {
+            Life::Random { seed, strict, readers } => {
                 log.note(Event::Started { at: now() });
-                live_by_chance(seed, strict).await;
+                live_by_chance(seed, strict, readers).await;
             }
             Life::Told => {
                 assert!(Cachet::current().is_ready(Duration::from_secs(20)).await, "the server answers");
@@ -168,12 +171,12 @@ impl Orders {
     }
 }
 
-async fn live_by_chance(seed: u64, strict: bool) {
+async fn live_by_chance(seed: u64, strict: bool, readers: u64) {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut tasks = Vec::new();
-    for number in 0..READERS + WRITERS {
+    for number in 0..readers + WRITERS {
         let (rng, is_over) = (Rng::with_seed(seed ^ number), Arc::clone(&is_over));
-        tasks.push(if number < READERS {
+        tasks.push(if number < readers {
             tokio::spawn(keep_reading(rng, is_over))
         } else {
             tokio::spawn(keep_writing(rng, strict, is_over))

@@ -65,6 +65,7 @@ impl Stage {
                 let log = directory.path().join(format!("{number}.history"));
                 let orders = Orders {
                     redis: servers.url(number),
+                    certificate: None,
                     database: database.clone(),
                     log: log.clone(),
                     limits,
@@ -132,7 +133,7 @@ impl Stage {
         });
         let histories = histories.collect();
         let Self { limits, without, began, faults, .. } = self;
-        Records { limits, without, began, ended: now(), histories, faults }
+        Records { limits, without, several: false, began, ended: now(), histories, faults }
     }
 }
 
