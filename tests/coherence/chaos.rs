@@ -73,6 +73,7 @@ pub(crate) struct Plan {
     pub(crate) topology: Topology,
     pub(crate) seed: u64,
     pub(crate) length: Duration,
+    pub(crate) slack: Duration,
     /// What happens first, in this order.
     pub(crate) first: &'static [Kind],
     pub(crate) faults: &'static [(Kind, u32)],
@@ -93,6 +94,8 @@ pub(crate) struct Records {
     pub(crate) without: Option<String>,
     /// Whether one server may have taken another one's place, at any time.
     pub(crate) several: bool,
+    /// For how long something may take that has the machine's processors to wait for.
+    pub(crate) slack: Duration,
     pub(crate) began: Time,
     pub(crate) ended: Time,
     pub(crate) histories: Vec<History>,
@@ -291,7 +294,7 @@ impl<'a> Cluster<'a> {
             .collect();
         let (limits, without) = (Limits::SHORT, self.plan.without.clone());
         let several = self.servers.are_several();
-        Records { limits, without, several, began, ended, histories, faults: self.faults }
+        Records { limits, without, several, slack: self.plan.slack, began, ended, histories, faults: self.faults }
     }
 
     fn storm(&mut self, end: Instant) {

@@ -151,7 +151,7 @@ impl Checker<'_> {
             if read.origin == Origin::Loaded {
                 found.push((Broken::OldLoad, ago(since)));
             }
-            let slack = Duration::from_secs(1) + LONGEST_LOAD + self.records.limits.deadline * 2;
+            let slack = self.records.slack + LONGEST_LOAD + self.records.limits.deadline * 2;
             if since + nanos(lifetime(read.item.function) + slack) < read.begun {
                 found.push((Broken::TooOld, ago(since)));
             }
@@ -235,7 +235,7 @@ impl Checker<'_> {
     /// No call takes longer: it may wait for another's load twice, the first time for one that it may not share.
     fn longest_read(&self) -> Duration {
         let limits = self.records.limits;
-        Duration::from_secs(1) + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
+        self.records.slack + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
     }
 
     fn was_frozen(&self, node: usize, begun: Time, ended: Time) -> bool {
@@ -306,7 +306,7 @@ impl Checker<'_> {
 
     fn is_calm_after(&self, at: Time) -> bool {
         let begun = self.records.faults.iter().map(|fault| fault.ended).max().unwrap_or_default().max(at);
-        begun + nanos(SETTLED + Duration::from_secs(1)) < self.records.ended
+        begun + nanos(SETTLED + self.records.slack) < self.records.ended
     }
 
     /// Milliseconds since the run began.

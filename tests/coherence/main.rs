@@ -36,6 +36,11 @@ use self::{
 /// A run by chance has the machine's processors for itself; scenarios share them.
 static ALONE: RwLock<()> = RwLock::new(());
 
+/// How much longer something may take than it should: alone, and beside others. A run that is to last as long as somebody
+/// wants is alone.
+const SLACK: Duration = Duration::from_secs(1);
+const SLACK_OF_MANY: Duration = Duration::from_secs(5);
+
 /// The program of a node: this test's executable, started by the others.
 #[test]
 fn a_node_when_the_environment_says_so() {
@@ -72,15 +77,17 @@ fn every_read_of_every_node_is_as_was_promised_whatever_happens() {
     let faults = without.as_deref().map_or(ALL, faults_against);
     let topology = Topology::Standalone;
     let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
-    run(&Plan { topology, seed: seed(), length, first: &[], faults, strict, without });
+    run(&Plan { topology, seed: seed(), length, slack: SLACK, first: &[], faults, strict, without });
 }
 
 /// The same on other servers, some of which share the machine's processors.
 fn run_on(topology: Topology, first: &'static [Kind], faults: &'static [(Kind, u32)]) {
-    let length = Duration::from_secs(number("COHERENCE_SECONDS").unwrap_or(18));
+    let wanted = number("COHERENCE_SECONDS");
+    let length = Duration::from_secs(wanted.unwrap_or(18));
+    let slack = if wanted.is_some() { SLACK } else { SLACK_OF_MANY };
     let without = env::var("COHERENCE_WITHOUT").ok();
     let _shared = ALONE.read().unwrap_or_else(PoisonError::into_inner);
-    let records = run(&Plan { topology, seed: seed(), length, first, faults, strict: false, without });
+    let records = run(&Plan { topology, seed: seed(), length, slack, first, faults, strict: false, without });
     for kind in first {
         assert!(records.faults.iter().any(|fault| fault.kind == *kind), "{kind:?} was brought about");
     }

@@ -22,6 +22,9 @@ use super::{
     support::{DEADLINE, eventually},
 };
 
+/// Steps wait for each other, however long they take.
+const SLACK: Duration = Duration::from_secs(1);
+
 /// The nodes of a scenario.
 pub(crate) const NODES: usize = 3;
 
@@ -133,7 +136,7 @@ impl Stage {
         });
         let histories = histories.collect();
         let Self { limits, without, began, faults, .. } = self;
-        Records { limits, without, several: false, began, ended: now(), histories, faults }
+        Records { limits, without, several: false, slack: SLACK, began, ended: now(), histories, faults }
     }
 }
 
