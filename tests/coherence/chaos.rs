@@ -11,6 +11,7 @@ use fastrand::Rng;
 use tempfile::TempDir;
 
 use super::{
+    checker::{self, nanos},
     history::{self, Event, Time, now},
     node::{Life, Limits, Node, Orders},
     proxy::{Mode, Proxy},
@@ -23,7 +24,7 @@ const NODES: usize = 3;
 
 /// How long faults follow each other, and for how long none does after that.
 const STORM: Duration = Duration::from_secs(8);
-pub(crate) const CALM: Duration = Duration::from_millis(4500);
+pub(crate) const CALM: Duration = Duration::from_secs(6);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -67,7 +68,7 @@ pub(crate) struct Fault {
     pub(crate) ended: Time,
 }
 
-/// What is to happen, and how often in proportion.
+/// What is to happen.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
     pub(crate) topology: Topology,
@@ -76,8 +77,10 @@ pub(crate) struct Plan {
     pub(crate) slack: Duration,
     /// What happens first, in this order.
     pub(crate) first: &'static [Kind],
-    pub(crate) faults: &'static [(Kind, u32)],
+    /// One after the other in an order that chance decides, and then again.
+    pub(crate) faults: &'static [Kind],
     pub(crate) strict: bool,
+    /// The rule that is taken out. The run is over then as soon as something is found, and nothing is calm.
     pub(crate) without: Option<String>,
 }
 
@@ -88,14 +91,20 @@ pub(crate) struct History {
     pub(crate) events: Vec<Event>,
 }
 
+/// What a run must be given that is not the nodes' to answer for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leeway {
+    /// Whether one server may have taken another one's place, at any time.
+    pub(crate) several: bool,
+    /// How much longer something may take than it should, because of what else the machine has to do.
+    pub(crate) slack: Duration,
+}
+
 /// All that is known of a run.
 pub(crate) struct Records {
     pub(crate) limits: Limits,
     pub(crate) without: Option<String>,
-    /// Whether one server may have taken another one's place, at any time.
-    pub(crate) several: bool,
-    /// For how long something may take that has the machine's processors to wait for.
-    pub(crate) slack: Duration,
+    pub(crate) leeway: Leeway,
     pub(crate) began: Time,
     pub(crate) ended: Time,
     pub(crate) histories: Vec<History>,
@@ -103,78 +112,99 @@ pub(crate) struct Records {
 }
 
 /// Everything.
-pub(crate) const ALL: &[(Kind, u32)] = &[
-    (Kind::RestartEmpty, 2),
-    (Kind::RestartSnapshot, 4),
-    (Kind::Freeze, 5),
-    (Kind::Stutter, 3),
-    (Kind::KillCommands, 2),
-    (Kind::KillNews, 2),
-    (Kind::Pause, 3),
-    (Kind::Evict, 2),
-    (Kind::Full, 2),
-    (Kind::Flush, 2),
-    (Kind::NodeFreeze, 3),
-    (Kind::NodeKill, 4),
-    (Kind::Delay, 3),
-    (Kind::Cut, 3),
-    (Kind::Hold, 3),
-    (Kind::HoldNews, 3),
-    (Kind::HoldAnswers, 3),
-    (Kind::SwallowReplies, 2),
-    (Kind::Hole, 2),
+pub(crate) const ALL: &[Kind] = &[
+    Kind::RestartEmpty,
+    Kind::RestartSnapshot,
+    Kind::Freeze,
+    Kind::Stutter,
+    Kind::KillCommands,
+    Kind::KillNews,
+    Kind::Pause,
+    Kind::Evict,
+    Kind::Full,
+    Kind::Flush,
+    Kind::NodeFreeze,
+    Kind::NodeKill,
+    Kind::Delay,
+    Kind::Cut,
+    Kind::Hold,
+    Kind::HoldNews,
+    Kind::HoldAnswers,
+    Kind::SwallowReplies,
+    Kind::Hole,
 ];
 
 /// The same where bytes cannot be told apart.
-pub(crate) const OVER_TLS: &[(Kind, u32)] = &[
-    (Kind::RestartEmpty, 2),
-    (Kind::RestartSnapshot, 4),
-    (Kind::Freeze, 5),
-    (Kind::Stutter, 3),
-    (Kind::KillCommands, 2),
-    (Kind::KillNews, 2),
-    (Kind::Pause, 3),
-    (Kind::NodeFreeze, 3),
-    (Kind::NodeKill, 4),
-    (Kind::Delay, 3),
-    (Kind::Cut, 3),
-    (Kind::Hold, 3),
-    (Kind::SwallowReplies, 2),
-    (Kind::Hole, 2),
+pub(crate) const OVER_TLS: &[Kind] = &[
+    Kind::RestartEmpty,
+    Kind::RestartSnapshot,
+    Kind::Freeze,
+    Kind::Stutter,
+    Kind::KillCommands,
+    Kind::KillNews,
+    Kind::Pause,
+    Kind::NodeFreeze,
+    Kind::NodeKill,
+    Kind::Delay,
+    Kind::Cut,
+    Kind::Hold,
+    Kind::SwallowReplies,
+    Kind::Hole,
 ];
 
 /// What can happen to several servers and their nodes.
-pub(crate) const TO_SENTINELS: &[(Kind, u32)] = &[
-    (Kind::Failover, 3),
-    (Kind::Freeze, 4),
-    (Kind::KillCommands, 2),
-    (Kind::KillNews, 2),
-    (Kind::Pause, 2),
-    (Kind::Evict, 1),
-    (Kind::Full, 1),
-    (Kind::Flush, 2),
-    (Kind::NodeFreeze, 2),
-    (Kind::NodeKill, 2),
+pub(crate) const TO_SENTINELS: &[Kind] = &[
+    Kind::Failover,
+    Kind::Freeze,
+    Kind::KillCommands,
+    Kind::KillNews,
+    Kind::Pause,
+    Kind::Evict,
+    Kind::Full,
+    Kind::Flush,
+    Kind::NodeFreeze,
+    Kind::NodeKill,
 ];
 
 /// The same for a Cluster.
-pub(crate) const TO_A_CLUSTER: &[(Kind, u32)] = &[
-    (Kind::Failover, 3),
-    (Kind::MoveSlot, 5),
-    (Kind::Freeze, 4),
-    (Kind::KillCommands, 2),
-    (Kind::KillNews, 2),
-    (Kind::Pause, 2),
-    (Kind::Evict, 1),
-    (Kind::Full, 1),
-    (Kind::Flush, 2),
-    (Kind::NodeFreeze, 2),
-    (Kind::NodeKill, 2),
+pub(crate) const TO_A_CLUSTER: &[Kind] = &[
+    Kind::Failover,
+    Kind::MoveSlot,
+    Kind::Freeze,
+    Kind::KillCommands,
+    Kind::KillNews,
+    Kind::Pause,
+    Kind::Evict,
+    Kind::Full,
+    Kind::Flush,
+    Kind::NodeFreeze,
+    Kind::NodeKill,
 ];
 
 /// Calls at a time on each node: several servers have less of the machine left for them.
 const READERS: u64 = 16;
 const READERS_OF_SEVERAL: u64 = 5;
+
+/// What may happen to the server while a link is disturbed.
+const OF_SERVER: [Kind; 5] = [Kind::RestartSnapshot, Kind::Freeze, Kind::KillCommands, Kind::KillNews, Kind::Flush];
+
+impl Leeway {
+    /// One server, and a machine that has time.
+    pub(crate) const NONE: Self = Self { several: false, slack: Duration::from_secs(1) };
+
+    /// Whether nothing happens when nothing is brought about.
+    pub(crate) fn is_quiet_at_times(&self) -> bool {
+        !self.several && self.slack <= Self::NONE.slack
+    }
+}
+
+impl Records {
+    /// How many calls were answered by then.
+    pub(crate) fn reads_before(&self, time: Time) -> usize {
+        let events = self.histories.iter().flat_map(|history| &history.events);
+        events.filter(|event| matches!(event, Event::Read { ended, .. } if *ended <= time)).count()
+    }
+}
 
 impl Fault {
     /// Whether the server forgets what it was told.
@@ -184,7 +214,7 @@ impl Fault {
 
     /// Whether no node gets an answer.
     pub(crate) fn stops_everything(&self) -> bool {
-        matches!(self.kind, Kind::RestartEmpty | Kind::RestartSnapshot | Kind::Freeze | Kind::Pause)
+        matches!(self.kind, Kind::RestartEmpty | Kind::RestartSnapshot | Kind::Freeze | Kind::Stutter | Kind::Pause)
     }
 
     pub(crate) fn concerns(&self, node: usize) -> bool {
@@ -221,6 +251,8 @@ struct Cluster<'a> {
     /// The node of each process, and when it was killed.
     processes: Vec<(usize, Option<Time>)>,
     faults: Vec<Fault>,
+    /// What is to come.
+    deck: Vec<Kind>,
 }
 
 /// Runs the plan.
@@ -229,19 +261,25 @@ pub(crate) fn run(plan: &Plan) -> Records {
     let mut cluster = Cluster::start(plan);
     let start = Instant::now();
     cluster.pause(500..1000);
-    for kind in plan.first {
-        cluster.bring_about(*kind);
-        cluster.pause(20..700);
-    }
-    if !plan.faults.is_empty() {
-        let end = start + plan.length.saturating_sub(CALM);
-        while Instant::now() < end {
-            cluster.storm(end.min(Instant::now() + STORM));
-            sleep(CALM.min(plan.length / 2));
+    let mut next_look = Duration::ZERO;
+    while start.elapsed() < plan.length {
+        if plan.faults.is_empty() || cluster.is_calm(start.elapsed()) {
+            sleep(Duration::from_millis(100));
+        } else {
+            let kind = cluster.draw();
+            cluster.bring_about(kind);
+            cluster.pause(20..700);
+        }
+        if plan.without.is_some() && start.elapsed() > next_look {
+            let looking = Instant::now();
+            if !checker::judge(&cluster.records(began)).violations.is_empty() {
+                break;
+            }
+            next_look = start.elapsed() + looking.elapsed() * 4 + Duration::from_millis(500);
         }
     }
-    sleep((start + plan.length).saturating_duration_since(Instant::now()));
-    cluster.stop(began)
+    cluster.stop();
+    cluster.records(began)
 }
 
 impl<'a> Cluster<'a> {
@@ -250,8 +288,9 @@ impl<'a> Cluster<'a> {
         source::create(&directory.path().join("source.db"));
         let servers = plan.topology.start(NODES);
         let rng = Rng::with_seed(plan.seed);
-        let (members, processes, faults) = (Vec::new(), Vec::new(), Vec::new());
-        let mut cluster = Self { plan, rng, servers, members, directory, processes, faults };
+        let (members, processes, faults) = Default::default();
+        let deck = plan.first.iter().rev().copied().collect();
+        let mut cluster = Self { plan, rng, servers, members, directory, processes, faults, deck };
         for node in 0..NODES {
             let member = cluster.start_node(node);
             cluster.members.push(member);
@@ -279,11 +318,14 @@ impl<'a> Cluster<'a> {
         self.directory.path().join(format!("{process}.history"))
     }
 
-    fn stop(mut self, began: Time) -> Records {
+    fn stop(&mut self) {
         for member in &mut self.members {
             member.node.stop();
         }
-        let ended = now();
+    }
+
+    /// What has happened so far.
+    fn records(&self, began: Time) -> Records {
         let processes = self.processes.iter().enumerate();
         let histories = processes
             .map(|(process, (node, killed))| History {
@@ -293,28 +335,21 @@ impl<'a> Cluster<'a> {
             })
             .collect();
         let (limits, without) = (Limits::SHORT, self.plan.without.clone());
-        let several = self.servers.are_several();
-        Records { limits, without, several, slack: self.plan.slack, began, ended, histories, faults: self.faults }
+        let leeway = Leeway { several: self.servers.are_several(), slack: self.plan.slack };
+        Records { limits, without, leeway, began, ended: now(), histories, faults: self.faults.clone() }
     }
 
-    fn storm(&mut self, end: Instant) {
-        while Instant::now() < end {
-            let kind = self.pick();
-            self.bring_about(kind);
-            self.pause(20..700);
-        }
+    fn is_calm(&self, elapsed: Duration) -> bool {
+        let in_turn = Duration::from_nanos(nanos(elapsed) % nanos(STORM + CALM));
+        self.plan.without.is_none() && (in_turn > STORM || elapsed + CALM > self.plan.length)
     }
 
-    fn pick(&mut self) -> Kind {
-        let faults = self.plan.faults;
-        let mut at = self.rng.u32(0..faults.iter().map(|(_, weight)| weight).sum());
-        for (kind, weight) in faults {
-            match at.checked_sub(*weight) {
-                Some(rest) => at = rest,
-                None => return *kind,
-            }
+    fn draw(&mut self) -> Kind {
+        if self.deck.is_empty() {
+            self.deck.extend(self.plan.faults);
+            self.rng.shuffle(&mut self.deck);
         }
-        faults[0].0
+        self.deck.pop().expect("it was filled")
     }
 
     /// For how long a fault lasts.
@@ -340,11 +375,11 @@ impl<'a> Cluster<'a> {
                     it.servers.restart(process, Data::Snapshot);
                 });
             }
-            Kind::Freeze => self.freeze(100..1500),
+            Kind::Freeze => self.freeze(kind, 100..1500),
             Kind::Stutter => {
-                self.freeze(500..900);
+                self.freeze(kind, 500..900);
                 self.pause(50..450);
-                self.freeze(410..560);
+                self.freeze(kind, 410..560);
             }
             Kind::KillCommands => self.tell(kind, &["CLIENT", "KILL", "TYPE", "normal"]),
             Kind::KillNews => self.tell(kind, &["CLIENT", "KILL", "TYPE", "pubsub"]),
@@ -392,10 +427,11 @@ impl<'a> Cluster<'a> {
     }
 
     fn noting(&mut self, kind: Kind, node: Option<usize>, fault: impl FnOnce(&mut Self)) {
-        let begun = now();
+        let number = self.faults.len();
+        self.faults.push(Fault { kind, node, begun: now(), ended: Time::MAX });
         fault(self);
         self.servers.come_to_rest();
-        self.faults.push(Fault { kind, node, begun, ended: now() });
+        self.faults[number].ended = now();
     }
 
     fn any_process(&mut self) -> usize {
@@ -415,8 +451,8 @@ impl<'a> Cluster<'a> {
         self.noting(kind, None, |it| it.servers.tell(command));
     }
 
-    fn freeze(&mut self, millis: std::ops::Range<u64>) {
-        self.noting(Kind::Freeze, None, |it| {
+    fn freeze(&mut self, kind: Kind, millis: std::ops::Range<u64>) {
+        self.noting(kind, None, |it| {
             let process = it.any_process();
             it.servers.freeze(process);
             it.pause(millis);
@@ -437,10 +473,9 @@ impl<'a> Cluster<'a> {
         self.with_node(kind, |it, node| {
             it.set_links(node, mode);
             it.pause(if mode == Mode::HoldAnswers { 10..180 } else { 100..1300 });
-            if it.rng.u8(0..4) == 0 {
-                let other = it.pick();
-                let of_server = [Kind::RestartSnapshot, Kind::Freeze, Kind::KillCommands, Kind::KillNews, Kind::Flush];
-                if of_server.contains(&other) {
+            if it.rng.u8(0..8) == 0 {
+                let other = OF_SERVER[it.rng.usize(0..OF_SERVER.len())];
+                if it.plan.faults.contains(&other) {
                     it.bring_about(other);
                 }
             }

@@ -10,15 +10,13 @@ use cachet_core::Origin;
 use super::{
     chaos::{Fault, Kind, Records},
     floors::{Floors, Row, Write, rows, writes},
-    history::{Event, Item, Means, Outcome, Time},
+    history::{Event, Item, Outcome, Time},
+    loads,
     source::{LONGEST_LOAD, lifetime},
 };
 
 /// How long after a fault everything is as before: connections are back after 2 s at most, and believed 0.6 s later.
-const SETTLED: Duration = Duration::from_millis(3200);
-
-/// After that a fence is over whose writer died.
-const FENCE: Duration = Duration::from_millis(10_500);
+pub(crate) const SETTLED: Duration = Duration::from_millis(3200);
 
 /// Something that was promised and is not so.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -45,6 +43,8 @@ pub(crate) enum Broken {
     TooOld,
     /// An invalidation was kept and not sent.
     NotSent,
+    /// A load began beside another one.
+    Overlap,
 }
 
 #[derive(Debug)]
@@ -69,10 +69,10 @@ pub(crate) struct Verdict {
     pub(crate) stale_flights: u64,
     pub(crate) oldest: Duration,
     pub(crate) slowest: Duration,
-    /// Loads in calm times, and how many of them overlapped another. They are counted and not judged: what a fault leaves
-    /// behind is not told apart well enough from what should not be.
+    /// How often the machine had no time for a node or the server.
+    pub(crate) stalls: usize,
+    /// Loads in calm times, when there is one at a time.
     pub(crate) calm_loads: u64,
-    pub(crate) overlaps: u64,
 }
 
 pub(crate) struct Checker<'a> {
@@ -107,7 +107,9 @@ pub(crate) fn judge(records: &Records) -> Verdict {
             checker.take(process, history.node, *event);
         }
     }
-    checker.check_loads();
+    let loads = loads::judge(records, &checker.writes);
+    (checker.verdict.calm_loads, checker.verdict.stalls) = (loads.calm, loads.stalls);
+    checker.verdict.violations.extend(loads.violations);
     checker.check_sending();
     let mut verdict = checker.verdict;
     verdict.violations.sort_by_key(|violation| violation.at);
@@ -151,7 +153,7 @@ impl Checker<'_> {
             if read.origin == Origin::Loaded {
                 found.push((Broken::OldLoad, ago(since)));
             }
-            let slack = self.records.slack + LONGEST_LOAD + self.records.limits.deadline * 2;
+            let slack = self.records.leeway.slack + LONGEST_LOAD + self.records.limits.deadline * 2;
             if since + nanos(lifetime(read.item.function) + slack) < read.begun {
                 found.push((Broken::TooOld, ago(since)));
             }
@@ -216,7 +218,7 @@ impl Checker<'_> {
     fn is_disturbed(&self, read: Read) -> bool {
         let from = read.begun.saturating_sub(nanos(SETTLED));
         // Of several servers, one may have taken another one's place because it was slow.
-        self.records.several
+        self.records.leeway.several
             || self.records.faults.iter().any(|fault| fault.concerns(read.node) && fault.overlaps(from, read.ended))
     }
 
@@ -235,55 +237,12 @@ impl Checker<'_> {
     /// No call takes longer: it may wait for another's load twice, the first time for one that it may not share.
     fn longest_read(&self) -> Duration {
         let limits = self.records.limits;
-        self.records.slack + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
+        self.records.leeway.slack + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
     }
 
     fn was_frozen(&self, node: usize, begun: Time, ended: Time) -> bool {
         let of_node = |fault: &&Fault| fault.kind == Kind::NodeFreeze && fault.node == Some(node);
         self.records.faults.iter().filter(of_node).any(|fault| fault.overlaps(begun, ended))
-    }
-
-    /// Counts loads in calm times, when one node loads at a time unless somebody invalidated or fenced the entry since the first one began.
-    fn check_loads(&mut self) {
-        let mut loads: BTreeMap<Item, Vec<(Time, Time)>> = BTreeMap::new();
-        for event in self.records.histories.iter().flat_map(|history| &history.events) {
-            if let Event::Loaded { item, begun, ended, .. } = event {
-                loads.entry(*item).or_default().push((*begun, *ended));
-            }
-        }
-        for (item, mut loads) in loads {
-            loads.sort_unstable();
-            for pair in loads.windows(2) {
-                let ((begun, ended), (next, _)) = (pair[0], pair[1]);
-                // The lease was taken a moment before its load began.
-                let from = begun.saturating_sub(nanos(Duration::from_millis(100)));
-                // Who has waited for another node's load as long as a lease lasts loads beside it.
-                let is_beside = |(other, over): &(Time, Time)| {
-                    *other < next && next - other > nanos(self.records.limits.lease / 2) && *over > begun
-                };
-                let is_long = loads.iter().any(is_beside);
-                if is_long || !self.is_calm(from, next) || self.is_written(item.row, from, next) {
-                    continue;
-                }
-                self.verdict.calm_loads += 1;
-                if next < ended {
-                    self.verdict.overlaps += 1;
-                }
-            }
-        }
-    }
-
-    fn is_calm(&self, begun: Time, ended: Time) -> bool {
-        let from = begun.saturating_sub(nanos(SETTLED));
-        // The nodes start as if after a fault.
-        from > self.records.began && !self.records.faults.iter().any(|fault| fault.overlaps(from, ended))
-    }
-
-    fn is_written(&self, row: u64, begun: Time, ended: Time) -> bool {
-        self.writes.iter().filter(|write| write.row == row || write.means == Means::Everything).any(|write| {
-            let over = write.sent.or(write.returned.map(|(_, at)| at)).unwrap_or(write.at + nanos(FENCE));
-            write.at <= ended && begun <= over
-        })
     }
 
     /// What was kept for later is sent once there is calm for long enough.
@@ -306,7 +265,7 @@ impl Checker<'_> {
 
     fn is_calm_after(&self, at: Time) -> bool {
         let begun = self.records.faults.iter().map(|fault| fault.ended).max().unwrap_or_default().max(at);
-        begun + nanos(SETTLED + self.records.slack) < self.records.ended
+        begun + nanos(SETTLED + self.records.leeway.slack) < self.records.ended
     }
 
     /// Milliseconds since the run began.

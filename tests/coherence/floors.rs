@@ -166,13 +166,13 @@ impl Row {
 /// Whether the server may have forgotten the fence before the commit. Of several servers, whoever takes another one's place
 /// may never have heard of it, and may do so without any fault of ours.
 fn loses_fence(records: &Records, begun: Time, ended: Time) -> bool {
-    records.several || records.faults.iter().any(|fault| fault.loses_data() && fault.overlaps(begun, ended))
+    records.leeway.several || records.faults.iter().any(|fault| fault.loses_data() && fault.overlaps(begun, ended))
 }
 
 /// The outage in which a write was acknowledged, if that was long enough for every node to notice, and if what was kept was
 /// sent in time.
 fn kept_in_outage(records: &Records, write: &Write, at: Time, version: u64) -> Option<Outage> {
-    if records.several {
+    if records.leeway.several {
         // What happens to one of them need not be noticed by every node.
         return None;
     }

@@ -35,20 +35,27 @@ impl fmt::Display for Report<'_> {
             *faults.entry(fault.kind).or_default() += 1;
         }
         let took = nanos_to_millis(records.ended - records.began) / 1000.0;
-        writeln!(f, "seed {seed:?}, {took:.1} s, without {:?}", records.without)?;
+        write!(f, "{took:.1} s")?;
+        if let Some(seed) = seed {
+            write!(f, ", seed {seed}")?;
+        }
+        if let Some(rule) = &records.without {
+            write!(f, ", without {rule}")?;
+        }
+        writeln!(f)?;
         writeln!(f, "{} reads {:?}", verdict.reads, verdict.by_origin)?;
         writeln!(f, "{} writes {:?}", verdict.writes, verdict.by_outcome)?;
         writeln!(f, "{} faults {faults:?}", records.faults.len())?;
         writeln!(
             f,
             "{} reads from memory and {} from flights were outdated within the bound, the oldest for {:.1} ms; the slowest \
-             read took {} ms; of {} loads in calm times {} had another one beside them",
+             read took {} ms; {} loads in calm times, and {} stalls",
             verdict.stale,
             verdict.stale_flights,
             nanos_to_millis(u64::try_from(verdict.oldest.as_nanos()).unwrap_or_default()),
             verdict.slowest.as_millis(),
             verdict.calm_loads,
-            verdict.overlaps,
+            verdict.stalls,
         )?;
         let mut by_kind: BTreeMap<_, Vec<&Violation>> = BTreeMap::new();
         for violation in &verdict.violations {

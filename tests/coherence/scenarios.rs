@@ -16,7 +16,7 @@ use super::{
     proxy::Mode,
     report::Report,
     servers::Data,
-    stage::Stage,
+    stage::{Stage, let_pass, until_one_is_given},
     support::eventually,
 };
 
@@ -82,7 +82,7 @@ fn the_stamps_are_missed_by_an_answer_that_the_news_overtake() {
         eventually("the node is told of the invalidation", || link.has_told());
         link.set(Mode::Pass);
         reader.until_answered(calls + 1);
-        stage.let_pass(BOUNDED.bound);
+        let_pass(BOUNDED.bound);
         reader.read(ROW);
     });
 }
@@ -127,7 +127,7 @@ fn the_heartbeat_is_missed_by_a_node_whose_news_hang() {
         stage.link(reader).set(Mode::HoldNews);
         assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
         // A heartbeat without an answer ends the connection after four times as long, and makes up for the rule.
-        stage.let_pass(BOUNDED.bound);
+        let_pass(BOUNDED.bound);
         reader.read(ROW);
     });
 }
@@ -146,7 +146,7 @@ fn the_incarnation_is_missed_by_a_server_that_comes_back_with_a_snapshot() {
         stage.servers.restart(0, Data::Snapshot);
         stage.note(Kind::RestartSnapshot, None, begun);
         let [loader, _, reader] = stage.cast();
-        stage.until_one_is_given([loader, reader], ROW);
+        until_one_is_given([loader, reader], ROW);
     });
 }
 
@@ -158,12 +158,12 @@ fn the_grace_is_missed_by_a_node_that_is_back_before_another_one() {
     const ROWS: Range<u64> = 0..8;
     is_missed("grace", Broken::Outage, LIMITS, |stage| {
         let [loader, writer, reader] = stage.cast();
-        ROWS.for_each(|row| stage.until_one_is_given([loader, writer], row));
+        ROWS.for_each(|row| until_one_is_given([loader, writer], row));
         stage.link(writer).set(Mode::Hold);
         let begun = now();
         stage.servers.freeze(0);
         ROWS.for_each(|row| assert_eq!(writer.write(row, Means::Keys), Outcome::Queued));
-        stage.let_pass(LIMITS.bound);
+        let_pass(LIMITS.bound);
         // Memory is not trusted any more, and so many deadlines make an outage.
         (8..11).for_each(|row| assert_eq!(reader.read(row), Origin::Loaded));
         stage.servers.resume(0);
@@ -173,7 +173,7 @@ fn the_grace_is_missed_by_a_node_that_is_back_before_another_one() {
             if reader.read(row) == Origin::Shared {
                 break;
             }
-            stage.let_pass(LIMITS.grace / 20);
+            let_pass(LIMITS.grace / 20);
         }
         stage.link(writer).set(Mode::Pass);
         writer.until_sent();

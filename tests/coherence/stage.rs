@@ -13,7 +13,7 @@ use cachet_core::Origin;
 use tempfile::TempDir;
 
 use super::{
-    chaos::{Fault, History, Kind, Records},
+    chaos::{Fault, History, Kind, Leeway, Records},
     history::{self, Event, Function, Item, Means, Order, Outcome, Time, now},
     node::{Life, Limits, Node, Orders},
     proxy::{Mode, Proxy},
@@ -21,9 +21,6 @@ use super::{
     source,
     support::{DEADLINE, eventually},
 };
-
-/// Steps wait for each other, however long they take.
-const SLACK: Duration = Duration::from_secs(1);
 
 /// The nodes of a scenario.
 pub(crate) const NODES: usize = 3;
@@ -52,6 +49,19 @@ pub(crate) struct Actor {
 /// Where a row is cached in scenarios.
 pub(crate) fn item(row: u64) -> Item {
     Item { row, function: Function::Lasting }
+}
+
+/// Waits until the server gives one of two nodes a value of the row. Each loads it, once it believes the server, unless the
+/// other one has stored it or something older is still there.
+pub(crate) fn until_one_is_given(nodes: [&Actor; 2], row: u64) {
+    eventually("a node is given a value by the server", || {
+        nodes.into_iter().any(|node| node.read(row) == Origin::Shared)
+    });
+}
+
+/// Lets time go by that the promises speak of.
+pub(crate) fn let_pass(time: Duration) {
+    sleep(time);
 }
 
 impl Stage {
@@ -97,19 +107,6 @@ impl Stage {
         &self.servers.links(actor.number)[0]
     }
 
-    /// Waits until the server gives one of two nodes a value of the row. Each loads it, once it believes the server, unless
-    /// the other one has stored it or something older is still there.
-    pub(crate) fn until_one_is_given(&self, nodes: [&Actor; 2], row: u64) {
-        eventually("a node is given a value by the server", || {
-            nodes.into_iter().any(|node| node.read(row) == Origin::Shared)
-        });
-    }
-
-    /// Lets time go by that the promises speak of.
-    pub(crate) fn let_pass(&self, time: Duration) {
-        sleep(time);
-    }
-
     /// Notes a fault that began then and is over now.
     pub(crate) fn note(&mut self, kind: Kind, node: Option<usize>, begun: Time) {
         self.faults.push(Fault { kind, node, begun, ended: now() });
@@ -136,7 +133,7 @@ impl Stage {
         });
         let histories = histories.collect();
         let Self { limits, without, began, faults, .. } = self;
-        Records { limits, without, several: false, slack: SLACK, began, ended: now(), histories, faults }
+        Records { limits, without, leeway: Leeway::NONE, began, ended: now(), histories, faults }
     }
 }
 

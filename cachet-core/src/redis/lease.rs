@@ -12,7 +12,7 @@ use super::{
     fence::{CLOCK, FENCED},
     lanes::Reply,
     layout,
-    script::{Calls, MADE, Program, carried_out, left, millis, nonce, tell, the_one},
+    script::{Calls, MADE, Program, carried_out, incarnation, left, millis, nonce, tell, the_one},
     tags::{self, Digest, Version},
 };
 use crate::{
@@ -137,8 +137,8 @@ impl Leases {
         let tell = tell(is_cluster);
         let fill = [tell, HELD, WAITED, FILL];
         Self {
-            acquire: Program::new(&[MADE, FENCED, ACQUIRE]),
-            refresh: Program::new(&[MADE, FENCED, CLOCK, REFRESH]),
+            acquire: Program::new(&[incarnation(), MADE, FENCED, ACQUIRE]),
+            refresh: Program::new(&[incarnation(), MADE, FENCED, CLOCK, REFRESH]),
             fill: Program::new(if without(Rule::Lease) { &[STORE] } else { &fill }),
             renew: Program::new(&[CLOCK, HELD, RENEW]),
             release: Program::new(&[tell, HELD, WAITED, RELEASE]),

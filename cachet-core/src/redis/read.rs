@@ -13,10 +13,7 @@ use super::{
     script::Calls,
     tags::{any_fenced, digest_found},
 };
-use crate::{
-    tier::{Lookup, Read, StoredEntry, TierError},
-    without::{Rule, without},
-};
+use crate::tier::{Lookup, Read, StoredEntry, TierError};
 
 /// An entry's key and its tags' keys, as they were found.
 struct Found {
@@ -96,8 +93,7 @@ fn versions_in<'t>(
     let mut versions = Vec::new();
     for group in groups {
         let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
-        let counts =
-            |version: &Bytes| is_fence(version) || version.starts_with(&incarnation) || without(Rule::Incarnation);
+        let counts = |version: &Bytes| is_fence(version) || version.starts_with(&incarnation);
         versions.extend(group.iter().copied().zip(found.into_iter().map(|version| version.filter(counts))));
     }
     Ok(versions)
@@ -115,7 +111,7 @@ impl Found {
         let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         match self.value.map(Stored::parse) {
             Some(Stored::Value { id, tags, entry })
-                if (id.0.starts_with(&incarnation) || without(Rule::Incarnation))
+                if id.0.starts_with(&incarnation)
                     && digest_found(&lookup.tags, &self.versions) == Some(tags)
                     && !kept.is_zero() =>
             {

@@ -7,13 +7,25 @@ use std::time::Duration;
 use deadpool_redis::redis::{self, Arg, Cmd, ErrorKind, Pipeline, RedisError, Script, ServerErrorKind, Value};
 
 use super::lanes::{Lanes, Reply};
-use crate::unique::unique;
+use crate::{
+    unique::unique,
+    without::{Rule, without},
+};
 
-/// `made(nonce)` makes a token: the beginning of the replication id, the caller's nonce, and the server's time. No two
-/// are ever equal, so a command that arrives late cannot match a living one.
-pub(super) const MADE: &str = "
+/// `incarnation` is the beginning of the replication id.
+const INCARNATION: &str = "
 local replication = redis.call('INFO', 'replication')
 local incarnation = string.sub(string.match(replication, 'master_replid:(%x+)'), 1, 8)
+";
+
+/// Every life of the server is the same.
+const ONE_LIFE: &str = "
+local incarnation = '00000000'
+";
+
+/// `made(nonce)` makes a token: the incarnation, the caller's nonce, and the server's time. No two are ever equal, so a
+/// command that arrives late cannot match a living one.
+pub(super) const MADE: &str = "
 local function made(nonce)
   local time = redis.call('TIME')
   return incarnation .. nonce .. string.format('%08x%05x', time[1], time[2])
@@ -39,6 +51,11 @@ local function tell(kind)
   redis.call('PUBLISH', channel, kind .. ARGV[#ARGV] .. KEYS[1])
 end
 ";
+
+/// What scripts that look at the incarnation begin with.
+pub(super) fn incarnation() -> &'static str {
+    if without(Rule::Incarnation) { ONE_LIFE } else { INCARNATION }
+}
 
 /// A script that the server is sent once and then knows by its digest.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use deadpool_redis::redis::Value;
 use super::{
     fence::FENCED,
     layout::is_fence,
-    script::{Calls, MADE, Program, left, millis, nonce},
+    script::{Calls, MADE, Program, incarnation, left, millis, nonce},
 };
 
 /// A tag's version outlives every entry that may carry it by being renewed whenever a load reads it; should it end
@@ -50,7 +50,7 @@ pub(super) struct Tags(Program);
 
 impl Tags {
     pub(super) fn new() -> Self {
-        Self(Program::new(&[MADE, FENCED, TAG_VERSIONS]))
+        Self(Program::new(&[incarnation(), MADE, FENCED, TAG_VERSIONS]))
     }
 
     /// The versions that a load begins with, of tags in one slot; [`Version::list`] reads the answer.
