@@ -75,7 +75,7 @@ pub(crate) struct Plan {
     pub(crate) seed: u64,
     pub(crate) length: Duration,
     pub(crate) slack: Duration,
-    /// What happens first, in this order.
+    /// What happens before that, in this order.
     pub(crate) first: &'static [Kind],
     /// One after the other in an order that chance decides, and then again.
     pub(crate) faults: &'static [Kind],
@@ -259,8 +259,12 @@ struct Cluster<'a> {
 pub(crate) fn run(plan: &Plan) -> Records {
     let began = now();
     let mut cluster = Cluster::start(plan);
-    let start = Instant::now();
     cluster.pause(500..1000);
+    for kind in plan.first {
+        cluster.bring_about(*kind);
+        cluster.pause(20..700);
+    }
+    let start = Instant::now();
     let mut next_look = Duration::ZERO;
     while start.elapsed() < plan.length {
         if plan.faults.is_empty() || cluster.is_calm(start.elapsed()) {
@@ -288,8 +292,7 @@ impl<'a> Cluster<'a> {
         source::create(&directory.path().join("source.db"));
         let servers = plan.topology.start(NODES);
         let rng = Rng::with_seed(plan.seed);
-        let (members, processes, faults) = Default::default();
-        let deck = plan.first.iter().rev().copied().collect();
+        let (members, processes, faults, deck) = Default::default();
         let mut cluster = Self { plan, rng, servers, members, directory, processes, faults, deck };
         for node in 0..NODES {
             let member = cluster.start_node(node);

@@ -217,8 +217,8 @@ impl Checker<'_> {
 
     fn is_disturbed(&self, read: Read) -> bool {
         let from = read.begun.saturating_sub(nanos(SETTLED));
-        // Of several servers, one may have taken another one's place because it was slow.
-        self.records.leeway.several
+        // A command that comes late is as good as an outage.
+        !self.records.leeway.is_quiet_at_times()
             || self.records.faults.iter().any(|fault| fault.concerns(read.node) && fault.overlaps(from, read.ended))
     }
 

@@ -42,7 +42,7 @@ use self::{
 static ALONE: RwLock<()> = RwLock::new(());
 
 /// Of several runs at a time, each lasts so long, and its calls may take so much longer.
-const SHORT: Duration = Duration::from_secs(18);
+const SHORT: Duration = Duration::from_secs(15);
 const SLACK: Duration = Duration::from_secs(5);
 
 /// In so many seconds every kind of fault has its turn.
