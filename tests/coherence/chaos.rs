@@ -307,7 +307,7 @@ impl<'a> Cluster<'a> {
         let readers = if self.servers.are_several() { READERS_OF_SEVERAL } else { READERS };
         let orders = Orders {
             redis: self.servers.url(node),
-            certificate: self.servers.certificate(),
+            roots: self.servers.roots(),
             database: self.directory.path().join("source.db"),
             log: self.log(process),
             limits: Limits::SHORT,

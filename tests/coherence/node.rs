@@ -12,7 +12,7 @@ use std::{
     time::Duration,
 };
 
-use cachet_core::{Cachet, Redis};
+use cachet_core::Cachet;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 use tokio::{sync::watch, task::spawn_blocking};
@@ -41,8 +41,8 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) redis: String,
-    /// What the servers' certificates are checked by, over TLS.
-    pub(crate) certificate: Option<String>,
+    /// The file of what the system believes in, over TLS.
+    pub(crate) roots: Option<PathBuf>,
     pub(crate) database: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) limits: Limits,
@@ -90,6 +90,10 @@ impl Node {
             .stdout(Stdio::null());
         if let Some(rule) = &orders.without {
             command.env("CACHET_WITHOUT", rule);
+        }
+        if let Some(roots) = &orders.roots {
+            // The system's own are many, and are read for each connection.
+            command.env("SSL_CERT_FILE", roots);
         }
         let mut process = command.spawn().expect("a program can start itself");
         Self { input: process.stdin.take(), process }
@@ -146,11 +150,9 @@ impl Orders {
         let is_told = matches!(self.life, Life::Told);
         let log = LOG.get_or_init(|| Log::create(&self.log, is_told));
         source::open(&self.database);
-        let redis = Redis::url(&self.redis);
-        let redis = self.certificate.into_iter().fold(redis, Redis::root_certificate);
         let cachet = Cachet::builder()
             .namespace("coherence")
-            .redis(redis)
+            .redis(&self.redis)
             .staleness_bound(self.limits.bound)
             .lease(self.limits.lease)
             .deadline(self.limits.deadline)

@@ -2,7 +2,7 @@
 //!
 //! A topology is one implementation of [`Servers`]. Faults name a process by its number, and a link by its node.
 
-use std::time::Duration;
+use std::{path::PathBuf, time::Duration};
 
 use super::{
     groups::Grouped,
@@ -67,8 +67,8 @@ pub(crate) trait Servers {
     /// Sends a command to every process that takes writes.
     fn tell(&self, command: &[&str]);
 
-    /// What nodes check the servers' certificates by, if they speak TLS.
-    fn certificate(&self) -> Option<String> {
+    /// The file of the certificates that nodes believe, if the servers speak TLS.
+    fn roots(&self) -> Option<PathBuf> {
         None
     }
 
@@ -91,30 +91,29 @@ pub(crate) trait Servers {
 pub(crate) struct Standalone {
     redis: Redis,
     links: Vec<Proxy>,
-    certified: Option<Certified>,
 }
 
 impl Standalone {
     pub(crate) fn start(nodes: usize) -> Self {
-        Self::before(Redis::start(), nodes, None)
+        Self::before(Redis::start(), nodes)
     }
 
     /// The same over TLS.
     fn start_secured(nodes: usize) -> Self {
         let own = Certified::made();
         let redis = Redis::start_with(|directory| own.options(directory, free_port(), &own, false));
-        Self::before(redis, nodes, Some(own))
+        Self::before(redis, nodes)
     }
 
-    fn before(redis: Redis, nodes: usize, certified: Option<Certified>) -> Self {
+    fn before(redis: Redis, nodes: usize) -> Self {
         let links = (0..nodes).map(|_| Proxy::to(redis.port_for_others())).collect();
-        Self { redis, links, certified }
+        Self { redis, links }
     }
 }
 
 impl Servers for Standalone {
     fn url(&self, node: usize) -> String {
-        let scheme = if self.certified.is_some() { "rediss" } else { "redis" };
+        let scheme = if self.redis.speaks_tls() { "rediss" } else { "redis" };
         format!("{scheme}://{}", self.links[node].address())
     }
 
@@ -153,7 +152,7 @@ impl Servers for Standalone {
         self.redis.command(command);
     }
 
-    fn certificate(&self) -> Option<String> {
-        self.certified.as_ref().map(|own| own.certificate.clone())
+    fn roots(&self) -> Option<PathBuf> {
+        self.redis.speaks_tls().then(|| self.redis.directory().join(Certified::FILE))
     }
 }

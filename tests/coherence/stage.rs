@@ -78,7 +78,7 @@ impl Stage {
                 let log = directory.path().join(format!("{number}.history"));
                 let orders = Orders {
                     redis: servers.url(number),
-                    certificate: None,
+                    roots: None,
                     database: database.clone(),
                     log: log.clone(),
                     limits,
