@@ -248,6 +248,8 @@ fn in_calm_times_there_is_one_load_at_a_time() {
     let beside = |faults| found_beside(faults, pair(10_040));
     assert_eq!(beside(vec![fault(Kind::Cut, Some(2), 7_000..7_100)]), []);
     assert_eq!(beside(vec![fault(Kind::Cut, Some(2), 6_000..6_100)]), [Overlap]);
+    assert_eq!(with(vec![Event::Back { at: at(10_200) }]), [], "a node was without the server");
+    assert_eq!(with(vec![Event::Back { at: at(9_700) }]), [Overlap]);
     assert_eq!(found([at_work(10_000..10_700), at_work(10_510..10_530)]), [], "it has waited for long enough");
 }
 
@@ -259,6 +261,7 @@ fn every_line_of_a_history_is_read_as_it_was_written() {
         read(Origin::Flight, 3, 1..2),
         loaded(1..2),
         Event::Started { at: 1 },
+        Event::Back { at: 1 },
         Event::Failed { item, begun: 1, ended: 2 },
         Event::Waiting { item, at: 1 },
         Event::Loading { item, version: 2, at: 1 },

@@ -36,6 +36,8 @@ pub(crate) enum Kind {
     Freeze,
     /// The server hangs, goes on for a moment, and hangs again.
     Stutter,
+    /// The server hangs, and a node does not reach it for a while after that.
+    Straggle,
     KillCommands,
     KillNews,
     Pause,
@@ -117,6 +119,7 @@ pub(crate) const ALL: &[Kind] = &[
     Kind::RestartSnapshot,
     Kind::Freeze,
     Kind::Stutter,
+    Kind::Straggle,
     Kind::KillCommands,
     Kind::KillNews,
     Kind::Pause,
@@ -214,7 +217,10 @@ impl Fault {
 
     /// Whether no node gets an answer.
     pub(crate) fn stops_everything(&self) -> bool {
-        matches!(self.kind, Kind::RestartEmpty | Kind::RestartSnapshot | Kind::Freeze | Kind::Stutter | Kind::Pause)
+        matches!(
+            self.kind,
+            Kind::RestartEmpty | Kind::RestartSnapshot | Kind::Freeze | Kind::Stutter | Kind::Straggle | Kind::Pause
+        )
     }
 
     pub(crate) fn concerns(&self, node: usize) -> bool {
@@ -384,6 +390,12 @@ impl<'a> Cluster<'a> {
                 self.pause(50..450);
                 self.freeze(kind, 410..560);
             }
+            Kind::Straggle => self.with_node(Kind::Hold, |it, node| {
+                it.set_links(node, Mode::Hold);
+                it.freeze(kind, 500..900);
+                it.pause(50..300);
+                it.set_links(node, Mode::Pass);
+            }),
             Kind::KillCommands => self.tell(kind, &["CLIENT", "KILL", "TYPE", "normal"]),
             Kind::KillNews => self.tell(kind, &["CLIENT", "KILL", "TYPE", "pubsub"]),
             Kind::Flush => self.tell(kind, &["FLUSHALL"]),

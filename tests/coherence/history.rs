@@ -88,6 +88,8 @@ pub(crate) enum Event {
     Returned { number: u64, outcome: Outcome, at: Time },
     /// Nothing that the writer invalidated is waiting to be sent any more.
     Sent { number: u64, at: Time },
+    /// The node believes the server again, which it did not for a while.
+    Back { at: Time },
 }
 
 /// What a node is told to do, one line each.
@@ -141,6 +143,7 @@ impl fmt::Display for Event {
             Self::Committed { number, version, begun, ended } => write!(f, "C {number} {version} {begun} {ended}"),
             Self::Returned { number, outcome, at } => write!(f, "A {number} {} {at}", letter(&OUTCOMES, outcome)),
             Self::Sent { number, at } => write!(f, "S {number} {at}"),
+            Self::Back { at } => write!(f, "T {at}"),
         }
     }
 }
@@ -207,6 +210,7 @@ impl Event {
                 Self::Returned { number: number(words)?, outcome: value(&OUTCOMES, words.next())?, at: number(words)? }
             }
             "S" => Self::Sent { number: number(words)?, at: number(words)? },
+            "T" => Self::Back { at: number(words)? },
             _ => return None,
         };
         Some(event)

@@ -35,8 +35,11 @@ type Span = (Time, Time);
 pub(crate) fn judge(records: &Records, writes: &[Write]) -> Loads {
     let stalls = stalls(records);
     let mut found = Loads { calm: 0, stalls: stalls.len(), violations: Vec::new() };
-    let is_calm =
-        |span| is_calm(records, span) && !stalls.iter().any(|stall| overlap((stall.0, settled(stall.1)), span));
+    let outages = outages(records);
+    let is_calm = |span| {
+        let is_stalled = stalls.iter().any(|stall| overlap((stall.0, settled(stall.1)), span));
+        is_calm(records, span) && !is_stalled && !outages.iter().any(|outage| overlap(*outage, span))
+    };
     for (item, loads) in by_item(records) {
         for (at, (begun, ended)) in loads.iter().copied().enumerate() {
             let span = (begun.saturating_sub(nanos(TAKEN)), ended);
@@ -112,7 +115,14 @@ fn over(records: &Records, write: &Write) -> Time {
     }
 }
 
-/// When the machine had no time for the nodes or the server. Trust ends then as it does beside a fault.
+/// When nodes did not believe the server: a heartbeat that came late ends trust as a fault does. They tell of the end.
+fn outages(records: &Records) -> Vec<Span> {
+    let events = records.histories.iter().flat_map(|history| &history.events);
+    let back = events.filter_map(|event| if let Event::Back { at } = event { Some(*at) } else { None });
+    back.map(|at| (at.saturating_sub(nanos(SETTLED)), at + nanos(TAKEN))).collect()
+}
+
+/// When the machine had no time for the nodes or the server. Leases end then without a sign.
 fn stalls(records: &Records) -> Vec<Span> {
     let (mut stalls, mut of_server) = (Vec::new(), Vec::new());
     for history in &records.histories {

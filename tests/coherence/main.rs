@@ -152,7 +152,7 @@ fn faults_against(rule: &str) -> &'static [Kind] {
         "heartbeat" => &[Kind::HoldNews],
         "incarnation" => &[Kind::RestartSnapshot],
         "fence" => &[Kind::NodeKill],
-        "grace" => &[Kind::Freeze, Kind::Hold],
+        "grace" => &[Kind::Straggle],
         _ => &[],
     }
 }

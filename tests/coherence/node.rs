@@ -2,7 +2,7 @@
 
 use std::{
     env,
-    io::{BufRead, BufReader, Read, Write},
+    io::{self, BufRead, BufReader, Read, Write},
     path::PathBuf,
     process::{Child, ChildStdin, Command, Stdio},
     sync::{
@@ -19,7 +19,7 @@ use tokio::{sync::watch, task::spawn_blocking};
 
 use super::{
     history::{Event, Function, Item, Log, Means, Order, now},
-    source::{self, HELD, LOG, ROWS},
+    source::{self, BUSY, HELD, LOG, ROWS},
 };
 
 const WRITERS: u64 = 2;
@@ -150,6 +150,7 @@ impl Orders {
         let is_told = matches!(self.life, Life::Told);
         let log = LOG.get_or_init(|| Log::create(&self.log, is_told));
         source::open(&self.database);
+        tracing_subscriber::fmt().with_ansi(false).with_writer(|| Warnings).init();
         let cachet = Cachet::builder()
             .namespace("coherence")
             .redis(&self.redis)
@@ -173,6 +174,24 @@ impl Orders {
     }
 }
 
+/// Takes note of the one thing that a node logs and its history should know.
+struct Warnings;
+
+impl Write for Warnings {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        if String::from_utf8_lossy(line).contains("the shared tier answers again")
+            && let Some(log) = LOG.get()
+        {
+            log.note(Event::Back { at: now() });
+        }
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 async fn live_by_chance(seed: u64, strict: bool, readers: u64) {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut tasks = Vec::new();
@@ -184,12 +203,14 @@ async fn live_by_chance(seed: u64, strict: bool, readers: u64) {
             tokio::spawn(keep_writing(rng, strict, is_over))
         });
     }
-    let input = spawn_blocking(|| std::io::stdin().read_to_end(&mut Vec::new()));
+    let input = spawn_blocking(|| io::stdin().read_to_end(&mut Vec::new()));
     input.await.expect("reading does not panic").expect("standard input is a pipe");
     is_over.store(true, Ordering::Relaxed);
     for task in tasks {
         task.await.expect("no call panics");
     }
+    // The end of an outage belongs into the history of the node that had one.
+    Cachet::current().is_ready(Duration::from_secs(5)).await;
 }
 
 async fn keep_reading(mut rng: Rng, is_over: Arc<AtomicBool>) {
@@ -207,16 +228,16 @@ async fn keep_reading(mut rng: Rng, is_over: Arc<AtomicBool>) {
 async fn keep_writing(mut rng: Rng, strict: bool, is_over: Arc<AtomicBool>) {
     while !is_over.load(Ordering::Relaxed) {
         tokio::time::sleep(Duration::from_millis(rng.u64(5..60))).await;
-        let busy = ROWS * 2 / 3;
-        let row = if rng.u8(0..100) == 0 { rng.u64(busy..ROWS) } else { rng.u64(0..busy) };
-        let means = match rng.u8(0..100) {
+        let row = if rng.u8(0..25) == 0 { rng.u64(BUSY..ROWS) } else { rng.u64(0..BUSY) };
+        let means = match rng.u16(0..1000) {
             _ if strict => Means::Strictly,
-            0..35 => Means::Keys,
-            35..50 => Means::Tag,
-            50 => Means::Everything,
-            // A fence may stand for long beside a fault; half of the rows are spared that.
-            _ if row >= busy / 2 => Means::Keys,
-            51..75 => Means::Fence,
+            // So seldom that what a server brings back is not always invalidated at once.
+            0..2 => Means::Everything,
+            2..150 => Means::Tag,
+            // A fence may stand for long beside a fault; half of the busy rows are spared that.
+            150..500 => Means::Keys,
+            _ if row >= BUSY / 2 => Means::Keys,
+            500..750 => Means::Fence,
             _ => Means::Strictly,
         };
         write(row, means).await;
@@ -235,7 +256,7 @@ async fn obey() {
     let held = HELD.get_or_init(|| watch::Sender::new(false));
     let (said, mut orders) = tokio::sync::mpsc::unbounded_channel();
     let hearing = spawn_blocking(move || {
-        for line in BufReader::new(std::io::stdin()).lines() {
+        for line in BufReader::new(io::stdin()).lines() {
             let order = Order::parse(&line.expect("standard input is text")).expect("orders are well formed");
             said.send(order).expect("they are waited for");
         }

@@ -21,8 +21,9 @@ use tokio::sync::watch;
 
 use super::history::{Event, Function, Item, Log, Means, Outcome, now};
 
-/// How many rows there are; the last third is hardly ever written.
-pub(crate) const ROWS: u64 = 12;
+/// How many rows there are, and how many of them are written often.
+pub(crate) const ROWS: u64 = 24;
+pub(crate) const BUSY: u64 = 8;
 
 /// For how long a value is of use in any way, by its function.
 pub(crate) fn lifetime(function: Function) -> Duration {
