@@ -2,13 +2,19 @@
 //!
 //! Nodes are told where they are by the servers themselves, so nothing lies between them.
 
-use std::{thread::sleep, time::Duration};
+use std::{
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use super::{
     proxy::Proxy,
     servers::{Data, Servers},
     support::{Redis, RedisCluster, SentinelGroup, eventually},
 };
+
+/// A vote that was in vain is repeated after seconds.
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// How long the keys of a slot are on their way.
 const ON_ITS_WAY: Duration = Duration::from_millis(300);
@@ -211,7 +217,11 @@ impl<G: Group> Servers for Grouped<G> {
         sleep(unheard);
         self.kill(dying);
         replicas.iter().for_each(|at| self.0.server(*at).resume());
-        eventually("a replica takes the master's place", || self.0.has_taken_over(&replicas));
+        let begun = Instant::now();
+        while !self.0.has_taken_over(&replicas) {
+            assert!(begun.elapsed() < PATIENCE, "no replica takes the master's place");
+            sleep(Duration::from_millis(5));
+        }
         self.restart(dying, Data::Nothing);
     }
 

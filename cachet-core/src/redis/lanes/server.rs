@@ -147,27 +147,38 @@ impl Server {
             return Ok(checkout.lane());
         }
         let pool = self.pool.clone();
-        let connecting = tokio::spawn(async move {
-            let checkout = timeout(CONNECTING, check_out(&pool)).await;
-            let checkout = checkout.map_err(|_| io::Error::from(io::ErrorKind::TimedOut))??;
-            Ok(lane.insert(checkout).lane())
-        });
+        let connecting = tokio::spawn(async move { Ok(lane.insert(check_out(&pool).await?).lane()) });
         connecting.await.map_err(io::Error::other)?
     }
 }
 
 async fn check_out(pool: &Pool) -> RedisResult<Checkout> {
     let asked = Instant::now();
-    let mut connection = pool.get().await.map_err(|error| match error {
-        PoolError::Backend(error) => error,
-        other => io::Error::other(other).into(),
-    })?;
-    Ok(Checkout {
-        incarnation: incarnation_of(&mut connection).await?,
-        connection,
-        confirmed: Arc::new(Confirmation::at(asked)),
-        broken: Arc::default(),
-    })
+    let connecting = async {
+        pool.get().await.map_err(|error| match error {
+            PoolError::Backend(error) => error,
+            other => io::Error::other(other).into(),
+        })
+    };
+    let mut connection = within(CONNECTING, connecting).await?;
+    match within(CONNECTING, incarnation_of(&mut connection)).await {
+        Ok(incarnation) => {
+            let confirmed = Arc::new(Confirmation::at(asked));
+            Ok(Checkout { connection, incarnation, confirmed, broken: Arc::default() })
+        }
+        Err(error) => {
+            // Out of the pool, which would give it to the next one.
+            drop(Connection::take(connection));
+            Err(error)
+        }
+    }
+}
+
+async fn within<T, E: Into<RedisError>>(limit: Duration, step: impl Future<Output = Result<T, E>>) -> RedisResult<T> {
+    match timeout(limit, step).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
 }
 
 impl Checkout {
