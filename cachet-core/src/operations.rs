@@ -44,17 +44,36 @@
 //! | `{namespace}:@tag:{tag}` | a tag's version, or a fence | a week after a load has read it last |
 //! | `{namespace}:@function:{name}` | the version of all entries of a function | the same |
 //! | `{namespace}:@all` | the version of all entries of the namespace | the same |
-//! | channel `{namespace}:@changes` | what is invalidated: `C` or `F`, 32 characters for the node, the key | |
+//! | channel `{namespace}:@changes`, in a Cluster `{namespace}:@changes:{id of the master}` | what is invalidated: `C` or `F`, 32 characters for the node, the key | |
 //!
 //! Everything ends by itself, so `maxmemory-policy volatile-lru` or `allkeys-lru` both fit. Evicting a tag's version, or
 //! `FLUSHALL`, costs misses and nothing else. The fingerprint is of the codec, the value's fields and types, the function's
 //! path and `version`: two builds with different structs run side by side, each with entries of its own, and an invalidation
 //! by tag, function or namespace reaches both. Namespaces share nothing.
 //!
-//! A user with an ACL needs the keys `~{namespace}:*`, the channel `&{namespace}:*`, and the commands `GET`, `MGET`, `PTTL`,
+//! A user with an ACL needs the keys `~{namespace}:*`, the channels `&{namespace}:*`, and the commands `GET`, `MGET`, `PTTL`,
 //! `PING`, `INFO`, `EVAL`, `EVALSHA`, `SUBSCRIBE`, and what the scripts call: `GETRANGE`, `SET`, `SETRANGE`, `STRLEN`, `DEL`,
-//! `PEXPIRE`, `TIME`, `PUBLISH`. With `CLIENT TRACKING` a `FLUSHALL` is noticed at once; without it, entries in memory that
-//! are right all the same stay.
+//! `PEXPIRE`, `TIME`, `PUBLISH`; in a Cluster `CLUSTER|SLOTS`, `CLUSTER|NODES`, `CLUSTER|MYID` and `ASKING` as well, for a
+//! database that is not 0 `SELECT`. A right that is missing is told as wrong credentials are. With `CLIENT|TRACKING` a
+//! `FLUSHALL` is noticed at once; without it, entries in memory that are right all the same stay.
+//!
+//! # In a Cluster
+//!
+//! | | |
+//! |---|---|
+//! | keys | an entry is in the slot of its key, a tag's version in the slot of its own: reading an entry asks the masters of all of them, at once, each key by itself, so that a slot that moves refuses none |
+//! | load | the master that has `{namespace}:@all` takes part in every read of the tier, the one that has `{namespace}:@function:{name}` in every read of that function, with a `GET` of 32 bytes each. Memory hits ask nobody. Where one master is busier than the others for that, give services, or parts of one, namespaces of their own |
+//! | moving a slot | what is in it is loaded anew once, because a value of another server is not believed; no call fails or waits longer than for the redirection |
+//! | the backplane | one connection from each node to each master, with a channel for each master, so that a node is told of every change once. The Cluster's bus carries each message to all its servers, replicas too: what an invalidation costs grows with them |
+//! | a lost master | the whole tier counts as away until a replica has taken its place: see below |
+//!
+//! The breaker is the tier's and not a master's. Hardly an entry is of use without the lost one: its own versions may be
+//! there, and those of its function and of the namespace are each on one master for all. What was invalidated meanwhile, and
+//! could not be told to the lost one, has to be sent before anything that it outdates is believed, on any master. And the
+//! servers themselves refuse every key while a slot is nobody's, unless `cluster-require-full-coverage` is `no`. So the time
+//! without the tier is the Cluster's own: `cluster-node-timeout` and an election, and then half a second of
+//! [`recovery_grace`](crate::Builder::recovery_grace). Calls load meanwhile, and no call waits for the lost master once the
+//! breaker is open.
 //!
 //! # What to watch
 //!

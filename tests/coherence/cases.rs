@@ -7,7 +7,7 @@ use std::ops::Range;
 use cachet_core::Origin;
 
 use super::{
-    chaos::{Fault, History, Kind, Records},
+    chaos::{Fault, History, Kind, Leeway, Records},
     checker::{
         Broken::{self, *},
         judge,
@@ -70,7 +70,15 @@ fn found_beside<const N: usize>(faults: Vec<Fault>, nodes: [Vec<Event>; N]) -> V
         History { node, killed: None, events }
     });
     let histories = histories.collect();
-    let records = Records { limits: Limits::SHORT, without: None, began: BEGAN, ended: at(ENDED), histories, faults };
+    let records = Records {
+        limits: Limits::SHORT,
+        without: None,
+        leeway: Leeway::NONE,
+        began: BEGAN,
+        ended: at(ENDED),
+        histories,
+        faults,
+    };
     let mut kinds: Vec<_> = judge(&records).violations.into_iter().map(|violation| violation.kind).collect();
     kinds.sort_unstable();
     kinds.dedup();

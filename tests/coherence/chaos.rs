@@ -1,4 +1,4 @@
-//! Three nodes on one server, and what happens to them.
+//! Three nodes on one server or several, and what happens to them.
 
 use std::{
     fmt,
@@ -15,7 +15,7 @@ use super::{
     history::{self, Event, Time, now},
     node::{Life, Limits, Node, Orders},
     proxy::{Mode, Proxy},
-    servers::{Data, Servers, Standalone},
+    servers::{Data, Servers, Topology},
     source,
     support::signal,
 };
@@ -54,6 +54,10 @@ pub(crate) enum Kind {
     HoldAnswers,
     SwallowReplies,
     Hole,
+    /// A master is killed, and a replica takes its place that has not heard of the last that it was told.
+    Failover,
+    /// A slot of a Cluster moves.
+    MoveSlot,
 }
 
 /// One fault, and from when to when.
@@ -69,8 +73,12 @@ pub(crate) struct Fault {
 /// What is to happen.
 #[derive(Clone, Debug)]
 pub(crate) struct Plan {
+    pub(crate) topology: Topology,
     pub(crate) seed: u64,
     pub(crate) length: Duration,
+    pub(crate) slack: Duration,
+    /// What happens before that, in this order.
+    pub(crate) first: &'static [Kind],
     /// One after the other in an order that chance decides, and then again.
     pub(crate) faults: &'static [Kind],
     pub(crate) strict: bool,
@@ -85,10 +93,20 @@ pub(crate) struct History {
     pub(crate) events: Vec<Event>,
 }
 
+/// What a run must be given that is not the nodes' to answer for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Leeway {
+    /// Whether one server may have taken another one's place, at any time.
+    pub(crate) several: bool,
+    /// How much longer something may take than it should, because of what else the machine has to do.
+    pub(crate) slack: Duration,
+}
+
 /// All that is known of a run.
 pub(crate) struct Records {
     pub(crate) limits: Limits,
     pub(crate) without: Option<String>,
+    pub(crate) leeway: Leeway,
     pub(crate) began: Time,
     pub(crate) ended: Time,
     pub(crate) histories: Vec<History>,
@@ -119,8 +137,69 @@ pub(crate) const ALL: &[Kind] = &[
     Kind::Hole,
 ];
 
+/// The same where bytes cannot be told apart.
+pub(crate) const OVER_TLS: &[Kind] = &[
+    Kind::RestartEmpty,
+    Kind::RestartSnapshot,
+    Kind::Freeze,
+    Kind::Stutter,
+    Kind::KillCommands,
+    Kind::KillNews,
+    Kind::Pause,
+    Kind::NodeFreeze,
+    Kind::NodeKill,
+    Kind::Delay,
+    Kind::Cut,
+    Kind::Hold,
+    Kind::SwallowReplies,
+    Kind::Hole,
+];
+
+/// What can happen to several servers and their nodes.
+pub(crate) const TO_SENTINELS: &[Kind] = &[
+    Kind::Failover,
+    Kind::Freeze,
+    Kind::KillCommands,
+    Kind::KillNews,
+    Kind::Pause,
+    Kind::Evict,
+    Kind::Full,
+    Kind::Flush,
+    Kind::NodeFreeze,
+    Kind::NodeKill,
+];
+
+/// The same for a Cluster.
+pub(crate) const TO_A_CLUSTER: &[Kind] = &[
+    Kind::Failover,
+    Kind::MoveSlot,
+    Kind::Freeze,
+    Kind::KillCommands,
+    Kind::KillNews,
+    Kind::Pause,
+    Kind::Evict,
+    Kind::Full,
+    Kind::Flush,
+    Kind::NodeFreeze,
+    Kind::NodeKill,
+];
+
+/// Calls at a time on each node: several servers have less of the machine left for them.
+const READERS: u64 = 16;
+const READERS_OF_SEVERAL: u64 = 5;
+
 /// What may happen to the server while a link is disturbed.
 const OF_SERVER: [Kind; 5] = [Kind::RestartSnapshot, Kind::Freeze, Kind::KillCommands, Kind::KillNews, Kind::Flush];
+
+impl Leeway {
+    /// One server, and a machine that has time.
+    pub(crate) const NONE: Self = Self { several: false, slack: Duration::from_secs(1) };
+
+    /// Whether nothing happens when nothing is brought about.
+    pub(crate) fn is_quiet_at_times(&self) -> bool {
+        !self.several && self.slack <= Self::NONE.slack
+    }
+}
 
 impl Records {
     /// How many calls were answered by then.
@@ -186,8 +265,12 @@ struct Cluster<'a> {
 pub(crate) fn run(plan: &Plan) -> Records {
     let began = now();
     let mut cluster = Cluster::start(plan);
-    let start = Instant::now();
     cluster.pause(500..1000);
+    for kind in plan.first {
+        cluster.bring_about(*kind);
+        cluster.pause(20..700);
+    }
+    let start = Instant::now();
     let mut next_look = Duration::ZERO;
     while start.elapsed() < plan.length {
         if plan.faults.is_empty() || cluster.is_calm(start.elapsed()) {
@@ -213,7 +296,7 @@ impl<'a> Cluster<'a> {
     fn start(plan: &'a Plan) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
         source::create(&directory.path().join("source.db"));
-        let servers = Box::new(Standalone::start(NODES));
+        let servers = plan.topology.start(NODES);
         let rng = Rng::with_seed(plan.seed);
         let (members, processes, faults, deck) = Default::default();
         let mut cluster = Self { plan, rng, servers, members, directory, processes, faults, deck };
@@ -227,13 +310,15 @@ impl<'a> Cluster<'a> {
     fn start_node(&mut self, node: usize) -> Member {
         let process = self.processes.len();
         self.processes.push((node, None));
+        let readers = if self.servers.are_several() { READERS_OF_SEVERAL } else { READERS };
         let orders = Orders {
             redis: self.servers.url(node),
+            roots: self.servers.roots(),
             database: self.directory.path().join("source.db"),
             log: self.log(process),
             limits: Limits::SHORT,
             without: self.plan.without.clone(),
-            life: Life::Random { seed: self.rng.u64(..), strict: self.plan.strict },
+            life: Life::Random { seed: self.rng.u64(..), strict: self.plan.strict, readers },
         };
         Member { node: Node::start(&orders), process }
     }
@@ -259,7 +344,8 @@ impl<'a> Cluster<'a> {
             })
             .collect();
         let (limits, without) = (Limits::SHORT, self.plan.without.clone());
-        Records { limits, without, began, ended: now(), histories, faults: self.faults.clone() }
+        let leeway = Leeway { several: self.servers.are_several(), slack: self.plan.slack };
+        Records { limits, without, leeway, began, ended: now(), histories, faults: self.faults.clone() }
     }
 
     fn is_calm(&self, elapsed: Duration) -> bool {
@@ -343,6 +429,15 @@ impl<'a> Cluster<'a> {
             Kind::HoldAnswers => self.disturb(kind, Mode::HoldAnswers),
             Kind::SwallowReplies => self.disturb(kind, Mode::SwallowReplies),
             Kind::Hole => self.disturb(kind, Mode::Hole),
+            Kind::Failover => self.noting(kind, None, |it| {
+                let (pick, unheard) =
+                    (it.rng.usize(0..it.servers.processes()), Duration::from_millis(it.rng.u64(0..400)));
+                it.servers.fail_over(pick, unheard);
+            }),
+            Kind::MoveSlot => self.noting(kind, None, |it| {
+                let pick = it.rng.usize(0..it.servers.processes());
+                it.servers.move_slot(pick);
+            }),
         }
     }
 
@@ -350,6 +445,7 @@ impl<'a> Cluster<'a> {
         let number = self.faults.len();
         self.faults.push(Fault { kind, node, begun: now(), ended: Time::MAX });
         fault(self);
+        self.servers.come_to_rest();
         self.faults[number].ended = now();
     }
 

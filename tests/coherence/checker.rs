@@ -153,7 +153,7 @@ impl Checker<'_> {
             if read.origin == Origin::Loaded {
                 found.push((Broken::OldLoad, ago(since)));
             }
-            let slack = Duration::from_secs(1) + LONGEST_LOAD + self.records.limits.deadline * 2;
+            let slack = self.records.leeway.slack + LONGEST_LOAD + self.records.limits.deadline * 2;
             if since + nanos(lifetime(read.item.function) + slack) < read.begun {
                 found.push((Broken::TooOld, ago(since)));
             }
@@ -217,7 +217,9 @@ impl Checker<'_> {
 
     fn is_disturbed(&self, read: Read) -> bool {
         let from = read.begun.saturating_sub(nanos(SETTLED));
-        self.records.faults.iter().any(|fault| fault.concerns(read.node) && fault.overlaps(from, read.ended))
+        // A command that comes late is as good as an outage.
+        !self.records.leeway.is_quiet_at_times()
+            || self.records.faults.iter().any(|fault| fault.concerns(read.node) && fault.overlaps(from, read.ended))
     }
 
     fn check_time(&mut self, read: Read) {
@@ -235,7 +237,7 @@ impl Checker<'_> {
     /// No call takes longer: it may wait for another's load twice, the first time for one that it may not share.
     fn longest_read(&self) -> Duration {
         let limits = self.records.limits;
-        Duration::from_secs(1) + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
+        self.records.leeway.slack + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
     }
 
     fn was_frozen(&self, node: usize, begun: Time, ended: Time) -> bool {
@@ -263,7 +265,7 @@ impl Checker<'_> {
 
     fn is_calm_after(&self, at: Time) -> bool {
         let begun = self.records.faults.iter().map(|fault| fault.ended).max().unwrap_or_default().max(at);
-        begun + nanos(SETTLED + Duration::from_secs(1)) < self.records.ended
+        begun + nanos(SETTLED + self.records.leeway.slack) < self.records.ended
     }
 
     /// Milliseconds since the run began.

@@ -163,14 +163,19 @@ impl Row {
     }
 }
 
-/// Whether the server may have forgotten the fence before the commit.
+/// Whether the server may have forgotten the fence before the commit. Of several servers, whoever takes another one's place
+/// may never have heard of it, and may do so without any fault of ours.
 fn loses_fence(records: &Records, begun: Time, ended: Time) -> bool {
-    records.faults.iter().any(|fault| fault.loses_data() && fault.overlaps(begun, ended))
+    records.leeway.several || records.faults.iter().any(|fault| fault.loses_data() && fault.overlaps(begun, ended))
 }
 
 /// The outage in which a write was acknowledged, if that was long enough for every node to notice, and if what was kept was
 /// sent in time.
 fn kept_in_outage(records: &Records, write: &Write, at: Time, version: u64) -> Option<Outage> {
+    if records.leeway.several {
+        // What happens to one of them need not be noticed by every node.
+        return None;
+    }
     let (limits, noticed) = (records.limits, nanos(records.limits.bound));
     // A node says that it has sent everything once it believes the server again, which is so much later.
     let believed_after = if records.without.as_deref() == Some("grace") { Duration::ZERO } else { limits.grace };

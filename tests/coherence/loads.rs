@@ -91,7 +91,9 @@ fn settled(time: Time) -> Time {
 fn is_calm(records: &Records, span: Span) -> bool {
     // The nodes start as if after a fault.
     let is_begun = settled(records.began) < span.0;
-    is_begun && !records.faults.iter().any(|fault| overlap((fault.begun, settled(fault.ended)), span))
+    is_begun
+        && records.leeway.is_quiet_at_times()
+        && !records.faults.iter().any(|fault| overlap((fault.begun, settled(fault.ended)), span))
 }
 
 /// Whether somebody wrote the row, or may have left a fence on it.

@@ -1,4 +1,5 @@
-//! The history test: three processes on one `redis-server`, faults, and a checker that judges every read by what was promised.
+//! The history test: three processes on one `redis-server` or several, faults, and a checker that judges every read by what
+//! was promised.
 //!
 //! One run is by chance. `COHERENCE_SECONDS` and `COHERENCE_SEED` make it longer or repeat it, with the same faults in the
 //! same order and the same calls by each node; `scripts/torture` sets them. `COHERENCE_WITHOUT` takes a rule of the protocol
@@ -10,6 +11,7 @@ mod cases;
 mod chaos;
 mod checker;
 mod floors;
+mod groups;
 mod history;
 mod loads;
 mod node;
@@ -29,14 +31,19 @@ use std::{
 };
 
 use self::{
-    chaos::{ALL, Kind, Plan, Records},
+    chaos::{ALL, Kind, Leeway, OVER_TLS, Plan, Records, TO_A_CLUSTER, TO_SENTINELS},
     checker::{Verdict, nanos_to_millis},
     node::Orders,
     report::Report,
+    servers::Topology,
 };
 
 /// A run by chance has the machine's processors for itself; scenarios share them.
 static ALONE: RwLock<()> = RwLock::new(());
+
+/// Of several runs at a time, each lasts so long, and its calls may take so much longer.
+const SHORT: Duration = Duration::from_secs(15);
+const SLACK: Duration = Duration::from_secs(5);
 
 /// In so many seconds every kind of fault has its turn.
 const ENOUGH_FOR_ALL: u64 = 60;
@@ -59,19 +66,61 @@ fn number(variable: &str) -> Option<u64> {
 fn every_read_of_every_node_is_as_was_promised_whatever_happens() {
     let _alone = ALONE.write().unwrap_or_else(PoisonError::into_inner);
     let without = env::var("COHERENCE_WITHOUT").ok();
-    let plan = Plan {
-        seed: number("COHERENCE_SEED").unwrap_or_else(|| fastrand::u64(0..1_000_000)),
+    run(&Plan {
+        topology: Topology::Standalone,
+        seed: seed(),
         length: Duration::from_secs(number("COHERENCE_SECONDS").unwrap_or(60)),
+        slack: Leeway::NONE.slack,
+        first: &[],
         faults: without.as_deref().map_or(ALL, faults_against),
         strict: without.as_deref() == Some("fence"),
         without,
-    };
-    println!("seed {}", plan.seed);
-    let records = chaos::run(&plan);
+    });
+}
+
+/// The same on other servers, each run beside others.
+fn run_on(topology: Topology, first: &'static [Kind], faults: &'static [Kind]) {
+    let _shared = ALONE.read().unwrap_or_else(PoisonError::into_inner);
+    let wanted = number("COHERENCE_SECONDS").map(Duration::from_secs);
+    run(&Plan {
+        topology,
+        seed: seed(),
+        length: wanted.unwrap_or(SHORT),
+        slack: if wanted.is_some() { Leeway::NONE.slack } else { SLACK },
+        first,
+        faults,
+        strict: false,
+        without: env::var("COHERENCE_WITHOUT").ok(),
+    });
+}
+
+#[test]
+fn over_tls_every_read_is_as_was_promised() {
+    run_on(Topology::Tls, &[], OVER_TLS);
+}
+
+#[test]
+fn while_sentinels_change_the_master_every_read_is_as_was_promised() {
+    run_on(Topology::Sentinel, &[Kind::Failover], TO_SENTINELS);
+}
+
+#[test]
+fn while_a_cluster_changes_masters_and_slots_every_read_is_as_was_promised() {
+    run_on(Topology::Cluster, &[Kind::Failover, Kind::MoveSlot], TO_A_CLUSTER);
+}
+
+fn seed() -> u64 {
+    number("COHERENCE_SEED").unwrap_or_else(|| fastrand::u64(0..1_000_000))
+}
+
+/// Runs a plan, and judges what it showed.
+fn run(plan: &Plan) {
+    println!("{:?}, seed {}", plan.topology, plan.seed);
+    let records = chaos::run(plan);
     let verdict = checker::judge(&records);
-    println!("{}", Report { seed: Some(plan.seed), records: &records, verdict: &verdict });
+    println!("{:?}, {}", plan.topology, Report { seed: Some(plan.seed), records: &records, verdict: &verdict });
     match (&plan.without, verdict.violations.first()) {
-        (None, None) => assert_enough(&plan, &records, &verdict),
+        (None, None) => assert_enough(plan, &records, &verdict),
         (None, Some(_)) => panic!("{} times a promise was broken", verdict.violations.len()),
         (Some(rule), Some(first)) => println!(
             "without {rule}: {:?} was found after {:.1} s and {} reads, seed {}",
@@ -86,12 +135,14 @@ fn every_read_of_every_node_is_as_was_promised_whatever_happens() {
 
 /// Nothing is found where nothing happens.
 fn assert_enough(plan: &Plan, records: &Records, verdict: &Verdict) {
-    let seconds = plan.length.as_secs();
-    assert!(verdict.reads > seconds * 100, "the nodes have read: {}", verdict.reads);
-    assert!(verdict.by_outcome.get("done").is_some_and(|writes| *writes > seconds), "the nodes have written");
-    let happened = |kind: &Kind| records.faults.iter().any(|fault| fault.kind == *kind);
-    let missing: Vec<_> = ALL.iter().filter(|kind| !happened(kind)).collect();
-    assert!(seconds < ENOUGH_FOR_ALL || missing.is_empty(), "it is too short a run for {missing:?}");
+    let (seconds, is_alone) = (plan.length.as_secs(), plan.slack < SLACK);
+    let least = if is_alone { (seconds * 100, seconds) } else { (seconds, 0) };
+    assert!(verdict.reads > least.0, "the nodes have read: {}", verdict.reads);
+    assert!(verdict.by_outcome.get("done").is_some_and(|writes| *writes > least.1), "the nodes have written");
+    let happened = |kind: &&Kind| records.faults.iter().any(|fault| fault.kind == **kind);
+    let expected = if seconds < ENOUGH_FOR_ALL { plan.first } else { plan.faults };
+    let missing: Vec<_> = expected.iter().filter(|kind| !happened(kind)).collect();
+    assert!(plan.without.is_some() || missing.is_empty(), "it is too short a run for {missing:?}");
 }
 
 /// The faults that a rule is there for.

@@ -22,7 +22,6 @@ use super::{
     source::{self, BUSY, HELD, LOG, ROWS},
 };
 
-const READERS: u64 = 16;
 const WRITERS: u64 = 2;
 
 /// The orders of a process that is a node, in its environment.
@@ -42,6 +41,8 @@ pub(crate) struct Limits {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Orders {
     pub(crate) redis: String,
+    /// The file of what the system believes in, over TLS.
+    pub(crate) roots: Option<PathBuf>,
     pub(crate) database: PathBuf,
     pub(crate) log: PathBuf,
     pub(crate) limits: Limits,
@@ -54,7 +55,7 @@ pub(crate) struct Orders {
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) enum Life {
     /// Whatever chance has it do; if `strict`, every writer sets a fence, strictly.
-    Random { seed: u64, strict: bool },
+    Random { seed: u64, strict: bool, readers: u64 },
     /// What standard input says.
     Told,
 }
@@ -89,6 +90,10 @@ impl Node {
             .stdout(Stdio::null());
         if let Some(rule) = &orders.without {
             command.env("CACHET_WITHOUT", rule);
+        }
+        if let Some(roots) = &orders.roots {
+            // The system's own are many, and are read for each connection.
+            command.env("SSL_CERT_FILE", roots);
         }
         let mut process = command.spawn().expect("a program can start itself");
         Self { input: process.stdin.take(), process }
@@ -156,9 +161,9 @@ impl Orders {
             .build();
         cachet.and_then(Cachet::install).expect("the configuration is valid");
         match self.life {
-            Life::Random { seed, strict } => {
+            Life::Random { seed, strict, readers } => {
                 log.note(Event::Started { at: now() });
-                live_by_chance(seed, strict).await;
+                live_by_chance(seed, strict, readers).await;
             }
             Life::Told => {
                 assert!(Cachet::current().is_ready(Duration::from_secs(20)).await, "the server answers");
@@ -187,12 +192,12 @@ impl Write for Warnings {
     }
 }
 
-async fn live_by_chance(seed: u64, strict: bool) {
+async fn live_by_chance(seed: u64, strict: bool, readers: u64) {
     let is_over = Arc::new(AtomicBool::new(false));
     let mut tasks = Vec::new();
-    for number in 0..READERS + WRITERS {
+    for number in 0..readers + WRITERS {
         let (rng, is_over) = (Rng::with_seed(seed ^ number), Arc::clone(&is_over));
-        tasks.push(if number < READERS {
+        tasks.push(if number < readers {
             tokio::spawn(keep_reading(rng, is_over))
         } else {
             tokio::spawn(keep_writing(rng, strict, is_over))

@@ -13,7 +13,7 @@ use cachet_core::Origin;
 use tempfile::TempDir;
 
 use super::{
-    chaos::{Fault, History, Kind, Records},
+    chaos::{Fault, History, Kind, Leeway, Records},
     history::{self, Event, Function, Item, Means, Order, Outcome, Time, now},
     node::{Life, Limits, Node, Orders},
     proxy::{Mode, Proxy},
@@ -78,6 +78,7 @@ impl Stage {
                 let log = directory.path().join(format!("{number}.history"));
                 let orders = Orders {
                     redis: servers.url(number),
+                    roots: None,
                     database: database.clone(),
                     log: log.clone(),
                     limits,
@@ -132,7 +133,7 @@ impl Stage {
         });
         let histories = histories.collect();
         let Self { limits, without, began, faults, .. } = self;
-        Records { limits, without, began, ended: now(), histories, faults }
+        Records { limits, without, leeway: Leeway::NONE, began, ended: now(), histories, faults }
     }
 }
 

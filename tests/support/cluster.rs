@@ -34,9 +34,7 @@ impl RedisCluster {
                 let (first, end) = (at * SLOTS / MASTERS, (at + 1) * SLOTS / MASTERS);
                 server.command(&["CLUSTER", "ADDSLOTSRANGE", &first.to_string(), &(end - 1).to_string()]);
             }
-            let bus = server.command(&["CONFIG", "GET", "cluster-port"]);
-            let bus = bus.lines().nth(1).expect("name and value").to_owned();
-            servers[0].command(&["CLUSTER", "MEET", "127.0.0.1", &server.port_for_others().to_string(), &bus]);
+            meet(&servers[0], server);
         }
         let cluster = Self { servers };
         cluster.all_agree("cluster_known_nodes", "6");
@@ -113,6 +111,26 @@ impl RedisCluster {
         self.masters().into_iter().find(owns).expect("a master has the slot")
     }
 
+    /// Makes a replica a master that has nothing yet.
+    pub(crate) fn make_a_master_without_slots(&self, replica: usize) {
+        let server = &self.servers[replica];
+        server.command(&["CLUSTER", "RESET", "SOFT"]);
+        server.command(&["FLUSHALL"]);
+        meet(&self.servers[self.owner("any")], server);
+        let id = self.id(replica);
+        for other in &self.servers {
+            eventually("everybody knows the new master", || {
+                other
+                    .command(&["CLUSTER", "NODES"])
+                    .lines()
+                    .any(|line| line.starts_with(&id) && line.contains("master"))
+            });
+        }
+        eventually("the new master knows all", || {
+            server.told(&["CLUSTER", "INFO"], "cluster_state").as_deref() == Some("ok")
+        });
+    }
+
     /// What the key's slot is.
     pub(crate) fn slot(&self, key: &str) -> String {
         self.servers[self.masters()[0]].command(&["CLUSTER", "KEYSLOT", key])
@@ -152,6 +170,13 @@ impl RedisCluster {
             self.servers[at].command(&["CLUSTER", "SETSLOT", slot, "NODE", &new]);
         }
     }
+}
+
+/// Makes two servers known to each other.
+fn meet(one: &Redis, other: &Redis) {
+    let bus = other.command(&["CONFIG", "GET", "cluster-port"]);
+    let bus = bus.lines().nth(1).expect("name and value");
+    one.command(&["CLUSTER", "MEET", "127.0.0.1", &other.port_for_others().to_string(), bus]);
 }
 
 fn server(tls: Option<&Certified>) -> Redis {

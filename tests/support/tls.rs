@@ -12,6 +12,9 @@ pub(crate) struct Certified {
 }
 
 impl Certified {
+    /// Where a server has its certificate, in its directory.
+    pub(crate) const FILE: &str = "server.crt";
+
     pub(crate) fn made() -> Self {
         let names = ["localhost", "127.0.0.1"].map(str::to_owned);
         let CertifiedKey { cert, signing_key } = rcgen::generate_simple_self_signed(names).expect("two good names");
@@ -30,7 +33,7 @@ impl Certified {
         let asks = if asks_for_one { "yes" } else { "no" };
         [
             ("--tls-port", port.to_string()),
-            ("--tls-cert-file", file("server.crt", &self.certificate)),
+            ("--tls-cert-file", file(Self::FILE, &self.certificate)),
             ("--tls-key-file", file("server.key", &self.key)),
             ("--tls-ca-cert-file", file("clients.crt", &clients.certificate)),
             ("--tls-auth-clients", asks.to_owned()),

@@ -1,9 +1,16 @@
 //! Three masters with a replica each: all of it in one test, because it takes seconds to set up and is changed by what
 //! happens to it.
 
-use std::time::{Duration, Instant};
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
 
-use cachet_core::{Invalidation, Origin, Redis};
+use cachet_core::{
+    Invalidation, Origin, Redis,
+    testing::redis_tier,
+    tier::{Inbox, Target},
+};
 
 use crate::{
     joins_two_nodes, keeps_the_promises, node, numbered, origin, read, ready_node,
@@ -17,10 +24,32 @@ async fn a_cluster_keeps_the_promises_while_slots_move_and_masters_change() {
     let redis = Redis::url(cluster.url());
     keeps_the_promises(&redis, "cluster").await;
     joins_two_nodes(&redis, "cluster").await;
+    every_change_is_told_once(&redis).await;
     scripts_that_servers_forgot_are_sent_again(&cluster, &redis).await;
     a_slot_on_its_way_is_followed(&cluster, &redis, "moving").await;
     crate::acl::a_user_with_few_rights_suffices_in_a_cluster(&cluster).await;
     a_promoted_replica_is_followed(&cluster, &redis).await;
+}
+
+/// A Cluster hands on to all of its nodes what any of them publishes.
+async fn every_change_is_told_once(redis: &Redis) {
+    let tier = redis_tier(redis.clone()).expect("the configuration is valid");
+    let told: Arc<Mutex<Vec<String>>> = Arc::default();
+    let taken = Arc::clone(&told);
+    let inbox = Inbox::new(move |news| taken.lock().expect("nobody panicked").push(format!("{news:?}")));
+    let subscription = tier.backplane().expect("it has one").subscribe(inbox).await.expect("the servers answer");
+    for turn in 0..2 {
+        for at in 0..50 {
+            let target = Target::Entry(format!("told:{turn}:{at}").into());
+            tier.invalidate(target).await.expect("the servers answer");
+        }
+        subscription.heartbeat().await.expect("the servers answer");
+    }
+    let mut told = told.lock().expect("nobody panicked").clone();
+    let count = told.len();
+    told.sort_unstable();
+    told.dedup();
+    assert_eq!((told.len(), count), (100, 100));
 }
 
 async fn scripts_that_servers_forgot_are_sent_again(cluster: &RedisCluster, redis: &Redis) {

@@ -11,7 +11,7 @@ use std::{
 
 use cachet_core::{Cachet, Invalidation, Origin, Redis, cached, invalidate_tag};
 
-use crate::{ready_node, support::RedisCluster};
+use crate::{ready_node, support::RedisCluster, until};
 
 const KEYS: usize = 200;
 
@@ -54,6 +54,25 @@ async fn a_slot_moves_under_load_and_no_call_notices() {
         assert_eq!(node.scope(async { crowded::stats().bypassed }).await, 0, "the tier answered every call");
     }
     assert_eq!(cluster.owner("{slot}"), to, "it has moved");
+    a_master_without_slots_is_listened_to_as_well(&cluster, &redis, to).await;
+}
+
+/// Who: a master that has no slot yet. When: keys of one that is on its way to it are there already, and are invalidated
+/// there. What tells the others: the slot's old master says where it goes.
+async fn a_master_without_slots_is_listened_to_as_well(cluster: &RedisCluster, redis: &Redis, from: usize) {
+    let (one, other) = (ready_node(redis.clone(), "empty").await, ready_node(redis.clone(), "empty").await);
+    let new = cluster.replica_of(from);
+    cluster.make_a_master_without_slots(new);
+    cluster.begin_migration(&cluster.slot("slot"), from, new);
+    until("both have in memory what is at the new master", async || {
+        one.scope(crowded(2)).await;
+        other.scope(crowded::fetch(2)).await.origin() == Origin::Memory
+            && cluster.server(new).command(&["KEYS", "empty:crowded:*{slot}2"]).contains("crowded")
+    })
+    .await;
+    let version = ROWS[2].fetch_add(1, Ordering::SeqCst) + 1;
+    assert_eq!(one.scope(crowded::invalidate(2)).await, Invalidation::Done);
+    until("the other node hears of it", async || other.scope(crowded(2)).await == version).await;
 }
 
 /// A server answers a command that names several keys of a slot that moves only if it has all of them.

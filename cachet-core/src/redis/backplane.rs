@@ -6,8 +6,8 @@
 //! | 32 characters | the node whose command it was |
 //! | the rest | the key |
 //!
-//! They are published inside the scripts that change the key, to the channel `{namespace}:@changes`. The connection speaks
-//! RESP3, so that its `PING` is answered behind all messages that came before it; and it is told of `FLUSHALL` and
+//! They are published inside the scripts that change the key, to the channel `{namespace}:@changes`, or in a Cluster to
+//! `{namespace}:@changes:{id}` of the master whose script it is. The connection speaks RESP3, so that its `PING` is answered behind all messages that came before it; and it is told of `FLUSHALL` and
 //! `FLUSHDB`, by tracking a prefix that no key has.
 
 use std::{collections::BTreeSet, future::Future, io, pin::Pin, sync::Arc};
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::{
     RedisTier, fault_of,
-    lanes::{Lanes, Master, masters_in},
+    lanes::{Lanes, Master, masters_named},
 };
 use crate::{
     tier::{Backplane, Inbox, News, Subscription, TierFuture},
@@ -59,19 +59,23 @@ impl RedisTier {
         call.arg(&self.voice.channel).arg(&self.voice.node);
     }
 
-    /// Listens to every master: in a Cluster, what one publishes comes from itself in order; that it comes from the
-    /// others as well, behind that or not at all, changes nothing.
+    /// Listens to every master: in a Cluster, what one publishes comes from itself, in order and once.
     async fn open(&self, inbox: &Inbox) -> Result<Listening, RedisError> {
         let masters = self.lanes.masters().await?;
         let (lost, is_lost) = watch::channel(false);
-        let opening = masters.iter().map(|master| self.open_one(&master.client, inbox.clone(), lost.clone()));
+        let opening = masters.iter().map(|master| self.open_one(master, inbox.clone(), lost.clone()));
         let connections = try_join_all(opening).await?;
         Ok(Listening { connections, masters: ids_of(&masters), lanes: Arc::clone(&self.lanes), is_lost })
     }
 
+    fn channel_of(&self, master: &Master) -> String {
+        let channel = &self.voice.channel;
+        if self.lanes.is_cluster() { format!("{channel}:{}", master.id) } else { channel.clone() }
+    }
+
     async fn open_one(
         &self,
-        client: &Client,
+        master: &Master,
         inbox: Inbox,
         lost: watch::Sender<bool>,
     ) -> Result<MultiplexedConnection, RedisError> {
@@ -89,7 +93,8 @@ impl RedisTier {
         // The callers' deadlines are the only ones.
         let config =
             AsyncConnectionConfig::new().set_push_sender(take).set_response_timeout(None).set_connection_timeout(None);
-        let mut connection = speaking_resp3(client)?.get_multiplexed_async_connection_with_config(&config).await?;
+        let mut connection =
+            speaking_resp3(&master.client)?.get_multiplexed_async_connection_with_config(&config).await?;
         let mut tracking = redis::cmd("CLIENT");
         tracking.arg("TRACKING").arg("ON").arg("BCAST").arg("PREFIX").arg(&self.voice.no_key);
         // A server that forbids it empties itself unheard: entries stay that are right all the same.
@@ -98,7 +103,7 @@ impl RedisTier {
         {
             return Err(error);
         }
-        redis::cmd("SUBSCRIBE").arg(&self.voice.channel).query_async::<()>(&mut connection).await?;
+        redis::cmd("SUBSCRIBE").arg(self.channel_of(master)).query_async::<()>(&mut connection).await?;
         Ok(connection)
     }
 }
@@ -148,21 +153,22 @@ struct Listening {
 }
 
 impl Listening {
-    /// Who: a master that was none when the subscription began. When: it takes over slots and publishes what becomes of
-    /// their keys, and nobody listens to it. What stops it: each master is asked who the masters are, and one that is
-    /// new, or a Sentinel's word of another, ends the subscription.
+    /// Who: a master that was none when the subscription began. When: it takes over slots, or the keys of one that is on
+    /// its way to it, and publishes what becomes of them, and nobody listens to it. What stops it: each master is asked
+    /// who the masters are and where its slots go, and one that is new, or a Sentinel's word of another, ends the
+    /// subscription.
     async fn check(&self) -> Result<(), RedisError> {
         let asking = self.connections.iter().cloned().map(|mut connection| async move {
             if !self.lanes.is_cluster() {
                 return redis::cmd("PING").query_async::<()>(&mut connection).await.map(|()| true);
             }
             let mut question = redis::pipe();
-            question.cmd("PING").ignore().cmd("CLUSTER").arg("SLOTS");
-            let (slots,): (Value,) = question.query_async(&mut connection).await?;
-            Ok(masters_in(&slots) == self.masters)
+            question.cmd("PING").ignore().cmd("CLUSTER").arg("NODES");
+            let (nodes,): (String,) = question.query_async(&mut connection).await?;
+            Ok(masters_named(&nodes, "").iter().all(|named| self.masters.contains(&named.id)))
         });
-        let same = try_join_all(asking).await?.into_iter().all(|same| same);
-        if same && (self.lanes.is_cluster() || ids_of(&self.lanes.masters().await?) == self.masters) {
+        let all_known = try_join_all(asking).await?.into_iter().all(|known| known);
+        if all_known && (self.lanes.is_cluster() || ids_of(&self.lanes.masters().await?) == self.masters) {
             return Ok(());
         }
         Err(io::Error::new(io::ErrorKind::NotConnected, "the masters have changed").into())

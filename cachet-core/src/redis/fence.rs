@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::{
     RedisTier,
-    script::{Calls, Program, TELL, carried_out, millis},
+    script::{Calls, Program, carried_out, millis, tell},
 };
 use crate::tier::{Target, TierError, WriterId};
 
@@ -90,11 +90,12 @@ pub(super) struct Fences {
 }
 
 impl Fences {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_cluster: bool) -> Self {
+        let tell = tell(is_cluster);
         Self {
-            fence: Program::new(&[TELL, FENCED, CLOCK, OTHERS, FENCE]),
-            lift: Program::new(&[TELL, FENCED, CLOCK, OTHERS, LIFT]),
-            invalidate: Program::new(&[TELL, FENCED, INVALIDATE]),
+            fence: Program::new(&[tell, FENCED, CLOCK, OTHERS, FENCE]),
+            lift: Program::new(&[tell, FENCED, CLOCK, OTHERS, LIFT]),
+            invalidate: Program::new(&[tell, FENCED, INVALIDATE]),
         }
     }
 }

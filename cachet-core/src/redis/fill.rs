@@ -12,7 +12,7 @@ use super::{
     layout,
     lease::distinct_tags,
     read::{add_all, digest_in, versions_in},
-    script::{Calls, Program, TELL, millis, the_one},
+    script::{Calls, Program, millis, tell, the_one},
 };
 use crate::{
     tier::{EntryId, Lease, Lookup, NewEntry, TierError},
@@ -84,11 +84,13 @@ pub(super) struct Fills {
 }
 
 impl Fills {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(is_cluster: bool) -> Self {
+        let tell = tell(is_cluster);
+        let fill = [tell, HELD, WAITED, FILL];
         Self {
-            fill: Program::new(if without(Rule::Lease) { &[STORE] } else { &[TELL, HELD, WAITED, FILL] }),
+            fill: Program::new(if without(Rule::Lease) { &[STORE] } else { &fill }),
             renew: Program::new(&[CLOCK, HELD, RENEW]),
-            release: Program::new(&[TELL, HELD, WAITED, RELEASE]),
+            release: Program::new(&[tell, HELD, WAITED, RELEASE]),
         }
     }
 }

@@ -50,14 +50,14 @@ impl RedisTier {
     /// tier that several runtimes of a process share hands on what any of them changes.
     pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool) -> Result<Self, String> {
         let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
-        let voice = Voice::new(namespace, is_alone);
+        let is_cluster = lanes.is_cluster();
         Ok(Self {
             lanes: Arc::new(lanes),
-            voice,
+            voice: Voice::new(namespace, is_alone),
             leases: Leases::new(),
-            fills: Fills::new(),
+            fills: Fills::new(is_cluster),
             tags: Tags::new(),
-            fences: Fences::new(),
+            fences: Fences::new(is_cluster),
         })
     }
 

@@ -33,10 +33,22 @@ end
 ";
 
 /// `tell(kind)` publishes what becomes of the key. The last two arguments of a script that does are the backplane's
-/// channel and the node.
-pub(super) const TELL: &str = "
+/// channel and the node. A master of a Cluster has a channel of its own: whoever listens to all of them hears once of what
+/// each one publishes, though the Cluster hands it on to all.
+pub(super) fn tell(is_cluster: bool) -> &'static str {
+    if is_cluster { TELL_OF_CLUSTER } else { TELL }
+}
+
+const TELL: &str = "
 local function tell(kind)
   redis.call('PUBLISH', ARGV[#ARGV - 1], kind .. ARGV[#ARGV] .. KEYS[1])
+end
+";
+
+const TELL_OF_CLUSTER: &str = "
+local function tell(kind)
+  local channel = ARGV[#ARGV - 1] .. ':' .. redis.call('CLUSTER', 'MYID')
+  redis.call('PUBLISH', channel, kind .. ARGV[#ARGV] .. KEYS[1])
 end
 ";
 

@@ -63,7 +63,9 @@ impl Shared {
 
     async fn subscribe(&self, inbox: &Inbox) -> Option<Box<dyn Subscription>> {
         let backplane = self.0.tier.backplane()?;
-        match time::timeout(self.0.deadline, backplane.subscribe(inbox.clone())).await {
+        // Nobody waits for it, so it may take as long as a heartbeat.
+        let patience = self.coherence().map_or(self.0.deadline, |coherence| coherence.bound().max(self.0.deadline));
+        match time::timeout(patience, backplane.subscribe(inbox.clone())).await {
             Ok(Ok(subscription)) => Some(subscription),
             Ok(Err(error)) => {
                 self.took_fault(&error);

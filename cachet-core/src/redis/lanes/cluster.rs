@@ -1,7 +1,7 @@
 //! The masters of a Cluster: who has which slot, and commands on the way to them.
 
 use std::{
-    collections::{BTreeSet, HashMap},
+    collections::HashMap,
     io,
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
@@ -9,15 +9,16 @@ use std::{
 
 use deadpool_redis::redis::{
     self, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
-    Value,
+    Value, from_redis_value,
 };
-use futures_util::future::{join_all, select_ok};
+use futures_util::future::{join_all, select_ok, try_join_all};
 use tokio::sync::Mutex;
 
 use super::{
     Incarnation, Master, Reply,
     server::{Answers, Server},
     slots::{SLOTS, address_of, slot_of_command},
+    view::{Named, Range, masters_named},
 };
 
 /// A command goes to so many places before its last answer is its answer.
@@ -126,10 +127,20 @@ impl Cluster {
         Ok(())
     }
 
+    /// Those that have slots, and those that slots are on their way to, which only their old masters know.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Master>> {
         let map = self.learn(Duration::ZERO).await?;
-        let master = |node: &Arc<Node>| Master { id: node.id.clone(), client: node.server.client().clone() };
-        Ok(map.masters().iter().map(master).collect())
+        let mut masters: HashMap<String, Arc<Node>> =
+            map.masters().into_iter().map(|node| (node.id.clone(), node)).collect();
+        for named in try_join_all(map.masters().iter().map(|node| node.names_masters())).await? {
+            for Named { id, address } in named {
+                if !masters.contains_key(&id) {
+                    masters.insert(id.clone(), Arc::new(self.node(id, address)?));
+                }
+            }
+        }
+        let master = |(id, node): (String, Arc<Node>)| Master { id, client: node.server.client().clone() };
+        Ok(masters.into_iter().map(master).collect())
     }
 
     /// The map, asked for again if a master on the way of these commands, or any if there are none, is not to be relied on.
@@ -247,6 +258,15 @@ impl Cluster {
     }
 }
 
+impl Node {
+    async fn names_masters(&self) -> RedisResult<Vec<Named>> {
+        let mut question = Pipeline::new();
+        question.ignore_errors().cmd("CLUSTER").arg("NODES");
+        let answer = self.server.send(&question).await?.values.into_iter().next();
+        Ok(masters_named(&from_redis_value::<String>(answer.unwrap_or(Ok(Value::Nil))?)?, &self.address.0))
+    }
+}
+
 impl Map {
     fn owner(&self, slot: u16) -> Option<&Arc<Node>> {
         self.owners.get(usize::from(slot))?.as_ref()
@@ -326,35 +346,6 @@ impl Verdict {
     }
 }
 
-/// Slots that follow each other, and their master.
-struct Range {
-    first: u16,
-    last: u16,
-    id: String,
-    address: Address,
-}
-
-impl Range {
-    /// One line of `CLUSTER SLOTS`: first, last, then the master's host, port and id.
-    fn of(line: &Value, asked: &str) -> Option<Self> {
-        let Value::Array(line) = line else { return None };
-        let [Value::Int(first), Value::Int(last), Value::Array(master), ..] = &line[..] else { return None };
-        let [host, Value::Int(port), Value::BulkString(id), ..] = &master[..] else { return None };
-        let host = match host {
-            Value::BulkString(host) if !host.is_empty() => String::from_utf8(host.clone()).ok()?,
-            _ => asked.to_owned(),
-        };
-        let (first, last) = (u16::try_from(*first).ok()?, u16::try_from(*last).ok()?);
-        let address = (host, u16::try_from(*port).ok()?);
-        (first <= last && last < SLOTS).then_some(Self {
-            first,
-            last,
-            id: String::from_utf8(id.clone()).ok()?,
-            address,
-        })
-    }
-}
-
 /// Asks over a connection of its own, so that one that hangs is nobody else's.
 async fn slots_by(node: &ConnectionInfo) -> RedisResult<Vec<Range>> {
     let mut connection = Client::open(node.clone())?.get_multiplexed_async_connection().await?;
@@ -365,12 +356,6 @@ async fn slots_by(node: &ConnectionInfo) -> RedisResult<Vec<Range>> {
         Some(ranges) if !ranges.is_empty() => Ok(ranges),
         _ => Err(io::Error::new(io::ErrorKind::NotConnected, "the server knows of no slots of a Cluster").into()),
     }
-}
-
-/// The ids of the masters in an answer of `CLUSTER SLOTS`.
-pub(in crate::redis) fn masters_in(slots: &Value) -> BTreeSet<String> {
-    let Value::Array(lines) = slots else { return BTreeSet::new() };
-    lines.iter().filter_map(|line| Range::of(line, "")).map(|range| range.id).collect()
 }
 
 fn host_of(address: &ConnectionAddr) -> &str {

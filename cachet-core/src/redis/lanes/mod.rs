@@ -12,6 +12,7 @@ mod cluster;
 mod sentinel;
 mod server;
 mod slots;
+mod view;
 
 use deadpool_redis::redis::{Client, Pipeline, RedisResult, Value};
 
@@ -20,7 +21,7 @@ use self::{
     sentinel::Sentinel,
     server::{Answers, Server},
 };
-pub(super) use self::{cluster::masters_in, server::Incarnation};
+pub(super) use self::{server::Incarnation, view::masters_named};
 use super::config::Place;
 use crate::tier::MAX_BATCH;
 
@@ -94,7 +95,7 @@ impl Lanes {
         }
     }
 
-    /// The masters: in a Cluster those that a node names now.
+    /// The masters whose changes are news: in a Cluster those that its nodes name now.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Master>> {
         match &self.0 {
             Topology::Server(server) => Ok(vec![Master::of(server)]),

@@ -20,7 +20,7 @@ use deadpool_redis::{
         aio::MultiplexedConnection,
     },
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 
 use crate::without::{Rule, without};
 
@@ -29,6 +29,9 @@ const LANES: usize = 4;
 
 /// How long a connection's incarnation is believed without a word of the server.
 const CONFIRMED: Duration = Duration::from_millis(500);
+
+/// The longest that one connection is waited for, before another one is tried.
+const CONNECTING: Duration = Duration::from_secs(2);
 
 /// An exchange that is given up later than this was waited for in vain; no deadline is as short.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -42,7 +45,7 @@ pub(in crate::redis) type Incarnation = [u8; INCARNATION];
 pub(super) struct Server {
     pool: Pool,
     client: Client,
-    checkouts: [Mutex<Option<Checkout>>; LANES],
+    checkouts: [Arc<Mutex<Option<Checkout>>>; LANES],
     turn: AtomicUsize,
     suspect: AtomicBool,
 }
@@ -129,39 +132,63 @@ impl Server {
         Ok(Answers { values, incarnation })
     }
 
-    /// The next lane in turn, connected if need be. Whoever comes while a lane connects waits for that; the caller's
-    /// deadline bounds it.
+    /// The next lane in turn, connected if need be. Whoever comes while a lane connects waits for that.
+    ///
+    /// The caller's deadline bounds the waiting but not the connecting: a handshake that takes longer than any deadline
+    /// would else begin again with every caller, and never come to its end.
     async fn next(&self) -> RedisResult<Lane> {
         let turn = self.turn.fetch_add(1, Ordering::Relaxed);
-        let mut lane = self.checkouts[turn % LANES].lock().await;
+        let mut lane = Arc::clone(&self.checkouts[turn % LANES]).lock_owned().await;
         if let Some(broken) = lane.take_if(|checkout| checkout.broken.load(Ordering::Relaxed)) {
             // Out of the pool for good, which makes room for its successor.
             drop(Connection::take(broken.connection));
         }
-        let checkout = match &*lane {
-            Some(checkout) => checkout,
-            None => lane.insert(self.check_out().await?),
-        };
-        Ok(Lane {
-            connection: (*checkout.connection).clone(),
-            incarnation: checkout.incarnation,
-            confirmed: Arc::clone(&checkout.confirmed),
-            broken: Arc::clone(&checkout.broken),
-        })
+        if let Some(checkout) = &*lane {
+            return Ok(checkout.lane());
+        }
+        let pool = self.pool.clone();
+        let connecting = tokio::spawn(async move { Ok(lane.insert(check_out(&pool).await?).lane()) });
+        connecting.await.map_err(io::Error::other)?
     }
+}
 
-    async fn check_out(&self) -> RedisResult<Checkout> {
-        let asked = Instant::now();
-        let mut connection = self.pool.get().await.map_err(|error| match error {
+async fn check_out(pool: &Pool) -> RedisResult<Checkout> {
+    let asked = Instant::now();
+    let connecting = async {
+        pool.get().await.map_err(|error| match error {
             PoolError::Backend(error) => error,
             other => io::Error::other(other).into(),
-        })?;
-        Ok(Checkout {
-            incarnation: incarnation_of(&mut connection).await?,
-            connection,
-            confirmed: Arc::new(Confirmation::at(asked)),
-            broken: Arc::default(),
         })
+    };
+    let mut connection = within(CONNECTING, connecting).await?;
+    match within(CONNECTING, incarnation_of(&mut connection)).await {
+        Ok(incarnation) => {
+            let confirmed = Arc::new(Confirmation::at(asked));
+            Ok(Checkout { connection, incarnation, confirmed, broken: Arc::default() })
+        }
+        Err(error) => {
+            // Out of the pool, which would give it to the next one.
+            drop(Connection::take(connection));
+            Err(error)
+        }
+    }
+}
+
+async fn within<T, E: Into<RedisError>>(limit: Duration, step: impl Future<Output = Result<T, E>>) -> RedisResult<T> {
+    match timeout(limit, step).await {
+        Ok(outcome) => outcome.map_err(Into::into),
+        Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
+    }
+}
+
+impl Checkout {
+    fn lane(&self) -> Lane {
+        Lane {
+            connection: (*self.connection).clone(),
+            incarnation: self.incarnation,
+            confirmed: Arc::clone(&self.confirmed),
+            broken: Arc::clone(&self.broken),
+        }
     }
 }
 
