@@ -38,7 +38,7 @@ const APPLICATION_JSON: &str = "application/json";
 /// that is in a shared tier alone, or was changed by [`Cached::map`], is encoded for each client that takes a coding. That
 /// happens on the worker, so what is larger than 1 MiB goes out as it is; a cached handler encodes it elsewhere.
 ///
-/// Parts are answered as [those of `Validated`](Validated#ranges).
+/// Parts are answered as [those of `Validated`](crate::Validated#ranges).
 ///
 /// # Tags
 ///
