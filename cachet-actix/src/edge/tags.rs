@@ -153,7 +153,9 @@ impl EdgeTags {
         let Some(lines) = lines else { return self.keep_out(headers, tags.len()) };
         for (field, lines) in self.0.iter().zip(lines) {
             headers.remove(field.name());
-            lines.into_iter().for_each(|line| headers.append(field.name(), line));
+            for line in lines {
+                headers.append(field.name(), line);
+            }
         }
     }
 

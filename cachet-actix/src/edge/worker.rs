@@ -185,7 +185,9 @@ impl Worker {
         match purging.await.unwrap_or(Err(PurgeError::TimedOut)) {
             Ok(()) => {
                 (self.batch, self.pause) = ((self.batch * 2).min(MOST_TAGS), None);
-                tags.into_iter().zip(jobs).for_each(|(tag, job)| self.purged(tag, job));
+                for (tag, job) in tags.into_iter().zip(jobs) {
+                    self.purged(tag, job);
+                }
             }
             Err(error) => {
                 self.failed(&error, tags.len());
