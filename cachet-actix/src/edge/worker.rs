@@ -119,6 +119,8 @@ impl Worker {
     fn take(&mut self, job: Job) {
         match job {
             Job::Purge { tag, debt, answer } => self.take_tag(tag, debt, answer),
+            // What was purged while the shared tier could not be told may have been fetched again as it was.
+            Job::Look(answer) if self.later.owes() => tell([answer], Purge::Queued),
             // Those before it are purged by then, or it is told that they failed.
             Job::Look(answer) => match self.order.back().and_then(|last| self.waiting.get_mut(last)) {
                 Some(last) => last.answers.push(answer),
