@@ -115,10 +115,11 @@ fn with_vary_what_misleads_makes_a_variant_for_those_who_send_it() {
             assert!(says_evil(&attack), "the handler believes {name}");
             assert!(varies_by(&attack, name), "caches in front are told: {attack:?}");
         }
+        assert!(!says_evil(&server.get_with("/canonical/1", name, "host=other.test")), "its value is in the key");
         let victim = server.get("/canonical/1");
         assert!(!says_evil(&victim) && !varies_by(&victim, name), "{victim:?}");
     }
-    assert_eq!(server.loads("canonical"), 4, "three variants, and what counts them");
+    assert_eq!(server.loads("canonical"), 6, "five variants, and what counts them");
 }
 
 fn varies_by(reply: &Reply, name: &str) -> bool {

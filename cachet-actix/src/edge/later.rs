@@ -25,6 +25,11 @@ impl Later {
         is_new
     }
 
+    /// Whether one of them waits for the shared tier.
+    pub(super) fn owes(&self) -> bool {
+        self.due.values().any(|(_, debt)| debt.is_some())
+    }
+
     /// When the first is due.
     pub(super) fn next(&self) -> Option<Instant> {
         self.order.first().map(|(at, _)| *at)

@@ -119,6 +119,8 @@ impl Worker {
     fn take(&mut self, job: Job) {
         match job {
             Job::Purge { tag, debt, answer } => self.take_tag(tag, debt, answer),
+            // What was purged while the shared tier could not be told may have been fetched again as it was.
+            Job::Look(answer) if self.later.owes() => tell([answer], Purge::Queued),
             // Those before it are purged by then, or it is told that they failed.
             Job::Look(answer) => match self.order.back().and_then(|last| self.waiting.get_mut(last)) {
                 Some(last) => last.answers.push(answer),
@@ -185,7 +187,9 @@ impl Worker {
         match purging.await.unwrap_or(Err(PurgeError::TimedOut)) {
             Ok(()) => {
                 (self.batch, self.pause) = ((self.batch * 2).min(MOST_TAGS), None);
-                tags.into_iter().zip(jobs).for_each(|(tag, job)| self.purged(tag, job));
+                for (tag, job) in tags.into_iter().zip(jobs) {
+                    self.purged(tag, job);
+                }
             }
             Err(error) => {
                 self.failed(&error, tags.len());

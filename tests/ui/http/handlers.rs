@@ -1,7 +1,5 @@
 use actix_web::{
-    HttpRequest, Responder,
-    dev::ConnectionInfo,
-    get, post,
+    HttpRequest, Responder, get, post,
     web::{Bytes, Path},
 };
 use cachet_core::cached;
@@ -43,7 +41,7 @@ async fn public_by_identity(id: Path<u64>, request: HttpRequest) -> String {
 
 #[get("/f/{id}")]
 #[cached(ttl = "5m", http = "public", skip(connection))]
-async fn public_by_host(id: Path<u64>, connection: ConnectionInfo) -> String {
+async fn public_by_host(id: Path<u64>, connection: actix_web::dev::ConnectionInfo) -> String {
     format!("{id} at {}", connection.host())
 }
 
