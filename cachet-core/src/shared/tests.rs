@@ -206,3 +206,18 @@ async fn a_batch_that_fails_gives_no_answers_and_asks_no_further() {
     assert!(grants.len() == MAX_BATCH * 2 && grants.iter().all(Option::is_none));
     assert_eq!(shared.fill_many(leases.into_iter().map(fill).collect()).await, [None; 2]);
 }
+
+#[tokio::test]
+async fn an_outage_is_told_whoever_finds_it_and_once() {
+    let tier = Notes::default();
+    let shared = shared(&tier);
+    tier.out_of_reach(true);
+    shared.suspend(); // as the backplane does that is lost: no call has failed
+    until("it is told", || shared.0.told.load(Ordering::Relaxed) == 1).await;
+    assert!(!shared.is_news(Fault::Outage));
+    assert!(shared.is_news(Fault::Denied), "a refusal says more");
+    assert!(!shared.is_news(Fault::Denied) && !shared.is_news(Fault::Outage));
+    tier.out_of_reach(false);
+    until("the tier is believed again", || !shared.is_suspended()).await;
+    assert!(shared.is_news(Fault::Outage), "the next outage is another one");
+}
