@@ -138,6 +138,17 @@ impl Changes {
         for entry in &self.write.entries {
             entry.cache.invalidate_memory(&entry.call.key);
         }
+        self.drop_tags();
+    }
+
+    fn drop_again(&self) {
+        for entry in &self.write.entries {
+            entry.cache.drop_again(&entry.call.key);
+        }
+        self.drop_tags();
+    }
+
+    fn drop_tags(&self) {
         for tag in &self.write.tags {
             self.runtime.invalidate_tag_locally(tag);
         }
@@ -149,7 +160,7 @@ impl Changes {
         let Some(shared) = self.shared() else { return };
         let (targets, writer) = (self.targets.clone(), self.writer);
         // Where the tier cannot be told, it is told later, and this node asks it for nothing until then.
-        let _ = shared.lift(targets, writer, move || self.drop_local()).await;
+        let _ = shared.lift(targets, writer, move || self.drop_again()).await;
     }
 }
 
