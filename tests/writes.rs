@@ -10,7 +10,11 @@ use std::{
     time::Duration,
 };
 
-use cachet_core::{Cachet, cached, invalidates, testing::Gate, updates};
+use cachet_core::{
+    Cachet, cached, invalidates,
+    testing::{Gate, Nodes},
+    updates,
+};
 use support::Redis;
 
 /// A table of one row a test, which loads read and writers change.
@@ -258,6 +262,17 @@ async fn a_load_during_the_write_is_never_found_after_it() {
     tokio::join!(writing, reading);
     assert_eq!(third.scope(shared_price(db.clone(), 1)).await, 8);
     assert_eq!(there.scope(shared_price(db.clone(), 1)).await, 8, "what was loaded under the fence was not kept");
+}
+
+#[tokio::test]
+async fn a_write_is_one_invalidation_beside_a_shared_tier_too() {
+    let (db, [node]) = (Db::default(), Nodes::new().start());
+    node.scope(async {
+        shared_price(db.clone(), 1).await;
+        assert!(set_strictly(db.clone(), 1, 7).await.is_ok());
+        assert_eq!((shared_price(db.clone(), 1).await, shared_price::stats().invalidations), (7, 1));
+    })
+    .await;
 }
 
 #[tokio::test]

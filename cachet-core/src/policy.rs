@@ -8,7 +8,7 @@ use crate::{
     codec::Codec,
     entry::AnyValue,
     erased::{AnyCodec, ErrorCodec},
-    returns::{Fails, OutageError, Probed, Share, SharedError, Splits, Validate},
+    returns::{Absent, Errs, Fails, OutageError, Probed, Share, SharedError, Splits, Validate},
 };
 
 /// The default bound of a function's memory tier, in entries.
@@ -231,7 +231,10 @@ impl<R, K: Splits<R>> Spec<R, K> {
 
     /// How long an absent value is kept.
     #[must_use]
-    pub fn negative_ttl(self, ttl: Duration) -> Self {
+    pub fn negative_ttl(self, ttl: Duration) -> Self
+    where
+        K: Absent,
+    {
         self.with(|settings| settings.negative_ttl = Some(ttl))
     }
 
@@ -302,6 +305,7 @@ impl<R, K: Splits<R>> Spec<R, K> {
     #[must_use]
     pub fn error_ttl(self, ttl: impl Fn(&K::Failure) -> Option<Duration> + Send + Sync + 'static) -> Self
     where
+        K: Errs,
         K::Failure: Clone + Send + Sync,
     {
         self.with(|settings| settings.error_ttl = Some(Arc::new(move |error| ttl(error.downcast_ref()?))))

@@ -86,6 +86,31 @@ impl Fails for Shape<RESULT> {}
 #[diagnostic::do_not_recommend]
 impl Fails for Shape<RESULT_OPTION> {}
 
+/// The same shapes, to those that keep errors.
+#[diagnostic::on_unimplemented(
+    message = "`error_ttl` keeps errors, and this function returns none; remove it",
+    label = "no error"
+)]
+pub trait Errs {}
+
+#[diagnostic::do_not_recommend]
+impl Errs for Shape<RESULT> {}
+#[diagnostic::do_not_recommend]
+impl Errs for Shape<RESULT_OPTION> {}
+
+/// The shapes that can say that there is no value.
+#[diagnostic::on_unimplemented(
+    message = "`negative_ttl` keeps a `None`, and this function returns no `Option`; remove it, or return \
+               `Option<T>` or `Result<Option<T>, E>`",
+    label = "no `Option`"
+)]
+pub trait Absent {}
+
+#[diagnostic::do_not_recommend]
+impl Absent for Shape<OPTION> {}
+#[diagnostic::do_not_recommend]
+impl Absent for Shape<RESULT_OPTION> {}
+
 #[diagnostic::do_not_recommend]
 impl<T: Value> Splits<T> for Shape<PLAIN> {
     type Stored = T;

@@ -139,6 +139,17 @@ impl Changes {
         for entry in &self.write.entries {
             entry.cache.drop_memory(&entry.call.key);
         }
+        self.drop_tags();
+    }
+
+    fn drop_again(&self) {
+        for entry in &self.write.entries {
+            entry.cache.drop_again(&entry.call.key);
+        }
+        self.drop_tags();
+    }
+
+    fn drop_tags(&self) {
         for tag in &self.write.tags {
             self.runtime.invalidate_tag_locally(tag);
         }
@@ -155,7 +166,7 @@ impl Changes {
         };
         let (targets, writer) = (self.targets.clone(), self.writer);
         let after = move || {
-            self.drop_local();
+            self.drop_again();
             if changed {
                 self.tell();
             }

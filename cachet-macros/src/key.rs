@@ -134,6 +134,7 @@ fn place(inside: &str, literal: &LitStr) -> Result<Place, String> {
     }
     let mut names = inside.split('.').map(str::trim);
     let argument = names.next().unwrap_or_default();
+    let argument = argument.strip_prefix("r#").unwrap_or(argument);
     let fields: Option<Vec<Step>> = names.map(|name| step(name, literal)).collect();
     match fields {
         Some(fields) if is_identifier(argument) => Ok(Place { argument: argument.into(), fields }),

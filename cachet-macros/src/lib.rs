@@ -51,7 +51,8 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 ///
 /// A function without `self` is known as associated by the word `Self` in its signature or body; without one, write
 /// `associated`. `self` is part of the key as any argument: its type is a `CacheKey`, or `skip(self)`, or the `key` says
-/// what of it counts. `&mut self` is refused.
+/// what of it counts. `&mut self` is refused, and a `&mut` argument that is part of the key. Where another type, or a
+/// module, has a function's name, `handle` gives its controls another one.
 ///
 /// Functions and `impl` blocks may be generic over types, consts and lifetimes. Every instance has entries and controls
 /// of its own (`convert::<u8>::clear()`, `Self::convert_cache::<u8>()`); `capacity` holds for each of them. `impl AsRef<T>` is keyed by
@@ -78,7 +79,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// | `version` | 0 to 4 294 967 295 | part of the shared key: another number, other entries | 0 |
 /// | `negative_ttl` | duration | how long a `None` is kept | not kept |
 /// | `memory_ttl` | duration, at most `ttl`; memory tier only | how long memory answers without asking the shared tier | `ttl`; 10 s beside a shared tier without a backplane |
-/// | `error_ttl` | duration, or `(NotFound = "10s", Busy(_) = "1s")` | how long an error is kept, the first pattern that matches; `E: Clone + Send + Sync` | not kept |
+/// | `error_ttl` | duration, or `(NotFound = "10s", Busy(_) = "1s")` | how long an error is kept, the first pattern that matches; `E: Clone + Send + Sync`, in a shared tier `Serialize + DeserializeOwned` too | not kept |
 /// | `jitter` | a share between 0 and 1 | shortens each lifetime by up to that share, at random | 0 |
 /// | `stale` | duration | past its lifetime a value is served for so long, at once, and one refresh runs behind it | 0 |
 /// | `stale_if_error` | duration | past its lifetime a value is served for so long when the load fails, or overruns `timeout` | 0 |
@@ -202,6 +203,10 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 /// All mistakes are reported at once, each where it was made and with what to write. The function itself is still
 /// there, so that nothing else in the crate goes red. `const fn`, `unsafe fn`, `extern fn` and borrowed return values
 /// are refused.
+///
+/// That a `struct is not supported in traits or impls` the compiler says of a function without `self` and `Self` that
+/// stands in an `impl` block: write `associated`. That it is an `ambiguous associated type` it says of `Shop::offer::stats()`:
+/// a method's controls are `Shop::offer_cache().stats()`.
 #[proc_macro_attribute]
 pub fn cached(options: proc_macro::TokenStream, item: proc_macro::TokenStream) -> proc_macro::TokenStream {
     expand_cached(options.into(), &item.into()).into()

@@ -168,6 +168,7 @@ fn check(options: &Options, function: &Function, verb: Verb, errors: &Errors) {
     tags_name_arguments(options, function, errors);
     strict_writers_can_fail(options, function, errors);
     updates_need_success(options, verb, errors);
+    methods_are_named_by_their_controls(options, errors);
 }
 
 /// A writer that changes nothing needs no attribute; the target was forgotten. What is wrong with one that was written
@@ -207,6 +208,28 @@ fn strict_writers_can_fail(options: &Options, function: &Function, errors: &Erro
             "`strict` refuses to write when the fence cannot be set, so the function must be able to fail; return a \
              `Result` whose error is `From<cachet_core::Error>`",
         );
+    }
+}
+
+/// A type of a method's name, as a free function has one, is none that `Self` could have.
+fn methods_are_named_by_their_controls(options: &Options, errors: &Errors) {
+    for call in &options.targets {
+        let Expr::Path(path) = &*call.func else { continue };
+        let mut segments = path.path.segments.iter();
+        if let (Some(first), Some(method), None) = (segments.next(), segments.next(), segments.next())
+            && first.ident == "Self"
+        {
+            let (method, arguments) = (method.ident.unraw().to_string(), &call.args);
+            let controls = if method.ends_with("_cache") { method } else { format!("{method}_cache") };
+            let arguments = quote!(#arguments);
+            errors.over(
+                &call.func,
+                format_args!(
+                    "a method is named by its controls; write `Self::{controls}()({arguments})`, or what its `handle` \
+                     says in place of `{controls}`"
+                ),
+            );
+        }
     }
 }
 

@@ -138,3 +138,18 @@ async fn a_key_may_be_any_expression_over_the_arguments() {
     })
     .await;
 }
+
+#[cached(ttl = 60, key = "{r#type}:{lang}", tags = ["type:{type}", "{r#type}"])]
+async fn r#impl(r#type: u64, lang: &str) -> String {
+    format!("{type} in {lang}", type = r#type)
+}
+
+#[tokio::test]
+async fn a_template_names_a_raw_argument_with_or_without_its_mark() {
+    alone(async {
+        assert_eq!(r#impl(1, "en").await, "1 in en");
+        cachet_core::invalidate_tag("type:1").await;
+        assert!(r#impl::peek(1, "en").await.is_none());
+    })
+    .await;
+}

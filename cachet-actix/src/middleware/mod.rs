@@ -97,7 +97,8 @@ use crate::edge::EdgeTags;
 /// unreserved characters undone. The handler sees that spelling, and not the fields that others have poisoned caches
 /// with: `Forwarded`, `X-Forwarded-*`, `X-Original-URL`, `X-HTTP-Method-Override` and their like, unless
 /// [`keyed_by`](Self::keyed_by) declares them. (A GET or HEAD that goes past the cache keeps them, and so does any other
-/// method.) A request with a body, with dot segments in its path, a malformed host or two of them goes past the cache. A
+/// method.) A request with a body, with dot segments in its path, without a host, with a malformed one or with two goes
+/// past the cache; one of `actix_web::test` has a host when it is given a `Host`. A
 /// request's `Cache-Control` is ignored unless [`honour_request_directives`](Self::honour_request_directives) is set.
 ///
 /// # Where it stands

@@ -122,6 +122,11 @@ impl Cache {
         self.fronts.tell(names, self.shared.as_ref().map(|(shared, _)| shared), None);
     }
 
+    /// Drops one key from memory once more, for an invalidation that was counted.
+    pub(crate) fn drop_again(&self, call: &KeyBuf) {
+        self.drop_local(self.key(call));
+    }
+
     /// The entry in the shared tier, if the function uses that.
     pub(crate) fn shared_target(&self, call: &KeyBuf) -> Option<Target> {
         self.shared.as_ref().map(|_| self.names.entry(call))

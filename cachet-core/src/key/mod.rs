@@ -86,7 +86,8 @@ pub use self::writer::{KeyBuf, KeyWriter};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be part of a cache key",
     label = "not a `CacheKey`",
-    note = "derive it with `#[derive(CacheKey)]`, or leave the argument out of the key with `skip(…)`"
+    note = "derive it with `#[derive(CacheKey)]`, say by `key = …` what counts of it, or leave the argument out of the key with `skip(…)`",
+    note = "what an actix-web handler takes has a key beside `http = \"…\"`"
 )]
 pub trait CacheKey {
     /// Writes the value's canonical bytes.

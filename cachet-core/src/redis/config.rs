@@ -13,6 +13,13 @@ const SENTINEL_PORT: &str = ":26379";
 const FORMS: &str = "it is no URL of a Redis: write `redis://`, `rediss://`, `unix://`, `redis+sentinel://`, \
                      `rediss+sentinel://`, `redis+cluster://` or `rediss+cluster://`, and where it is";
 
+/// Behind a scheme that is known.
+const PARTS: &str = "the URL of a Redis is unreadable behind `://`: write `redis://user:password@host:6379/0`, with user \
+                     and password percent-encoded (`/` is `%2F`, `#` is `%23`, `@` is `%40`) and a number for the database";
+
+/// Schemes of one server; those of several are made of them.
+const SCHEMES: [&str; 7] = ["redis", "rediss", "valkey", "valkeys", "unix", "redis+unix", "valkey+unix"];
+
 /// Where the shared tier is, and how to get in: for [`Builder::redis`](crate::Builder::redis).
 ///
 /// A URL says most of it:
@@ -90,7 +97,10 @@ impl Redis {
 
     fn server(&self, url: &str) -> Result<ConnectionInfo, String> {
         // The library's own words may repeat a part of the URL.
-        let info = url.into_connection_info().map_err(|_| FORMS)?;
+        let info = url.into_connection_info().map_err(|_| {
+            let is_known = url.split_once("://").is_some_and(|(scheme, _)| SCHEMES.contains(&scheme));
+            if is_known { PARTS } else { FORMS }
+        })?;
         // Small commands that wait for each other are what there is.
         self.secured(info.set_tcp_settings(TcpSettings::default().set_nodelay(true)))
     }
@@ -230,6 +240,16 @@ mod tests {
             let (redis, found) = (Redis::url(url), reason(&Redis::url(url)));
             assert!(!found.is_empty() && !found.contains("hunter2"), "{url}: {found}");
             assert!(!format!("{redis:?}").contains("hunter2"));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_url_is_its_scheme_or_what_follows() {
+        for url in ["redis://:a/b#c@host:6379", "valkeys://host:99999", "redis://host/zero"] {
+            assert!(reason(&Redis::url(url)).contains("percent-encoded"), "{url}");
+        }
+        for url in ["localhost", "http://localhost", "redis:/localhost"] {
+            assert!(reason(&Redis::url(url)).contains("`rediss://`"), "{url}");
         }
     }
 

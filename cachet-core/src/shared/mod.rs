@@ -16,7 +16,7 @@ use std::{
     future::Future,
     sync::{
         Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU8, Ordering},
     },
     time::{Duration, Instant},
 };
@@ -78,6 +78,8 @@ struct Inner {
     recovering: AtomicBool,
     /// Whether the tier answers again, and only is not believed yet.
     settling: AtomicBool,
+    /// What was logged of this outage: 0 nothing, 1 that there is one, 2 that the tier refuses.
+    told: AtomicU8,
     /// When a fault that is no outage was logged last.
     logged: Mutex<Option<Instant>>,
 }
@@ -98,6 +100,7 @@ impl Shared {
             recovery: Recovery::new(everything),
             recovering: AtomicBool::new(false),
             settling: AtomicBool::new(false),
+            told: AtomicU8::new(0),
             logged: Mutex::default(),
         }));
         shared.0.thread.spawn(shared.clone().look_at_start());
@@ -274,33 +277,24 @@ impl Shared {
     }
 
     fn took_fault(&self, error: &TierError) {
-        match error.fault {
-            Fault::Outage => {
-                if self.0.breaker.failed() {
-                    self.log(error);
-                    self.recover();
-                }
-            }
-            Fault::Denied => {
-                if self.0.breaker.open() {
-                    self.log(error);
-                    self.recover();
-                }
-            }
+        let opened = match error.fault {
+            Fault::Outage => self.0.breaker.failed(),
+            Fault::Denied => self.0.breaker.open(),
             Fault::Full | Fault::Reply => {
-                let mut logged = self.0.logged.lock().unwrap_or_else(PoisonError::into_inner);
-                if logged.is_none_or(|last| last.elapsed() >= LOG_EVERY) {
-                    *logged = Some(Instant::now());
-                    self.log(error);
-                }
+                self.log(error);
+                false
             }
+        };
+        if opened {
+            self.log(error);
+            self.recover();
         }
     }
 
     fn log(&self, error: &TierError) {
         let cause = error.source.as_ref();
         match error.fault {
-            Fault::Outage if self.0.recovering.load(Ordering::Relaxed) => {}
+            fault if !self.is_news(fault) => {}
             Fault::Outage => tracing::warn!(%error, %cause, "carrying on without the shared tier until it answers"),
             Fault::Full => tracing::warn!(%error, %cause, "the shared tier has no room; the value is not stored there"),
             Fault::Denied => {
@@ -308,6 +302,23 @@ impl Shared {
             }
             Fault::Reply => tracing::error!(%error, %cause, "the shared tier answered what it should not"),
         }
+    }
+
+    /// An outage is told once until the tier answers again, or refuses; what changes no state is told now and then.
+    fn is_news(&self, fault: Fault) -> bool {
+        let tells = match fault {
+            Fault::Outage => 1,
+            Fault::Denied => 2,
+            Fault::Full | Fault::Reply => {
+                let mut logged = self.0.logged.lock().unwrap_or_else(PoisonError::into_inner);
+                let is_due = logged.is_none_or(|last| last.elapsed() >= LOG_EVERY);
+                if is_due {
+                    *logged = Some(Instant::now());
+                }
+                return is_due;
+            }
+        };
+        self.0.told.fetch_max(tells, Ordering::Relaxed) < tells
     }
 
     /// The first look, so that a tier which is down from the start costs no caller its deadline.
@@ -347,6 +358,7 @@ impl Shared {
                 if !shared.0.breaker.close(opening) {
                     continue;
                 }
+                shared.0.told.store(0, Ordering::Relaxed);
                 shared.0.recovering.store(false, Ordering::Release);
                 tracing::warn!(tier = shared.name(), "the shared tier answers again");
                 // Whoever opened it just now found this recovery still running.
@@ -361,24 +373,22 @@ impl Shared {
     async fn catch_up(&self) -> breaker::State {
         loop {
             let opening = self.0.breaker.state();
-            if self.caught_up().await {
-                return opening;
+            match self.caught_up().await {
+                Ok(true) => return opening,
+                Ok(false) => {}
+                Err(error) => self.log(&error),
             }
             time::sleep(RETRY_EVERY).await;
         }
     }
 
-    async fn caught_up(&self) -> bool {
-        if self.bounded("probe", |tier| async move { tier.probe().await }).await.is_err() {
-            return false;
-        }
+    async fn caught_up(&self) -> Result<bool, TierError> {
+        self.bounded("probe", |tier| async move { tier.probe().await }).await?;
         for (kept, number) in self.0.recovery.pending() {
-            if self.bounded("invalidate", |tier| kept.clone().send(tier)).await.is_err() {
-                return false;
-            }
+            self.bounded("invalidate", |tier| kept.clone().send(tier)).await?;
             self.0.recovery.sent(&kept, number);
         }
-        self.0.recovery.is_empty()
+        Ok(self.0.recovery.is_empty())
     }
 }
 

@@ -258,3 +258,18 @@ async fn an_answer_from_before_an_outage_is_not_believed_after_it() {
     gate.notify_one();
     assert!(shared.read(wanted(1)[0].0.clone()).await.is_some(), "later ones are");
 }
+
+#[tokio::test]
+async fn an_outage_is_told_whoever_finds_it_and_once() {
+    let tier = Notes::default();
+    let shared = shared(&tier);
+    tier.out_of_reach(true);
+    shared.suspend(); // as the backplane does that is lost: no call has failed
+    until("it is told", || shared.0.told.load(Ordering::Relaxed) == 1).await;
+    assert!(!shared.is_news(Fault::Outage));
+    assert!(shared.is_news(Fault::Denied), "a refusal says more");
+    assert!(!shared.is_news(Fault::Denied) && !shared.is_news(Fault::Outage));
+    tier.out_of_reach(false);
+    until("the tier is believed again", || !shared.is_suspended()).await;
+    assert!(shared.is_news(Fault::Outage), "the next outage is another one");
+}

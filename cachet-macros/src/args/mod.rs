@@ -56,6 +56,26 @@ const OPTIONS: [(&str, &str); 30] = [
     ("crate", "crate = renamed_core"),
 ];
 
+/// What other caches call an option, where the spelling leads nowhere or astray.
+const ELSEWHERE: [(&str, &str); 16] = [
+    ("time", "ttl"),
+    ("ttl_secs", "ttl"),
+    ("ttl_millis", "ttl"),
+    ("time_to_live", "ttl"),
+    ("expire", "ttl"),
+    ("expires", "ttl"),
+    ("max_age", "ttl"),
+    ("size", "capacity"),
+    ("max_size", "capacity"),
+    ("max_capacity", "capacity"),
+    ("max_entries", "capacity"),
+    ("ignore", "skip"),
+    ("exclude", "skip"),
+    ("convert", "key"),
+    ("condition", "when"),
+    ("stale_while_revalidate", "stale"),
+];
+
 /// An option's value beside the place where it was written.
 pub(crate) struct Given<T> {
     pub(crate) value: T,
@@ -175,7 +195,8 @@ impl Args {
         let text = name.to_string();
         if let Some(mistake) = self.unwelcome(&text) {
             errors.at(name.span(), mistake);
-            self.seems_to_have_ttl |= errors::closest(&text, option_names()) == Some("ttl");
+            let meant = elsewhere(&text).or_else(|| errors::closest(&text, option_names()));
+            self.seems_to_have_ttl |= meant == Some("ttl");
             skip_value(input);
             return Ok(());
         }
@@ -196,7 +217,8 @@ impl Args {
     /// Why an option cannot stand here, if so.
     fn unwelcome(&self, name: &str) -> Option<String> {
         if OPTIONS.iter().all(|(known, _)| *known != name) {
-            let hint = did_you_mean(name, option_names());
+            let hint = elsewhere(name).map(|meant| format!("; write `{}`", example(meant)));
+            let hint = hint.unwrap_or_else(|| did_you_mean(name, option_names()));
             Some(format!("unknown option `{name}`{hint}"))
         } else {
             self.mentions(name).then(|| format!("`{name}` is given twice; keep one"))
@@ -253,6 +275,11 @@ impl<T> Given<T> {
 
 fn option_names() -> impl Iterator<Item = &'static str> {
     OPTIONS.iter().map(|(name, _)| *name)
+}
+
+/// The option that another cache calls so.
+fn elsewhere(name: &str) -> Option<&'static str> {
+    ELSEWHERE.iter().find(|(other, _)| *other == name).map(|(_, ours)| *ours)
 }
 
 /// How an option is written.

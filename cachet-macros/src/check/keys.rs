@@ -41,6 +41,24 @@ pub(super) fn key_template_names_arguments(args: &Args, function: &Function, err
     }
 }
 
+/// A hit does not run the body, so an argument that it is to change stays as it was.
+pub(super) fn keyed_arguments_are_only_read(args: &Args, function: &Function, errors: &Errors) {
+    for parameter in key_parameters(args, function) {
+        if let syn::Type::Reference(reference) = &parameter.ty
+            && reference.mutability.is_some()
+        {
+            let name = &parameter.ident;
+            errors.over(
+                &parameter.ty,
+                format_args!(
+                    "a hit does not run the body, so `{name}` would be changed only sometimes; write `&`, or \
+                     `skip({name})` if the source needs it so"
+                ),
+            );
+        }
+    }
+}
+
 /// A key without arguments gives every call the same entry, and a key whose values run together gives some calls each
 /// other's: `{a}{b}` writes `112` for both `1, 12` and `11, 2`.
 pub(super) fn key_template_tells_calls_apart(args: &Args, errors: &Errors) {
@@ -141,7 +159,7 @@ fn no_argument(name: &str, function: &Function) -> String {
 
 /// The same where one more name may be meant.
 fn no_argument_among(name: &str, function: &Function, besides: Option<&str>) -> String {
-    let names: Vec<String> = function.parameters.iter().map(|parameter| parameter.ident.to_string()).collect();
+    let names: Vec<String> = function.parameters.iter().map(|parameter| parameter.ident.unraw().to_string()).collect();
     let receiver = function.receiver.as_ref().map(|_| "self");
     let known = names.iter().map(String::as_str).chain(receiver).chain(besides);
     format!("the function has no argument `{name}`{}", did_you_mean(name, known))

@@ -16,10 +16,12 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     tiers::memory_ttl_is_within_ttl(args, errors);
     keys::skipped_arguments_exist(args, function, errors);
     keys::key_mentions_what_is_not_skipped(args, errors);
+    keys::keyed_arguments_are_only_read(args, function, errors);
     keys::key_template_names_arguments(args, function, errors);
     keys::key_template_tells_calls_apart(args, errors);
     keys::tags_follow_from_the_key(args, function, errors);
     returns::return_type_has_a_name(args, function, errors);
+    returns::shared_values_are_owned(args, function, errors);
     handlers::routes_need_http(args, function, errors);
     handlers::handle_is_free(args, function, errors);
     handlers::handlers_are_async(args, function, errors);

@@ -6,7 +6,7 @@ use crate::{
     args::{Args, ErrorTtl},
     errors::Errors,
     model::{as_ref_target, key_parameters},
-    signature::Function,
+    signature::{Function, type_arguments},
 };
 
 /// The descriptor names the type of what is stored, and `impl Trait` has no name. A handler's answer is stored as
@@ -18,6 +18,31 @@ pub(super) fn return_type_has_a_name(args: &Args, function: &Function, errors: &
         && function.route().is_none()
     {
         errors.over(ty, "a cached value needs a type with a name; write the type instead of `impl Trait`");
+    }
+}
+
+/// What comes out of bytes is not `'static`, which the compiler would tell in words of `serde`.
+pub(super) fn shared_values_are_owned(args: &Args, function: &Function, errors: &Errors) {
+    let is_shared = args.tier.as_ref().is_some_and(|tier| tier.value.has_shared());
+    if !is_shared || args.mentions("http") || function.route().is_some() {
+        return;
+    }
+    let mut value = &function.returns();
+    while let syn::Type::Path(path) = value
+        && let Some(last) = path.path.segments.last()
+        && (last.ident == "Option" || last.ident == "Result")
+        && let Some(inner) = type_arguments(&last.arguments).next()
+    {
+        value = inner;
+    }
+    if let syn::Type::Reference(reference) = value
+        && reference.lifetime.as_ref().is_some_and(|lifetime| lifetime.ident == "static")
+    {
+        errors.over(
+            reference,
+            "a value that comes from the shared tier is not `'static`; return an owned one, such as `String` or \
+             `Arc<str>`",
+        );
     }
 }
 

@@ -21,16 +21,20 @@ pub(super) fn spec(model: &Model, instance: Option<&TokenStream>) -> TokenStream
     let max_bytes = settings.max_bytes.map(number).map(|bytes| quote!(.max_bytes(#bytes)));
     let weight = settings.weight.as_ref().map(|weight| quote!(.weight(#weight)));
     let version = settings.version.map(number).map(|version| quote!(.version(#version)));
-    let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| quote!(.negative_ttl(#ttl)));
+    let place = model.function.blame_return().start();
+    let negative_ttl = settings.negative_ttl.as_ref().map(lifetime).map(|ttl| {
+        let keep = quote_spanned!(place=> .negative_ttl);
+        quote!(#keep(#ttl))
+    });
     let memory_ttl = settings.memory_ttl.as_ref().map(lifetime).map(|ttl| quote!(.memory_ttl(#ttl)));
     let jitter = settings.jitter.map(|share| quote!(.jitter(#share)));
     let stale = settings.stale.as_ref().map(lifetime).map(|window| quote!(.stale(#window)));
     let stale_if_error = settings.stale_if_error.as_ref().map(lifetime).map(|window| quote!(.stale_if_error(#window)));
-    let fails =
-        settings.stale_if_error.as_ref().filter(|_| settings.timeout.is_none() && !model.is_handler()).map(|_| {
-            let place = model.function.blame_return().start();
-            quote_spanned!(place=> .fails())
-        });
+    let fails = settings
+        .stale_if_error
+        .as_ref()
+        .filter(|_| settings.timeout.is_none() && !model.is_handler())
+        .map(|_| quote_spanned!(place=> .fails()));
     let is_final = (model.is_handler() && (settings.stale.is_some() || settings.stale_if_error.is_some()))
         .then(|| quote!(.is_final(::cachet_actix::__private::is_final)));
     let early = settings.early.map(|beta| quote!(.early(#beta)));

@@ -2,15 +2,25 @@
 
 use proc_macro2::{Span, TokenStream, TokenTree};
 use quote::quote;
-use syn::{GenericArgument, PathArguments, ReceiverKind, Signature, Type};
+use syn::{Attribute, GenericArgument, PathArguments, ReceiverKind, Signature, Type};
 
 use super::Function;
 use crate::errors::Errors;
 
 pub(super) fn refuse(function: &Function, errors: &Errors) {
+    refuse_a_second_attribute(function, errors);
     refuse_modifiers(&function.sig, errors);
     refuse_borrowed_return(function, errors);
     refuse_mutable_receiver(&function.sig, errors);
+}
+
+/// Both would make controls of the same name.
+fn refuse_a_second_attribute(function: &Function, errors: &Errors) {
+    let is_cached =
+        |attribute: &&Attribute| attribute.path().segments.last().is_some_and(|last| last.ident == "cached");
+    if let Some(second) = function.attrs.iter().find(is_cached) {
+        errors.over(second, "`#[cached]` is there twice; write all options into one");
+    }
 }
 
 fn refuse_modifiers(sig: &Signature, errors: &Errors) {
