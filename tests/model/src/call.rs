@@ -5,7 +5,7 @@ use crate::{
     redis::Acquired,
     rules::{Protocol, Rule},
     step::Step,
-    world::{Answer, CALLS, Cell, Kept, Late, Stage, Standing, World},
+    world::{Answer, CALLS, Cell, Joined, Kept, Late, Stage, Standing, World},
 };
 
 /// Who is given the leader's value.
@@ -17,9 +17,17 @@ enum Followers {
     None,
 }
 
+impl Stage {
+    /// Whether a command is on its way to the server.
+    pub(crate) fn is_command(self) -> bool {
+        use Stage::{Fill, Read, ReadTags, Take, Versions};
+        matches!(self, Read | ReadTags(_) | Take(_) | Versions { .. } | Fill { .. })
+    }
+}
+
 impl World {
     pub(crate) fn call_steps(&self, protocol: &Protocol, steps: &mut Vec<Step>) {
-        let late = self.left.timeouts > 0 && self.redis.late.is_none();
+        let late = self.may_give_up();
         for id in 0..CALLS {
             let call = &self.calls[id];
             match call.at {
@@ -34,10 +42,11 @@ impl World {
                         steps.push(Step::GiveUp(id));
                     }
                 }
+                stage if self.redis.hangs && stage.is_command() => {}
                 _ => steps.push(Step::Go(id)),
             }
             let may_time_out = match call.at {
-                Stage::Read | Stage::ReadTags(_) | Stage::Versions { .. } => self.left.timeouts > 0,
+                Stage::Read | Stage::ReadTags(_) | Stage::Versions { .. } => self.left.timeouts > 0 || self.redis.hangs,
                 Stage::Take(_) | Stage::Fill { .. } => late,
                 _ => false,
             };
@@ -66,7 +75,7 @@ impl World {
     /// A call's next step.
     pub(crate) fn go(&mut self, protocol: &Protocol, id: usize) {
         let home = protocol.bounds.callers[id];
-        let is_suspended = self.nodes[home].queued > 0 && protocol.has(Rule::QueueFirst);
+        let is_suspended = self.nodes[home].is_suspended(protocol);
         let outage = Stage::Alone { outage: true };
         self.calls[id].at = match self.calls[id].at {
             Stage::Idle => return self.arrive(protocol, id),
@@ -74,7 +83,7 @@ impl World {
             Stage::Read if protocol.tags() => Stage::ReadTags(self.redis.cell),
             Stage::Read => self.read(protocol, id, self.redis.cell),
             Stage::ReadTags(cell) => self.read(protocol, id, cell),
-            Stage::Answer(_) if is_suspended => outage,
+            Stage::Answer(_) | Stage::Wait if is_suspended => outage,
             Stage::Answer(answer) => return self.answered(protocol, id, answer),
             Stage::Take(standing) => match self.take(protocol, standing) {
                 Acquired::Granted(_) if is_suspended => outage,
@@ -96,16 +105,18 @@ impl World {
                 }
             }
             Stage::Wait => Stage::Read,
+            Stage::Granted { .. } if is_suspended => Stage::AloneLoaded { version: self.source, outage: true },
             Stage::Granted { token, tag } => Stage::Fill { token, tag, version: self.source },
             Stage::Fill { token, tag, version } => {
                 let stood = self.fill(protocol, token, version, tag);
                 if stood {
-                    self.confirm(id);
+                    self.confirm_as(id, Joined::Late, Joined::BeforeFill);
                 }
                 Stage::Filled { version, stood }
             }
-            Stage::Filled { version, .. } if is_suspended => Stage::AloneLoaded { version, outage: true },
+            Stage::Filled { .. } if is_suspended => return self.disbelieve(protocol, id),
             Stage::Filled { version, stood: true } => {
+                self.confirm_as(id, Joined::BeforeFill, Joined::InTime);
                 return self.end(protocol, id, Some(version), Some(true), Followers::InTime);
             }
             Stage::Filled { version, stood: false } => {
@@ -142,23 +153,25 @@ impl World {
     fn arrive(&mut self, protocol: &Protocol, id: usize) {
         let home = protocol.bounds.callers[id];
         self.calls[id].left -= 1;
-        self.calls[id].floor = self.told.max(self.nodes[home].own);
+        self.calls[id].floor = self.told.max(self.nodes[home].own).max(self.floor_of_outage(home));
         self.board(protocol, id);
     }
 
     /// Memory, a flight that may be joined, or one of its own.
     fn board(&mut self, protocol: &Protocol, id: usize) {
         let home = protocol.bounds.callers[id];
-        if !self.calls[id].refresh && self.hit(protocol, home).is_some() {
+        if let Some(version) = self.hit(protocol, home).filter(|_| !self.calls[id].refresh) {
+            if version < self.floor_of_outage(home) {
+                self.broken = Some(Promise::Answer);
+            }
             self.finish(id);
             return;
         }
         self.calls[id].at = if let Some(leader) = self.nodes[home].flight {
-            Stage::Follow { leader, joined: false }
+            Stage::Follow { leader, joined: Joined::Late }
         } else {
             self.nodes[home].flight = Some(id);
-            let is_suspended = self.nodes[home].queued > 0 && protocol.has(Rule::QueueFirst);
-            if is_suspended { Stage::Alone { outage: true } } else { Stage::Read }
+            if self.nodes[home].is_suspended(protocol) { Stage::Alone { outage: true } } else { Stage::Read }
         };
     }
 
@@ -201,9 +214,13 @@ impl World {
 
     /// A command says that the flight's value is not outdated: all who joined before may have it.
     fn confirm(&mut self, id: usize) {
+        self.confirm_as(id, Joined::Late, Joined::InTime);
+    }
+
+    fn confirm_as(&mut self, id: usize, before: Joined, after: Joined) {
         for call in &mut self.calls {
-            if let Stage::Follow { leader, joined } = &mut call.at {
-                *joined |= *leader == id;
+            if call.at == (Stage::Follow { leader: id, joined: before }) {
+                call.at = Stage::Follow { leader: id, joined: after };
             }
         }
     }
@@ -226,7 +243,7 @@ impl World {
                 continue;
             }
             let is_given = match who {
-                Followers::InTime => joined || !protocol.has(Rule::JoinBeforeConfirmed),
+                Followers::InTime => joined == Joined::InTime || !protocol.has(Rule::JoinBeforeConfirmed),
                 Followers::All => true,
                 Followers::None => false,
             };
@@ -253,21 +270,45 @@ impl World {
 
     /// A command is given up.
     pub(crate) fn time_out(&mut self, protocol: &Protocol, id: usize) {
-        self.left.timeouts -= 1;
+        self.spend_timeout();
+        self.disbelieve(protocol, id);
+    }
+
+    /// Whatever a command is answered is not believed; it may still be carried out.
+    pub(crate) fn disbelieve(&mut self, protocol: &Protocol, id: usize) {
         self.calls[id].at = match self.calls[id].at {
             Stage::Take(standing) => {
-                self.redis.late = Some(match standing {
+                self.redis.late.get_or_insert(match standing {
                     Standing::Dead { id, token } => Late::Acquire { token, dead: id },
                     Standing::Stale { id } => Late::Refresh { id },
                 });
                 if protocol.has(Rule::ServerTokens) { Stage::Alone { outage: true } } else { Stage::Take(standing) }
             }
             Stage::Fill { token, tag, version } => {
-                self.redis.late = Some(Late::Fill { token, version, tag });
+                self.redis.late.get_or_insert(Late::Fill { token, version, tag });
+                Stage::AloneLoaded { version, outage: true }
+            }
+            Stage::Filled { version, .. } => {
+                self.confirm_as(id, Joined::BeforeFill, Joined::Late);
                 Stage::AloneLoaded { version, outage: true }
             }
             _ => Stage::Alone { outage: true },
         };
+    }
+
+    /// What was queued in an outage: a node that noticed one gives out nothing older.
+    fn floor_of_outage(&self, node: usize) -> u8 {
+        if self.nodes[node].noticed { self.kept } else { 0 }
+    }
+
+    /// Whether a command may be given up that may be carried out later.
+    pub(crate) fn may_give_up(&self) -> bool {
+        (self.left.timeouts > 0 || self.redis.hangs) && self.redis.late.is_none()
+    }
+
+    /// While the server hangs, every command is given up.
+    pub(crate) fn spend_timeout(&mut self) {
+        self.left.timeouts -= u8::from(!self.redis.hangs);
     }
 
     /// A call that waits for another node's load goes on without it.

@@ -26,6 +26,7 @@ const NOTHING: Budget = Budget {
     evictions: 0,
     breaks: 0,
     crashes: 0,
+    outages: 0,
     restarts: 0,
 };
 
@@ -51,8 +52,11 @@ const TAG: Bounds = Bounds { target: Target::Tag, ..TWO_NODES };
 /// Two callers on one node, and another node.
 const FLIGHTS: Bounds = Bounds { callers: &[0, 0, 1], ..TWO_NODES };
 
-/// One node calls, the other writes, and the clock runs.
-const TIMED: Bounds = Bounds { callers: &[0], writers: &[1], delta: 2, ..MEMORY };
+/// One node calls, the other writes.
+const CALLS_AND_WRITES: Bounds = Bounds { callers: &[0], writers: &[1], ..MEMORY };
+
+/// The same, and the clock runs.
+const TIMED: Bounds = Bounds { delta: 2, ..CALLS_AND_WRITES };
 
 /// All rules but that of the fences: invalidation in one phase, after the commit.
 const ONE_PHASE: Rules = Rules::ALL.without(Rule::Fence);
@@ -112,6 +116,7 @@ fn naive() -> Vec<Case> {
     let timed = TIMED.with(Budget { calls: 3, ticks: 4, breaks: 1, ..PLAIN });
     let cut = MEMORY.with(Budget { breaks: 1, ..PLAIN });
     let dying = Budget { crashes: 1, ..PLAIN };
+    let outage = Budget { outages: 1, ..PLAIN };
     let without = |rule| ONE_PHASE.without(rule);
     vec![
         Case::breaks("cache-aside", without(Rule::Lease), &[Visible], TWO_NODES),
@@ -153,6 +158,8 @@ fn naive() -> Vec<Case> {
             &[Answer],
             flights.with(Budget { restarts: 1, ..flights.budget }),
         ),
+        Case::breaks("no-grace", without(Rule::Grace), &[Answer], TWO_NODES.with(outage)),
+        Case::breaks("trust-after-lapse", without(Rule::DropAfterLapse), &[Answer], MEMORY.with(outage)),
         Case::breaks("one-phase", ONE_PHASE, &[DeadWriter], TWO_NODES.with(dying)),
         Case::breaks("one-writers-fence", Rules::ALL.without(Rule::FenceOfAll), &[DeadWriter], TWO_NODES.with(dying)),
         Case::breaks("silent-fence", Rules::ALL.without(Rule::FenceTells), &[DeadWriter], MEMORY.with(dying)),
@@ -191,6 +198,8 @@ fn flights() -> Vec<Case> {
         Case::holds("join-restart", ONE_PHASE, FLIGHTS.with(Budget { calls: 1, writes: 1, restarts: 1, ..NOTHING })),
         Case::holds("restart", ONE_PHASE, TWO_NODES.with(restart)),
         Case::holds("restart-tag", ONE_PHASE, TAG.with(restart)),
+        Case::holds("outage", ONE_PHASE, TWO_NODES.with(Budget { outages: 1, ..PLAIN })),
+        Case::holds("outage-join", ONE_PHASE, FLIGHTS.with(Budget { calls: 1, writes: 1, outages: 1, ..NOTHING })),
         Case::holds("stale", ONE_PHASE, stale(TWO_NODES.with(one_late))).promising(AND_ONE_LOAD),
         Case::holds("tag", ONE_PHASE, TAG.with(Budget { timeouts: 1, evictions: 1, ..PLAIN })),
         Case::holds("tag-stale", ONE_PHASE, stale(TAG.with(Budget { evictions: 1, ..PLAIN }))),
@@ -206,6 +215,7 @@ fn memory() -> Vec<Case> {
         Case::holds("memory-two-writes", ONE_PHASE, MEMORY.with(Budget { writes: 2, ..cut })),
         Case::holds("memory-crash", ONE_PHASE, MEMORY.with(Budget { crashes: 1, ..cut })),
         Case::holds("memory-restart", ONE_PHASE, MEMORY.with(Budget { restarts: 1, ..one_write })),
+        Case::holds("memory-outage", ONE_PHASE, CALLS_AND_WRITES.with(Budget { calls: 3, outages: 1, ..PLAIN })),
         Case::holds("memory-stale", ONE_PHASE, Bounds { stale: true, ..MEMORY.with(cut) }),
         Case::holds("memory-tag", ONE_PHASE, Bounds { target: Target::Tag, ..MEMORY.with(cut) }),
         Case::holds("trust", ONE_PHASE, TIMED.with(Budget { ticks: 3, ..cut })),

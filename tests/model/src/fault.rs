@@ -1,14 +1,15 @@
 //! What goes wrong, and what time does.
 
 use crate::{
-    rules::Protocol,
+    rules::{Protocol, Rule},
     step::Step,
     world::{Call, Cell, Inbox, Late, Link, NODES, Node, Stage, Tag, Value, World, Writer},
 };
 
 impl World {
     pub(crate) fn fault_steps(&self, protocol: &Protocol, steps: &mut Vec<Step>) {
-        if self.redis.late.is_some() {
+        self.outage_steps(protocol, steps);
+        if self.redis.late.is_some() && !self.redis.hangs {
             steps.extend([Step::LateRuns, Step::LateIsLost]);
         }
         match self.redis.cell {
@@ -34,7 +35,7 @@ impl World {
         if self.left.evictions > 0 && matches!(self.redis.tag, Tag::Version(_)) {
             steps.push(Step::EvictTag);
         }
-        if self.left.restarts > 0 {
+        if self.left.restarts > 0 && !self.redis.hangs {
             if self.redis.saved.is_none() && self.redis.cell != Cell::Nothing {
                 steps.push(Step::Save);
             }
@@ -45,6 +46,52 @@ impl World {
         }
         if self.now < protocol.bounds.budget.ticks {
             steps.push(Step::Tick);
+        }
+    }
+
+    fn outage_steps(&self, protocol: &Protocol, steps: &mut Vec<Step>) {
+        if self.left.outages > 0 && !self.redis.hangs {
+            steps.push(Step::Hang);
+        }
+        if self.redis.hangs && self.nodes.iter().all(|node| node.suspended) {
+            steps.push(Step::GoOn);
+        }
+        let has_queue = self.nodes.map(|node| node.queued > 0);
+        for (id, node) in self.nodes.iter().enumerate() {
+            if self.redis.hangs {
+                if !node.suspended {
+                    steps.push(Step::Lapse(id));
+                }
+                continue;
+            }
+            if node.lapsed {
+                steps.push(Step::Trust(id));
+            }
+            // The grace is as long as others need to send what they kept.
+            let is_over = if protocol.has(Rule::Grace) { !has_queue.contains(&true) } else { !has_queue[id] };
+            if node.suspended && is_over {
+                steps.push(Step::Believe(id));
+            }
+        }
+    }
+
+    /// A node notices that the server hangs: nothing from it is believed, answers to earlier commands neither.
+    pub(crate) fn lapse(&mut self, protocol: &Protocol, id: usize) {
+        let node = &mut self.nodes[id];
+        (node.suspended, node.noticed, node.lapsed) = (true, true, protocol.bounds.memory);
+        for (call, home) in protocol.bounds.callers.iter().enumerate() {
+            let at = self.calls[call].at;
+            if *home == id && (at.is_command() || matches!(at, Stage::Answer(_) | Stage::Filled { .. })) {
+                self.disbelieve(protocol, call);
+            }
+        }
+    }
+
+    /// A `PING` is answered again, on the same link.
+    pub(crate) fn trust(&mut self, protocol: &Protocol, id: usize) {
+        self.nodes[id].lapsed = false;
+        if protocol.has(Rule::DropAfterLapse) {
+            self.nodes[id].advance();
         }
     }
 
@@ -124,6 +171,9 @@ impl World {
             lifts: 0,
             own: 0,
             writer: Writer::Idle,
+            suspended: self.redis.hangs,
+            lapsed: false,
+            noticed: self.redis.hangs,
         };
         for (call, home) in self.calls.iter_mut().zip(protocol.bounds.callers) {
             if *home == id {

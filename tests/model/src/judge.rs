@@ -12,7 +12,8 @@ use crate::{
 pub enum Promise {
     /// Redis shows nothing from before an invalidation that it has carried out.
     Visible,
-    /// No caller is given what had been invalidated when it came, from Redis, a load, or another caller's flight.
+    /// No caller is given what had been invalidated when it came, from Redis, a load, or another caller's flight; nor,
+    /// on a node that noticed an outage, what was to be invalidated in it and could only be queued, from memory neither.
     Answer,
     /// No memory hit misses what was invalidated on its own node, be it sent or queued.
     OwnNode,

@@ -7,7 +7,7 @@ use cachet_model::{Case, Target};
 const USAGE: &str = "\
 usage: scripts/model [CASE [BOUND=NUMBER ...]]
 Without a case, all run as in the tests. The bounds: calls, writes, ticks, timeouts, expiries, evictions, breaks, crashes,
-restarts (how often each may happen), delta (in ticks), memory, stale, tags (0 or 1).
+outages, restarts (how often each may happen), delta (in ticks), memory, stale, tags (0 or 1).
 The cases:";
 
 fn main() -> ExitCode {
@@ -47,6 +47,7 @@ fn within(mut case: Case, bounds: &[String]) -> Option<Case> {
             "evictions" => budget.evictions = number,
             "breaks" => budget.breaks = number,
             "crashes" => budget.crashes = number,
+            "outages" => budget.outages = number,
             "restarts" => budget.restarts = number,
             "delta" if number <= 20 => all.delta = number,
             "memory" => all.memory = number > 0,

@@ -20,6 +20,11 @@ impl Node {
         self.flight = None;
     }
 
+    /// Whether it asks the server for nothing.
+    pub(crate) fn is_suspended(&self, protocol: &Protocol) -> bool {
+        self.suspended || self.queued > 0 && protocol.has(Rule::QueueFirst)
+    }
+
     fn seems_up(&self) -> bool {
         matches!(self.link, Link::Up | Link::Broken)
     }
@@ -37,7 +42,7 @@ impl World {
             (true, true) => self.now < node.trusted_until,
             (true, false) => self.now <= node.trusted_until,
         };
-        node.seems_up() && is_in_time
+        node.seems_up() && is_in_time && !node.lapsed
     }
 
     /// The version that a memory hit answers with; notes the promise that it breaks.
@@ -71,6 +76,7 @@ impl World {
                 Link::Up if self.left.breaks > 0 => steps.push(Step::Break(id)),
                 Link::Up => {}
                 Link::Broken => steps.push(Step::Notice(id)),
+                Link::Down | Link::Halfway if self.redis.hangs => {}
                 Link::Down => steps.push(Step::Subscribe(id)),
                 Link::Halfway => steps.push(Step::ComeBack(id)),
             }
@@ -81,7 +87,7 @@ impl World {
             if protocol.has(Rule::Heartbeat) && node.seems_up() && node.ping.is_none() && is_due {
                 steps.push(Step::Ping(id));
             }
-            if node.ping.is_some() && node.link == Link::Up {
+            if node.ping.is_some() && node.link == Link::Up && !self.redis.hangs {
                 steps.push(Step::Pong(id));
             }
         }

@@ -44,6 +44,11 @@ pub enum Rule {
     /// A fill looks at the versions once more: a value whose tag was invalidated since is its own caller's. Without it,
     /// the lease alone says whether followers may have it.
     FillByTag,
+    /// A node that noticed an outage believes the server only after the others had the time to send what they kept.
+    /// Without it: as soon as it answers.
+    Grace,
+    /// It drops what its memory has from before, too, if its link did not break.
+    DropAfterLapse,
 }
 
 /// The rules that a protocol has.
@@ -94,6 +99,8 @@ pub struct Budget {
     pub breaks: u8,
     /// Nodes that die, with the loads and writes that they were at.
     pub crashes: u8,
+    /// Times that the server hangs, until every node has noticed.
+    pub outages: u8,
     /// Restarts of the server, empty or from a snapshot, or failovers to a replica that has missed something.
     pub restarts: u8,
 }

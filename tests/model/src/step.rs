@@ -59,6 +59,16 @@ pub enum Step {
     Save,
     /// The server starts anew.
     Restart,
+    /// The server hangs.
+    Hang,
+    /// It goes on.
+    GoOn,
+    /// A node notices that it hangs.
+    Lapse(usize),
+    /// It trusts its memory again.
+    Trust(usize),
+    /// It believes the server again.
+    Believe(usize),
     /// A node dies.
     Crash(usize),
     /// The clock moves.
@@ -104,6 +114,14 @@ impl World {
             }
             Step::Save => self.redis.saved = Some((self.redis.cell, self.redis.tag)),
             Step::Restart => self.restart(),
+            Step::Hang => {
+                self.left.outages -= 1;
+                self.redis.hangs = true;
+            }
+            Step::GoOn => self.redis.hangs = false,
+            Step::Lapse(node) => self.lapse(protocol, node),
+            Step::Trust(node) => self.trust(protocol, node),
+            Step::Believe(node) => self.nodes[node].suspended = false,
             Step::Crash(node) => self.crash(protocol, node),
             Step::Tick => self.now += 1,
         }

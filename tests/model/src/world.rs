@@ -27,6 +27,8 @@ pub struct World {
     pub(crate) left: Budget,
     /// The number of the last write, which names its writer.
     pub(crate) writes: u8,
+    /// The newest version whose invalidation returned though it was only queued, because the server hung.
+    pub(crate) kept: u8,
     /// A promise that the last step broke.
     pub(crate) broken: Option<crate::Promise>,
     /// Tokens and nonces in use are numbered from one to these.
@@ -78,6 +80,8 @@ pub(crate) struct Redis {
     pub(crate) saved: Option<(Cell, Tag)>,
     /// A command that its sender has given up.
     pub(crate) late: Option<Late>,
+    /// Whether it answers nobody.
+    pub(crate) hangs: bool,
 }
 
 /// A command on its way that nobody waits for.
@@ -117,6 +121,12 @@ pub(crate) struct Node {
     /// The newest version whose invalidation returned on this node.
     pub(crate) own: u8,
     pub(crate) writer: Writer,
+    /// Whether it has noticed an outage, and does not believe the server yet.
+    pub(crate) suspended: bool,
+    /// Whether it trusts its memory no more, though its link has not broken.
+    pub(crate) lapsed: bool,
+    /// Whether it has ever noticed one.
+    pub(crate) noticed: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -172,14 +182,25 @@ pub(crate) struct Call {
     pub(crate) over: bool,
 }
 
+/// When a follower joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) enum Joined {
+    /// After what was confirmed last.
+    Late,
+    /// Before a *fill* that was carried out; whether its answer is believed is open.
+    BeforeFill,
+    /// Before what was confirmed last.
+    InTime,
+}
+
 /// How far a call is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Stage {
     Idle,
-    /// Waits for a leader; `joined` in time for what was confirmed last.
+    /// Waits for a leader.
     Follow {
         leader: usize,
-        joined: bool,
+        joined: Joined,
     },
     /// The `GET` is sent.
     Read,
@@ -256,13 +277,16 @@ impl World {
             lifts: 0,
             own: 0,
             writer: Writer::Idle,
+            suspended: false,
+            lapsed: false,
+            noticed: false,
         };
         Self {
             now: 0,
             source: 0,
             told: 0,
             told_at: [NEVER; VERSIONS],
-            redis: Redis { cell: Cell::Nothing, tag: Tag::Nothing, life: 0, saved: None, late: None },
+            redis: Redis { cell: Cell::Nothing, tag: Tag::Nothing, life: 0, saved: None, late: None, hangs: false },
             nodes: [node; NODES],
             calls: std::array::from_fn(|call| Call {
                 left: if call < bounds.callers.len() { bounds.budget.calls } else { 0 },
@@ -270,6 +294,7 @@ impl World {
             }),
             left: bounds.budget,
             writes: 0,
+            kept: 0,
             broken: None,
             tokens: 0,
             nonces: 0,

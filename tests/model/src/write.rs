@@ -14,11 +14,13 @@ impl Node {
 
 impl World {
     pub(crate) fn write_steps(&self, protocol: &Protocol, steps: &mut Vec<Step>) {
-        let late = self.left.timeouts > 0 && self.redis.late.is_none();
+        let (late, answers) = (self.may_give_up(), !self.redis.hangs);
         for &id in protocol.bounds.writers {
             match self.nodes[id].writer {
                 Writer::Idle if self.left.writes > 0 => {
-                    steps.push(Step::Begin(id));
+                    if answers || !protocol.has(Rule::Fence) {
+                        steps.push(Step::Begin(id));
+                    }
                     if late && protocol.has(Rule::Fence) {
                         steps.push(Step::BeginLate(id));
                     }
@@ -26,14 +28,16 @@ impl World {
                 Writer::Idle => {}
                 Writer::Begun(_) => steps.push(Step::Commit(id)),
                 Writer::Telling(_) => {
-                    steps.push(Step::Tell(id));
+                    if answers {
+                        steps.push(Step::Tell(id));
+                    }
                     if late {
                         steps.push(Step::TellLate(id));
                     }
                 }
                 Writer::Told(_) => steps.push(Step::Told(id)),
             }
-            if self.nodes[id].queued > 0 {
+            if self.nodes[id].queued > 0 && answers {
                 steps.push(Step::Flush(id));
             }
         }
@@ -53,7 +57,7 @@ impl World {
     /// The fence could not be set in time; the body runs all the same.
     pub(crate) fn begin_late(&mut self, id: usize) {
         self.begin_unfenced(id);
-        self.left.timeouts -= 1;
+        self.spend_timeout();
         self.redis.late = Some(Late::Fence { writer: self.writes });
     }
 
@@ -85,10 +89,13 @@ impl World {
     /// There is no answer: it goes into the queue, and the writer is told so.
     pub(crate) fn tell_late(&mut self, protocol: &Protocol, id: usize) {
         let Writer::Telling(telling) = self.nodes[id].writer else { return };
-        self.left.timeouts -= 1;
+        self.spend_timeout();
         let late = if protocol.has(Rule::Fence) { Late::Lift(telling) } else { Late::Invalidate(telling) };
         self.redis.late = Some(late);
         self.nodes[id].queued = telling.version;
+        if self.redis.hangs {
+            self.kept = self.kept.max(telling.version);
+        }
         if protocol.has(Rule::Fence) {
             self.nodes[id].lifts |= 1 << telling.writer;
         }
