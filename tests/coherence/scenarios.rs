@@ -9,8 +9,8 @@ use cachet_core::Origin;
 
 use super::{
     ALONE,
-    chaos::{Kind, Records},
-    checker::{self, Broken, Verdict},
+    chaos::Kind,
+    checker::{self, Broken, Violation},
     history::{Means, Outcome, now},
     node::Limits,
     proxy::Mode,
@@ -32,6 +32,10 @@ const CALM: Limits = Limits { bound: LONG, lease: LONG, deadline: LONG, ..Limits
 /// The same where Δ has to pass.
 const BOUNDED: Limits = Limits { bound: Duration::from_secs(2), ..CALM };
 
+/// How often a scenario is played in which nothing is found, though a rule is missing: where the machine stops a node for
+/// as long as Δ, that node believes neither memory nor the server for a while, and does nothing wrong.
+const TRIES: usize = 3;
+
 /// Plays a scenario with the rule and without it.
 fn is_missed(rule: &str, finds: Broken, limits: Limits, play: fn(&mut Stage)) {
     let _shared = ALONE.read().unwrap_or_else(PoisonError::into_inner);
@@ -40,16 +44,20 @@ fn is_missed(rule: &str, finds: Broken, limits: Limits, play: fn(&mut Stage)) {
         play(&mut stage);
         let records = stage.end();
         let verdict = checker::judge(&records);
-        (records, verdict)
+        let report = Report { records: &records, verdict: &verdict, seed: None }.to_string();
+        (verdict.violations, report)
     };
-    let (with, without) = thread::scope(|scope| {
-        let without = scope.spawn(|| play(Some(rule)));
-        (play(None), without.join().expect("the scenario was played to its end"))
+    let is_found = |violations: &[Violation]| violations.iter().any(|violation| violation.kind == finds);
+    thread::scope(|scope| {
+        let without = scope.spawn(|| {
+            let reports: Vec<_> =
+                (0..TRIES).map(|_| play(Some(rule))).take_while(|(found, _)| !is_found(found)).collect();
+            assert!(reports.len() < TRIES, "without {rule}, {finds:?} is to be found:\n{}", reports[0].1);
+        });
+        let (violations, report) = play(None);
+        assert!(violations.is_empty(), "with every rule, there is nothing to be found:\n{report}");
+        without.join().expect("it is found");
     });
-    let told = |(records, verdict): &(Records, Verdict)| Report { records, verdict, seed: None }.to_string();
-    assert!(with.1.violations.is_empty(), "with every rule, there is nothing to be found:\n{}", told(&with));
-    let is_found = without.1.violations.iter().any(|violation| violation.kind == finds);
-    assert!(is_found, "without {rule}, {finds:?} is to be found:\n{}", told(&without));
 }
 
 /// A slow load that began before an invalidation is stored after it, and another node is given it.
@@ -59,7 +67,7 @@ fn the_lease_is_missed_by_a_load_that_an_invalidation_overtakes() {
         let [loader, writer, reader] = stage.cast();
         let calls = loader.answered();
         loader.begin_load(ROW);
-        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        writer.write_for_all(ROW, Means::Keys);
         loader.go_on();
         loader.until_answered(calls + 1);
         reader.read(ROW);
@@ -76,9 +84,9 @@ fn the_stamps_are_missed_by_an_answer_that_the_news_overtake() {
         let link = stage.link(reader);
         link.set(Mode::HoldAnswers);
         reader.call(ROW);
-        eventually("the answer with the old value is held up", || link.holds_an_answer());
+        eventually("the answer with the old value is held up", || link.holds_an_answer() || reader.answered() > calls);
         link.await_news(":lasting:");
-        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        writer.write_for_all(ROW, Means::Keys);
         eventually("the node is told of the invalidation", || link.has_told());
         link.set(Mode::Pass);
         reader.until_answered(calls + 1);
@@ -98,8 +106,8 @@ fn the_rule_for_joining_is_missed_by_a_caller_who_comes_after_an_invalidation() 
         // The news too, which would end the flight.
         link.set(Mode::HoldReplies);
         reader.call(ROW);
-        eventually("the answer with the old value is held up", || link.holds_an_answer());
-        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        eventually("the answer with the old value is held up", || link.holds_an_answer() || reader.answered() > calls);
+        writer.write_for_all(ROW, Means::Keys);
         reader.call(ROW);
         link.set(Mode::Pass);
         reader.until_answered(calls + 2);
@@ -125,7 +133,7 @@ fn the_heartbeat_is_missed_by_a_node_whose_news_hang() {
         let [reader, writer, _] = stage.cast();
         reader.read(ROW);
         stage.link(reader).set(Mode::HoldNews);
-        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        writer.write_for_all(ROW, Means::Keys);
         // A heartbeat without an answer ends the connection after four times as long, and makes up for the rule.
         let_pass(BOUNDED.bound);
         reader.read(ROW);
@@ -140,7 +148,7 @@ fn the_incarnation_is_missed_by_a_server_that_comes_back_with_a_snapshot() {
         let [loader, writer, _] = stage.cast();
         loader.read(ROW);
         stage.servers.save(0);
-        assert_eq!(writer.write(ROW, Means::Keys), Outcome::Done);
+        writer.write_for_all(ROW, Means::Keys);
         let begun = now();
         stage.servers.kill(0);
         stage.servers.restart(0, Data::Snapshot);
@@ -153,19 +161,25 @@ fn the_incarnation_is_missed_by_a_server_that_comes_back_with_a_snapshot() {
 /// After an outage a node believes the server before another one has sent what it had to keep.
 #[test]
 fn the_grace_is_missed_by_a_node_that_is_back_before_another_one() {
-    const LIMITS: Limits = Limits { bound: Duration::from_millis(500), grace: Duration::from_secs(2), ..Limits::SHORT };
+    const LIMITS: Limits = Limits {
+        bound: Duration::from_millis(800),
+        deadline: Duration::from_secs(1),
+        grace: Duration::from_millis(2500),
+        ..Limits::SHORT
+    };
     // Each is read once: memory keeps for a while what was loaded in the outage.
     const ROWS: Range<u64> = 0..8;
     is_missed("grace", Broken::Outage, LIMITS, |stage| {
         let [loader, writer, reader] = stage.cast();
         ROWS.for_each(|row| until_one_is_given([loader, writer], row));
+        let calls = reader.answered();
         stage.link(writer).set(Mode::Hold);
         let begun = now();
         stage.servers.freeze(0);
+        // So many deadlines make an outage for the reader; the writer waits for one meanwhile.
+        (12..15).for_each(|row| reader.call(row));
         ROWS.for_each(|row| assert_eq!(writer.write(row, Means::Keys), Outcome::Queued));
-        let_pass(LIMITS.bound);
-        // Memory is not trusted any more, and so many deadlines make an outage.
-        (8..11).for_each(|row| assert_eq!(reader.read(row), Origin::Loaded));
+        reader.until_answered(calls + 3);
         stage.servers.resume(0);
         stage.note(Kind::Freeze, None, begun);
         let [_, writer, reader] = stage.cast();

@@ -146,9 +146,11 @@ impl Actor {
         })
     }
 
-    /// Begins a call that cannot be answered at once, and waits until it has begun or joined a load.
+    /// Begins a call, and waits until it has begun or joined a load, if it is not answered at once.
     pub(crate) fn call(&self, row: u64) {
-        self.tell(Order::Read(item(row)), "a call waits", |event| matches!(event, Event::Waiting { .. }).then_some(()));
+        self.tell(Order::Read(item(row)), "a call waits", |event| {
+            matches!(event, Event::Waiting { .. } | Event::Read { .. }).then_some(())
+        });
     }
 
     /// Begins a call that loads, and waits until it has read the row. It is held up then.
@@ -161,9 +163,7 @@ impl Actor {
 
     /// Waits until as many calls were answered altogether.
     pub(crate) fn until_answered(&self, calls: usize) {
-        eventually("calls are answered", || {
-            self.history().iter().filter(|event| matches!(event, Event::Read { .. })).count() >= calls
-        });
+        eventually("calls are answered", || self.answered() >= calls);
     }
 
     /// How many calls were answered.
@@ -177,6 +177,15 @@ impl Actor {
             Event::Returned { outcome, .. } => Some(outcome),
             _ => None,
         })
+    }
+
+    /// Writes a row, and waits until every node can know of it.
+    pub(crate) fn write_for_all(&self, row: u64, means: Means) {
+        let own = self.tell(Order::Write(row, means), "a writer returns", |event| match event {
+            Event::Returned { number, .. } => Some(number),
+            _ => None,
+        });
+        self.until("it is sent", 0, |event| matches!(event, Event::Sent { number, .. } if number == own).then_some(()));
     }
 
     /// Begins to write a row, and waits until it is committed. The writer is held up then.
