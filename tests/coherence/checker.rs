@@ -237,7 +237,7 @@ impl Checker<'_> {
     /// No call takes longer: it may wait for another's load twice, the first time for one that it may not share.
     fn longest_read(&self) -> Duration {
         let limits = self.records.limits;
-        self.records.leeway.slack + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
+        Duration::from_secs(2) + self.records.leeway.slack + LONGEST_LOAD * 2 + limits.lease * 2 + limits.deadline * 6
     }
 
     fn was_frozen(&self, node: usize, begun: Time, ended: Time) -> bool {

@@ -211,12 +211,16 @@ impl<G: Group> Servers for Grouped<G> {
         let masters: Vec<usize> = self.0.masters().into_iter().filter(|master| self.has_replica(*master)).collect();
         let Some(dying) = masters.get(pick % masters.len().max(1)).copied() else { return };
         let replicas = self.0.replicas_of(dying);
-        replicas.iter().for_each(|at| self.0.server(*at).pause());
+        for at in &replicas {
+            self.0.server(*at).pause();
+        }
         // What is sent to a frozen one would wait for it.
         self.0.server(dying).command(&["CLIENT", "KILL", "TYPE", "replica"]);
         sleep(unheard);
         self.kill(dying);
-        replicas.iter().for_each(|at| self.0.server(*at).resume());
+        for at in &replicas {
+            self.0.server(*at).resume();
+        }
         let begun = Instant::now();
         while !self.0.has_taken_over(&replicas) {
             assert!(begun.elapsed() < PATIENCE, "no replica takes the master's place");

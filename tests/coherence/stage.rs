@@ -146,9 +146,11 @@ impl Actor {
         })
     }
 
-    /// Begins a call that cannot be answered at once, and waits until it has begun or joined a load.
+    /// Begins a call, and waits until it has begun or joined a load, if it is not answered at once.
     pub(crate) fn call(&self, row: u64) {
-        self.tell(Order::Read(item(row)), "a call waits", |event| matches!(event, Event::Waiting { .. }).then_some(()));
+        self.tell(Order::Read(item(row)), "a call waits", |event| {
+            matches!(event, Event::Waiting { .. } | Event::Read { .. }).then_some(())
+        });
     }
 
     /// Begins a call that loads, and waits until it has read the row. It is held up then.
@@ -161,9 +163,7 @@ impl Actor {
 
     /// Waits until as many calls were answered altogether.
     pub(crate) fn until_answered(&self, calls: usize) {
-        eventually("calls are answered", || {
-            self.history().iter().filter(|event| matches!(event, Event::Read { .. })).count() >= calls
-        });
+        eventually("calls are answered", || self.answered() >= calls);
     }
 
     /// How many calls were answered.

@@ -76,7 +76,9 @@ impl Pair {
     /// Freezes servers, and changes the value while they cannot be told of it.
     async fn outdated(&self, servers: &[&support::Redis]) -> (u64, u64) {
         let old = self.filled().await;
-        servers.iter().for_each(|server| server.pause());
+        for server in servers {
+            server.pause();
+        }
         let told = bounded(self.one.scope(numbered::invalidate(1))).await;
         println!("the invalidation is {told:?}");
         for node in [&self.one, &self.other].into_iter().cycle().take(10) {
@@ -112,7 +114,9 @@ impl Pair {
     /// They go on where they were. What was sent to them meanwhile, and given up, is carried out late.
     async fn survives_a_pause(&self, servers: &[&support::Redis]) {
         let old = self.outdated(servers).await;
-        servers.iter().for_each(|server| server.resume());
+        for server in servers {
+            server.resume();
+        }
         self.used_again(old).await;
     }
 

@@ -154,7 +154,7 @@ impl Crowd {
         while !self.is_over.load(Ordering::SeqCst) {
             let (id, begun) = (fastrand::usize(0..KEYS), Instant::now());
             let own = self.told[at].by(id, begun);
-            let others = self.told[1 - at].by(id, begun - BOUND);
+            let others = self.told[1 - at].by(id, begun.checked_sub(BOUND).expect("the machine runs for longer"));
             let version = self.nodes[at].scope(crowded(id)).await;
             assert!(version >= own.max(others), "{id}: {version} after {own} here and {others} there");
             read += 1;
