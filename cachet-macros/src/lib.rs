@@ -61,7 +61,7 @@ use crate::{args::Args, errors::Errors, model::Model, signature::Function};
 ///
 /// The value is what the function returns: `T`, `Option<T>`, `Result<T, E>` or `Result<Option<T>, E>` with `T: Clone +
 /// Send + Sync + 'static`, and `Serialize + DeserializeOwned` in a shared tier. A free function may return an alias of
-/// these under any name; a generic one and a method only one that ends in `Option` or `Result`. An `Err` is kept with
+/// these under any name; a generic one and a method only one called `Option` or `Result`. An `Err` is kept with
 /// `error_ttl` only, a `None` with `negative_ttl` only.
 ///
 /// # Options
