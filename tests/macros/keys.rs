@@ -141,7 +141,7 @@ async fn a_key_may_be_any_expression_over_the_arguments() {
 
 #[cached(ttl = 60, key = "{r#type}:{lang}", tags = ["type:{type}", "{r#type}"])]
 async fn r#impl(r#type: u64, lang: &str) -> String {
-    format!("{type} in {lang}", type = r#type)
+    format!("{type} in {lang}")
 }
 
 #[tokio::test]
