@@ -95,6 +95,11 @@ impl Preconditions {
         reads(&self.method)
     }
 
+    /// Whether the client says what it has.
+    pub(crate) fn name_something(&self) -> bool {
+        !self.conditions.if_none_match.is_empty() || self.conditions.if_modified_since.is_some()
+    }
+
     /// The part that is asked for. It comes last, when every precondition holds (RFC 9110 §13.2.2).
     pub(crate) fn range(&self) -> Option<&RangeRequest> {
         self.range.as_ref()

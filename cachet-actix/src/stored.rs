@@ -55,9 +55,14 @@ pub struct StoredResponse {
     local: Arc<Local>,
 }
 
+/// What an encoded response begins with: status, fields, and the length of the body.
+pub(crate) type Start = (u16, Vec<(String, Vec<u8>)>, u64);
+
 /// What is made from a stored response in this process, once for all who hold it.
 #[derive(Debug, Default)]
 struct Local {
+    /// The body's length, where the body was left in the shared tier.
+    length: Option<usize>,
     /// The encoded bodies; `None` for one that is no smaller.
     encoded: [OnceLock<Option<Bytes>>; MOST_CODINGS],
     /// Of an index: which variants there are.
@@ -135,6 +140,12 @@ impl StoredResponse {
         Self { status: INDEX, headers: Vec::new(), body: name, local: Arc::default() }
     }
 
+    /// Takes what a stored response begins with, for an answer that has no body.
+    pub(crate) fn without_body((status, headers, length): Start) -> Self {
+        let local = Local { length: usize::try_from(length).ok(), ..Local::default() };
+        Self { status, headers, body: Bytes::new(), local: Arc::new(local) }
+    }
+
     pub(crate) fn is_index(&self) -> bool {
         self.status == INDEX
     }
@@ -180,7 +191,8 @@ impl StoredResponse {
     pub(crate) fn is_encodable(&self) -> bool {
         let is_plain = self.field(&CONTENT_ENCODING).is_none();
         let content_type = self.field(&CONTENT_TYPE).and_then(|value| std::str::from_utf8(value).ok());
-        self.is_success() && is_plain && !Coding::ALL.is_empty() && is_worth_encoding(content_type, self.body.len())
+        let length = self.local.length.unwrap_or(self.body.len());
+        self.is_success() && is_plain && !Coding::ALL.is_empty() && is_worth_encoding(content_type, length)
     }
 
     /// The encoded body, which is made when the first client asks for it; `None` where it is no smaller.

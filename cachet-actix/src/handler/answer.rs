@@ -35,12 +35,7 @@ pub(super) async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<St
     let (preconditions, accepted) = (Preconditions::of(request), Accepted::of(request.headers()));
     let is_encodable = entry.is_encodable();
     let wanted = accepted.best().filter(|_| is_encodable);
-    let now = SystemTime::now();
-    let is_held = |coding: &Option<Coding>| {
-        let validators = validators(entry, *coding);
-        preconditions.verdict_on_answer(&validators, now) == Verdict::NotModified
-    };
-    let (coding, mut response) = match candidates(entry, wanted).find(is_held) {
+    let (coding, mut response) = match held(&preconditions, entry, wanted).next() {
         // A client that has it needs no body.
         Some(coding) => (coding, entry.to_response_with(Bytes::new())),
         None => encoded(entry, wanted).await,
@@ -62,6 +57,25 @@ pub(super) async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<St
         response.headers_mut().insert(CDN_CACHE_CONTROL, targeted);
     }
     head.cache_control(own.unwrap_or_else(|| http.cache_control(entry))).complete(&preconditions, response)
+}
+
+/// Whether the answer has no body because the client has it.
+pub(super) fn is_short(preconditions: &Preconditions, request: &HttpRequest, entry: &Cached<StoredResponse>) -> bool {
+    let wanted = Accepted::of(request.headers()).best().filter(|_| entry.is_encodable());
+    held(preconditions, entry, wanted).next().is_some()
+}
+
+/// The codings in which the client has the answer already.
+fn held(
+    preconditions: &Preconditions,
+    entry: &Cached<StoredResponse>,
+    wanted: Option<Coding>,
+) -> impl Iterator<Item = Option<Coding>> {
+    let now = SystemTime::now();
+    candidates(entry, wanted).filter(move |coding| {
+        let validators = validators(entry, *coding);
+        preconditions.verdict_on_answer(&validators, now) == Verdict::NotModified
+    })
 }
 
 /// The codings in which the client may have the answer already: the one that it would be given, then any other, since its

@@ -2,6 +2,7 @@
 
 mod answer;
 mod http;
+mod start;
 mod variants;
 
 use std::{
@@ -22,6 +23,7 @@ pub(crate) use self::http::Tagging;
 pub use self::http::{Http, tag_by};
 use self::{
     answer::{answer, personal, unkept},
+    start::known_to_client,
     variants::variant,
 };
 use crate::{
@@ -110,6 +112,9 @@ where
     }
     let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
     let Some(call) = call else { return unkept(http, run(request, load).await) };
+    if let Some(entry) = known_to_client(&function, request, &call).await {
+        return answer(request, http, &entry).await;
+    }
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
     let (mut own, mut load) = (None::<Left>, Some(load));
     let (found, behind) = fetch_response(&function, call, || {

@@ -76,20 +76,22 @@ impl RedisTier {
     }
 }
 
-fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
+pub(super) fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
     for group in groups {
         calls.command("MGET").arg(group);
     }
 }
 
-fn next_of<T: FromRedisValue>(replies: &mut impl Iterator<Item = Reply>) -> Result<(T, Incarnation), RedisError> {
+pub(super) fn next_of<T: FromRedisValue>(
+    replies: &mut impl Iterator<Item = Reply>,
+) -> Result<(T, Incarnation), RedisError> {
     let reply = replies.next().unwrap_or(Reply { value: Ok(Value::Nil), incarnation: Incarnation::default() });
     Ok((from_redis_value(reply.value?)?, reply.incarnation))
 }
 
 /// Who: a failover that lost the removal of a tag's version. When: its entries are on another master, which lost
 /// nothing. What stops them from being alive again: a version of another life of its server is as good as none.
-fn versions_in<'t>(
+pub(super) fn versions_in<'t>(
     groups: &[Vec<&'t str>],
     mut replies: impl Iterator<Item = Reply>,
 ) -> Result<Vec<(&'t str, Option<Bytes>)>, RedisError> {
