@@ -1,6 +1,11 @@
 //! The cached response: what is kept of an answer, and of which.
 
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+mod fields;
+
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::SystemTime,
+};
 
 use actix_web::{
     HttpResponse,
@@ -9,8 +14,7 @@ use actix_web::{
         StatusCode,
         header::{
             ACCEPT_ENCODING, AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, DATE,
-            ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
-            UPGRADE, VARY,
+            ETAG, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
         },
     },
     web,
@@ -19,11 +23,12 @@ use bytes::Bytes;
 use cachet_core::Validator;
 use serde::{Deserialize, Serialize};
 
+use self::fields::Fields;
 use crate::{
     cache_control::forbids_keeping,
-    coding::{Coding, MOST_CODINGS, is_worth_encoding},
+    coding::{Coding, MOST_CODINGS},
     handler::Tagging,
-    validators::EntityTag,
+    validators::{EntityTag, Validators},
 };
 
 /// A body of known size that is not in memory yet is collected up to this many bytes; a larger one is passed on.
@@ -61,6 +66,7 @@ pub(crate) type Start = (u16, Vec<(String, Vec<u8>)>, u64);
 /// What is made from a stored response in this process, once for all who hold it.
 #[derive(Debug, Default)]
 struct Local {
+    fields: OnceLock<Fields>,
     /// The body's length, where the body was left in the shared tier.
     length: Option<usize>,
     /// The encoded bodies; `None` for one that is no smaller.
@@ -163,15 +169,11 @@ impl StoredResponse {
     }
 
     /// The answer again, with this body in place of its own. What a shared tier gave is not trusted: an impossible status
-    /// is a 500, an impossible field is left out.
+    /// is a 500.
     pub(crate) fn to_response_with(&self, body: Bytes) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::with_body(status, BoxBody::new(body));
-        for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-                response.headers_mut().append(name, value);
-            }
-        }
+        self.fields().write(response.headers_mut());
         response
     }
 
@@ -189,10 +191,7 @@ impl StoredResponse {
 
     /// Whether the body goes out in the coding that a client likes best.
     pub(crate) fn is_encodable(&self) -> bool {
-        let is_plain = self.field(&CONTENT_ENCODING).is_none();
-        let content_type = self.field(&CONTENT_TYPE).and_then(|value| std::str::from_utf8(value).ok());
-        let length = self.local.length.unwrap_or(self.body.len());
-        self.is_success() && is_plain && !Coding::ALL.is_empty() && is_worth_encoding(content_type, length)
+        self.fields().is_encodable()
     }
 
     /// The encoded body, which is made when the first client asks for it; `None` where it is no smaller.
@@ -205,38 +204,20 @@ impl StoredResponse {
         if self.body.len() <= MOST_ENCODED_INLINE { encode() } else { web::block(encode).await.ok().flatten() }
     }
 
-    /// The entity tag of the body in a coding. Each has a strong one of its own; a weak one is all codings' (RFC 9110
-    /// §8.8.3.3).
-    pub(crate) fn tag(&self, coding: Option<Coding>) -> Option<EntityTag> {
-        let own = EntityTag::from_field(&HeaderValue::from_bytes(self.field(&ETAG)?).ok()?)?;
-        match coding {
-            Some(coding) if !own.is_weak() => suffixed(&own, coding.suffix()),
-            _ => Some(own),
-        }
+    /// The entity tag of the body in a coding.
+    pub(crate) fn tag(&self, coding: Option<Coding>) -> Option<&EntityTag> {
+        self.fields().tag(coding)
     }
 
-    /// The validators that the handler gave, with the tag of the body in a coding.
-    pub(crate) fn validators(&self, coding: Option<Coding>) -> HeaderMap {
-        let mut own = HeaderMap::with_capacity(2);
-        if let Some(tag) = self.tag(coding) {
-            own.insert(ETAG, tag.as_header_value().clone());
-        }
-        if let Some(date) = self.field(&LAST_MODIFIED).and_then(|date| HeaderValue::from_bytes(date).ok()) {
-            own.insert(LAST_MODIFIED, date);
-        }
-        own
+    /// The validators of the body in a coding: the handler's own, or those of the load.
+    pub(crate) fn validators(&self, coding: Option<Coding>, loaded: SystemTime) -> Validators {
+        self.fields().validators(coding, loaded)
     }
 
-    fn field(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.headers.iter().find(|(own, _)| own == name.as_str()).map(|(_, value)| &value[..])
+    fn fields(&self) -> &Fields {
+        let length = self.local.length.unwrap_or(self.body.len());
+        self.local.fields.get_or_init(|| Fields::read(self.is_success(), &self.headers, length))
     }
-}
-
-/// The tag with more before its closing quote.
-fn suffixed(tag: &EntityTag, suffix: &str) -> Option<EntityTag> {
-    let own = tag.as_header_value().as_bytes();
-    let field = [own.strip_suffix(b"\"")?, suffix.as_bytes(), b"\""].concat();
-    EntityTag::from_field(&HeaderValue::try_from(field).ok()?)
 }
 
 /// The hash of the bytes and of how they are meant.

@@ -28,6 +28,7 @@ use self::{
 };
 use crate::{
     edge::EdgeTags,
+    preconditions::Preconditions,
     stored::{Collected, Fate, StoredResponse, collect},
     validators::reads,
 };
@@ -112,8 +113,9 @@ where
     }
     let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
     let Some(call) = call else { return unkept(http, run(request, load).await) };
-    if let Some(entry) = known_to_client(&function, request, &call).await {
-        return answer(request, http, &entry).await;
+    let preconditions = Preconditions::of(request);
+    if let Some(entry) = known_to_client(&function, &preconditions, request, &call).await {
+        return answer(&preconditions, request, http, &entry).await;
     }
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
     let (mut own, mut load) = (None::<Left>, Some(load));
@@ -131,7 +133,7 @@ where
             Some(load) => unkept(http, run(request, load).await),
             None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
         },
-        (Ok(entry), _) => answer(request, http, &entry).await,
+        (Ok(entry), _) => answer(&preconditions, request, http, &entry).await,
         (Err(unstored), own) => {
             let answer = own.or_else(|| unstored.shared.as_ref().map(StoredResponse::to_response));
             unkept(http, answer.expect("who has no answer of its own is given a shared one"))

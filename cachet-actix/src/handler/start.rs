@@ -15,16 +15,16 @@ const MOST_BYTES: usize = 4096;
 /// The stored response without its body, where the client has that.
 pub(super) async fn known_to_client<F>(
     function: &F,
+    preconditions: &Preconditions,
     request: &HttpRequest,
     call: &Keyed,
 ) -> Option<Cached<StoredResponse>>
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
 {
-    let preconditions = Preconditions::of(request);
     if !preconditions.name_something() {
         return None;
     }
-    let serves = |entry: &Cached<StoredResponse>| is_short(&preconditions, request, entry);
+    let serves = |entry: &Cached<StoredResponse>| is_short(preconditions, request, entry);
     fetch_start(function, call, MOST_BYTES, StoredResponse::without_body, serves).await
 }

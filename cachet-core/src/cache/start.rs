@@ -31,15 +31,16 @@ pub(crate) struct Start {
 }
 
 impl Cache {
-    /// The beginning of what the shared tier holds, `None` where memory has the value, or is better given it: a key that
-    /// is asked for again is read whole, and memory answers from then on.
+    /// Whether the beginning of what the shared tier holds is to be read: not where memory has the value, or is better
+    /// given it. A key that is asked for again is read whole, and memory answers from then on.
+    pub(crate) fn wants_start(&self, call: &Keyed) -> bool {
+        let key = self.key(&call.key);
+        self.shared.is_some() && self.envelope.seal.is_none() && self.usable(key).is_none() && !self.was_read(key)
+    }
+
     pub(crate) fn start<'a>(&'a self, call: &'a Keyed, bytes: usize) -> Boxed<'a, Option<Start>> {
         Box::pin(async move {
             let (shared, _) = self.shared.as_ref()?;
-            let key = self.key(&call.key);
-            if self.envelope.seal.is_some() || self.usable(key).is_some() || self.was_read(key) {
-                return None;
-            }
             let (asked, ticket) = (self.clock.now(), self.ticket(call));
             match shared.read_start(self.lookup(call), bytes).await {
                 Some(Read::Hit(stored)) if !stored.remaining.is_zero() => Some(Start { stored, asked, ticket }),

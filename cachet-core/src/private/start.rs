@@ -22,6 +22,9 @@ where
     T: DeserializeOwned,
 {
     let cache = cache(function);
+    if !cache.wants_start(call) {
+        return None;
+    }
     let start = cache.start(call, bytes).await?;
     let entry = cache.entry_of_start(erase(value(cache.begins_with(&start)?)), &start);
     let cached = entry.cached(cache.now(), Origin::Shared).filter(serves)?;
