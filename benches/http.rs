@@ -1,5 +1,5 @@
-//! What an answer costs: an annotated handler beside answers that actix-web sends without a cache, in CPU time of the
-//! server a request.
+//! What an answer costs: an annotated handler, and a response cache in front of one that is not, beside answers that
+//! actix-web sends without a cache, in CPU time of the server a request.
 //!
 //! `cargo bench --bench http` prints the table and writes `target/bench/http.json`. Each server is a process of its own
 //! with one worker. With `FASTAPI_PYTHON` naming a Python that has `fastapi` and `uvicorn`, the handler of the guide that this
@@ -17,13 +17,14 @@ use std::{
 use actix_web::{
     App, HttpResponse, HttpServer, Responder, get,
     http::header::{CACHE_CONTROL, ETAG},
-    web::{Bytes, Json, Path},
+    web::{Bytes, Json, Path, scope},
 };
+use cachet_actix::ResponseCache;
 use cachet_benches::{
     result::{Row, publish},
     subject::precise,
 };
-use cachet_core::cached;
+use cachet_core::{Cachet, cached};
 use serde::Serialize;
 
 /// How long each figure is measured, after as long again to warm up a quarter.
@@ -106,22 +107,26 @@ uvicorn.run(app, host="127.0.0.1", port=int(sys.argv[1]), log_level="error")
 const FIXED: &str = "actix-web, fixed bytes";
 
 /// The name, which server it is, and whether the client has the answer already.
-const SUBJECTS: [(&str, &str, bool); 5] = [
+const SUBJECTS: [(&str, &str, bool); 7] = [
     (FIXED, "fixed", false),
     ("actix-web, a fixed 304", "not_modified", false),
     ("actix-web, serialised each time", "serialised", false),
     ("cachet, annotated, 200", "annotated", false),
     ("cachet, annotated, 304", "annotated", true),
+    ("cachet, ResponseCache, 200", "in_front", false),
+    ("cachet, ResponseCache, 304", "in_front", true),
 ];
 
 /// Runs one of the servers, for ever.
 fn serve(subject: &str) -> std::io::Result<()> {
     let subject = subject.to_owned();
+    let responses = ResponseCache::new(&Cachet::builder().memory_only().build().expect("the defaults are valid"));
     actix_web::rt::System::new().block_on(async move {
         let server = HttpServer::new(move || match &*subject {
             "fixed" => App::new().service(fixed),
             "not_modified" => App::new().service(not_modified),
             "serialised" => App::new().service(serialised),
+            "in_front" => App::new().service(scope("").wrap(responses.clone()).service(fixed)),
             _ => App::new().service(annotated),
         });
         let server = server.workers(1).bind((Ipv4Addr::LOCALHOST, 0))?;

@@ -23,7 +23,7 @@ pub(crate) enum Coding {
 }
 
 /// How many codings there are, whether they are built in or not.
-const MOST_CODINGS: usize = 3;
+pub(crate) const MOST_CODINGS: usize = 3;
 
 impl Coding {
     /// The codings that are built in. Of those that a client likes as well, the first one is taken: a stored body is
@@ -72,7 +72,7 @@ impl Coding {
     }
 
     /// Its place among a body's encoded forms.
-    fn index(self) -> usize {
+    pub(crate) fn index(self) -> usize {
         match self {
             #[cfg(feature = "brotli")]
             Self::Brotli => 0,

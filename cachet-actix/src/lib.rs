@@ -59,6 +59,10 @@
 //! Under its route the handler is invalidated by tag; above it, `#[cached(…, handle = post_cache)]` gives
 //! `post_cache::invalidate(7)` and the other controls a name.
 //!
+//! A client that has the answer is sent a 304, and no body is touched for it. Of what only Redis holds the beginning is read,
+//! at most 4 KiB with status and fields; where the function has memory as well, only the first time, so that memory is
+//! given a key that is asked for again. Sealed and compressed entries are read whole.
+//!
 //! ## Content codings
 //!
 //! A body of 1024 bytes or more that is text in some form is sent in the coding that the client likes best (RFC 9110

@@ -1,6 +1,11 @@
 //! The cached response: what is kept of an answer, and of which.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod fields;
+
+use std::{
+    sync::{Arc, Mutex, OnceLock, PoisonError},
+    time::SystemTime,
+};
 
 use actix_web::{
     HttpResponse,
@@ -9,8 +14,7 @@ use actix_web::{
         StatusCode,
         header::{
             ACCEPT_ENCODING, AGE, CONNECTION, CONTENT_ENCODING, CONTENT_LANGUAGE, CONTENT_LENGTH, CONTENT_TYPE, DATE,
-            ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING,
-            UPGRADE, VARY,
+            ETAG, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, VARY,
         },
     },
     web,
@@ -19,11 +23,12 @@ use bytes::Bytes;
 use cachet_core::Validator;
 use serde::{Deserialize, Serialize};
 
+use self::fields::Fields;
 use crate::{
     cache_control::forbids_keeping,
-    coding::{Coding, Encoded, is_worth_encoding},
+    coding::{Coding, Encoded},
     handler::Tagging,
-    validators::EntityTag,
+    validators::{EntityTag, Validators},
 };
 
 /// A body of known size that is not in memory yet is collected up to this many bytes; a larger one is passed on.
@@ -55,9 +60,15 @@ pub struct StoredResponse {
     local: Arc<Local>,
 }
 
+/// What an encoded response begins with: status, fields, and the length of the body.
+pub(crate) type Start = (u16, Vec<(String, Vec<u8>)>, u64);
+
 /// What is made from a stored response in this process, once for all who hold it.
 #[derive(Debug, Default)]
 struct Local {
+    fields: OnceLock<Fields>,
+    /// The body's length, where the body was left in the shared tier.
+    length: Option<usize>,
     encoded: Encoded,
     /// Of an index: which variants there are.
     variants: Mutex<Vec<Validator>>,
@@ -134,6 +145,12 @@ impl StoredResponse {
         Self { status: INDEX, headers: Vec::new(), body: name, local: Arc::default() }
     }
 
+    /// Takes what a stored response begins with, for an answer that has no body.
+    pub(crate) fn without_body((status, headers, length): Start) -> Self {
+        let local = Local { length: usize::try_from(length).ok(), ..Local::default() };
+        Self { status, headers, body: Bytes::new(), local: Arc::new(local) }
+    }
+
     pub(crate) fn is_index(&self) -> bool {
         self.status == INDEX
     }
@@ -151,15 +168,11 @@ impl StoredResponse {
     }
 
     /// The answer again, with this body in place of its own. What a shared tier gave is not trusted: an impossible status
-    /// is a 500, an impossible field is left out.
+    /// is a 500.
     pub(crate) fn to_response_with(&self, body: Bytes) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let mut response = HttpResponse::with_body(status, BoxBody::new(body));
-        for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-                response.headers_mut().append(name, value);
-            }
-        }
+        self.fields().write(response.headers_mut());
         response
     }
 
@@ -177,9 +190,7 @@ impl StoredResponse {
 
     /// Whether the body goes out in the coding that a client likes best.
     pub(crate) fn is_encodable(&self) -> bool {
-        let is_plain = self.field(&CONTENT_ENCODING).is_none();
-        let content_type = self.field(&CONTENT_TYPE).and_then(|value| std::str::from_utf8(value).ok());
-        self.is_success() && is_plain && !Coding::ALL.is_empty() && is_worth_encoding(content_type, self.body.len())
+        self.fields().is_encodable()
     }
 
     /// The encoded body, which is made when the first client asks for it; `None` where it is no smaller.
@@ -193,25 +204,18 @@ impl StoredResponse {
     }
 
     /// The entity tag of the body in a coding.
-    pub(crate) fn tag(&self, coding: Option<Coding>) -> Option<EntityTag> {
-        let own = EntityTag::from_field(&HeaderValue::from_bytes(self.field(&ETAG)?).ok()?)?;
-        coding.map_or(Some(own.clone()), |coding| coding.tag(&own))
+    pub(crate) fn tag(&self, coding: Option<Coding>) -> Option<&EntityTag> {
+        self.fields().tag(coding)
     }
 
-    /// The validators that the handler gave, with the tag of the body in a coding.
-    pub(crate) fn validators(&self, coding: Option<Coding>) -> HeaderMap {
-        let mut own = HeaderMap::with_capacity(2);
-        if let Some(tag) = self.tag(coding) {
-            own.insert(ETAG, tag.as_header_value().clone());
-        }
-        if let Some(date) = self.field(&LAST_MODIFIED).and_then(|date| HeaderValue::from_bytes(date).ok()) {
-            own.insert(LAST_MODIFIED, date);
-        }
-        own
+    /// The validators of the body in a coding: the handler's own, or those of the load.
+    pub(crate) fn validators(&self, coding: Option<Coding>, loaded: SystemTime) -> Validators {
+        self.fields().validators(coding, loaded)
     }
 
-    fn field(&self, name: &HeaderName) -> Option<&[u8]> {
-        self.headers.iter().find(|(own, _)| own == name.as_str()).map(|(_, value)| &value[..])
+    fn fields(&self) -> &Fields {
+        let length = self.local.length.unwrap_or(self.body.len());
+        self.local.fields.get_or_init(|| Fields::read(self.is_success(), &self.headers, length))
     }
 }
 

@@ -152,6 +152,13 @@ impl Envelope {
         Ok((if form & ERROR == 0 { Holds::Value } else { Holds::Error }, body))
     }
 
+    /// The encoded value, as far as a body goes that was cut out of its middle. `None` where only the whole would tell: it is
+    /// compressed, sealed, or has to be.
+    pub(crate) fn open_start<'a>(&self, entry: &'a NewEntry) -> Option<&'a [u8]> {
+        let (&form, start) = entry.body.split_last()?;
+        (form == 0 && self.seal.is_none()).then_some(start)
+    }
+
     fn compressed(&self, body: &[u8]) -> Option<Vec<u8>> {
         let length = u32::try_from(body.len()).ok()?;
         if self.compress_over.is_none_or(|limit| body.len() <= limit) {

@@ -53,6 +53,15 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// Reads the value, without taking a lease.
     fn read(&self, lookup: Lookup) -> TierFuture<'_, Read>;
 
+    /// Reads the beginning of a fresh value: of its body at least the first `bytes` bytes and the last one. What lies
+    /// between may be left out. Whatever else there is may be told as [`Read::Miss`].
+    ///
+    /// By default it reads all of it.
+    fn read_start(&self, lookup: Lookup, bytes: usize) -> TierFuture<'_, Read> {
+        let _ = bytes;
+        self.read(lookup)
+    }
+
     /// Takes a lease for at most `lease`, if the key holds nothing, or still the entry that the caller found `dead`.
     ///
     /// The lease notes the versions of the tags, before the load begins.

@@ -10,6 +10,7 @@ mod properties;
 mod ranges;
 mod server;
 mod shared;
+mod short;
 mod stale;
 #[path = "../support/mod.rs"]
 mod support;

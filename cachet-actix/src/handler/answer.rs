@@ -20,7 +20,7 @@ use crate::{
     preconditions::Preconditions,
     respond::Head,
     stored::{StoredResponse, vary_members},
-    validators::{Validators, Verdict},
+    validators::Verdict,
 };
 
 /// `CDN-Cache-Control` (RFC 9213 §3.1).
@@ -31,16 +31,16 @@ const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
 
 /// The stored answer with what its entry knows, in the coding that the client likes best. What the handler said itself
 /// comes first.
-pub(super) async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<StoredResponse>) -> HttpResponse {
-    let (preconditions, accepted) = (Preconditions::of(request), Accepted::of(request.headers()));
+pub(super) async fn answer(
+    preconditions: &Preconditions,
+    request: &HttpRequest,
+    http: &Http,
+    entry: &Cached<StoredResponse>,
+) -> HttpResponse {
+    let accepted = Accepted::of(request.headers());
     let is_encodable = entry.is_encodable();
     let wanted = accepted.best().filter(|_| is_encodable);
-    let now = SystemTime::now();
-    let is_held = |coding: &Option<Coding>| {
-        let validators = validators(entry, *coding);
-        preconditions.verdict_on_answer(&validators, now) == Verdict::NotModified
-    };
-    let (coding, mut response) = match candidates(entry, wanted).find(is_held) {
+    let (coding, mut response) = match held(preconditions, entry, wanted).next() {
         // A client that has it needs no body.
         Some(coding) => (coding, entry.to_response_with(Bytes::new())),
         None => encoded(entry, wanted).await,
@@ -50,7 +50,7 @@ pub(super) async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<St
     } else if accepted.any() {
         stay_plain(entry, response.headers_mut());
     }
-    let mut head = Head::from(validators(entry, coding)).age(entry.age());
+    let mut head = Head::from(entry.validators(coding, entry.modified())).age(entry.age());
     for field in vary(http, response.headers(), is_encodable).into_iter().chain(http.misleading(request.headers())) {
         head = head.vary(field);
     }
@@ -61,7 +61,27 @@ pub(super) async fn answer(request: &HttpRequest, http: &Http, entry: &Cached<St
     {
         response.headers_mut().insert(CDN_CACHE_CONTROL, targeted);
     }
-    head.cache_control(own.unwrap_or_else(|| http.cache_control(entry))).complete(&preconditions, response)
+    head.cache_control(own.unwrap_or_else(|| http.cache_control(entry))).complete(preconditions, response)
+}
+
+/// Whether the answer has no body because the client has it.
+pub(super) fn is_short(preconditions: &Preconditions, request: &HttpRequest, entry: &Cached<StoredResponse>) -> bool {
+    let wanted = Accepted::of(request.headers()).best().filter(|_| entry.is_encodable());
+    held(preconditions, entry, wanted).next().is_some()
+}
+
+/// The codings in which the client has the answer already.
+fn held(
+    preconditions: &Preconditions,
+    entry: &Cached<StoredResponse>,
+    wanted: Option<Coding>,
+) -> impl Iterator<Item = Option<Coding>> {
+    let now = SystemTime::now();
+    let is_asked = preconditions.revalidates();
+    candidates(entry, wanted).take_while(move |_| is_asked).filter(move |coding| {
+        let validators = entry.validators(*coding, entry.modified());
+        preconditions.verdict_on_answer(&validators, now) == Verdict::NotModified
+    })
 }
 
 /// The codings in which the client may have the answer already: the one that it would be given, then any other, since its
@@ -89,11 +109,6 @@ fn stay_plain(entry: &StoredResponse, headers: &mut HeaderMap) {
     if is_strong && !headers.contains_key(CONTENT_ENCODING) && !entry.body().is_empty() {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(""));
     }
-}
-
-fn validators(entry: &Cached<StoredResponse>, coding: Option<Coding>) -> Validators {
-    let validators = Validators::new().modified(entry.modified()).overridden_by(&entry.value().validators(coding));
-    if entry.is_encodable() { validators.by_coding() } else { validators }
 }
 
 /// The request's fields that an answer depends on: those of the key, those that the handler named itself, and the codings.

@@ -2,6 +2,7 @@
 
 mod answer;
 mod http;
+mod start;
 mod variants;
 
 use std::{
@@ -22,10 +23,12 @@ pub(crate) use self::http::Tagging;
 pub use self::http::{Http, tag_by};
 use self::{
     answer::{answer, personal, unkept},
+    start::known_to_client,
     variants::variant,
 };
 use crate::{
     edge::EdgeTags,
+    preconditions::Preconditions,
     stored::{Collected, Fate, StoredResponse, collect},
     validators::reads,
 };
@@ -114,6 +117,10 @@ where
     }
     let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
     let Some(call) = call else { return unkept(http, run(request, load).await) };
+    let preconditions = Preconditions::of(request);
+    if let Some(entry) = known_to_client(&function, &preconditions, request, &call).await {
+        return answer(&preconditions, request, http, &entry).await;
+    }
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
     let (mut own, mut load) = (None::<Left>, Some(load));
     let (found, behind) = fetch_response(&function, call, || {
@@ -130,7 +137,7 @@ where
             Some(load) => unkept(http, run(request, load).await),
             None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
         },
-        (Ok(entry), _) => answer(request, http, &entry).await,
+        (Ok(entry), _) => answer(&preconditions, request, http, &entry).await,
         (Err(unstored), own) => {
             let answer = own.or_else(|| unstored.shared.as_ref().map(StoredResponse::to_response));
             unkept(http, answer.expect("who has no answer of its own is given a shared one"))

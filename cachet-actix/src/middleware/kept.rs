@@ -2,7 +2,7 @@
 
 use std::{
     ops::Deref,
-    sync::Arc,
+    sync::{Arc, OnceLock},
     time::{Duration, SystemTime},
 };
 
@@ -114,13 +114,16 @@ pub(super) struct Kept {
     headers: Vec<(String, Vec<u8>)>,
     pub(super) body: Bytes,
     pub(super) terms: Terms,
+    /// The fields, read once for all answers.
+    #[serde(skip)]
+    read: OnceLock<Vec<(HeaderName, HeaderValue)>>,
 }
 
 impl Kept {
     pub(super) fn new(status: StatusCode, headers: &HeaderMap, body: Bytes, terms: Terms) -> Self {
         let headers =
             headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
-        Self { status: status.as_u16(), headers, body, terms }
+        Self { status: status.as_u16(), headers, body, terms, read: OnceLock::new() }
     }
 
     /// What a shared tier gave is not trusted: an impossible status is a 500, an impossible field is left out.
@@ -129,11 +132,13 @@ impl Kept {
     }
 
     pub(super) fn headers(&self) -> HeaderMap {
-        let mut headers = HeaderMap::with_capacity(self.headers.len() + 2);
-        for (name, value) in &self.headers {
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(name.as_bytes()), HeaderValue::from_bytes(value)) {
-                headers.append(name, value);
-            }
+        let possible = |(name, value): &(String, Vec<u8>)| {
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
+        };
+        let read = self.read.get_or_init(|| self.headers.iter().filter_map(possible).collect());
+        let mut headers = HeaderMap::with_capacity(read.len() + 2);
+        for (name, value) in read {
+            headers.append(name.clone(), value.clone());
         }
         headers
     }

@@ -12,6 +12,7 @@ mod deadline;
 mod lead;
 mod miss;
 mod stale;
+mod start;
 mod sweep;
 
 use std::{

@@ -69,6 +69,23 @@ impl<S: Serialize + DeserializeOwned> Codec<S> {
     }
 }
 
+/// What an encoding begins with; `None` for a codec whose encodings cannot be cut, and where the bytes end too early.
+pub(crate) fn decode_start<T: DeserializeOwned>(codec: &'static str, bytes: &[u8]) -> Option<T> {
+    let limits = Limits::of(bytes.len());
+    match codec {
+        BINCODE => {
+            let seed = Bounded { inner: std::marker::PhantomData::<T>, limits: &limits };
+            let decoded = bincode::serde::seed_decode_from_slice(seed, bytes, bincode::config::standard());
+            decoded.ok().map(|(value, _)| value)
+        }
+        POSTCARD => {
+            let mut deserializer = postcard::Deserializer::from_bytes(bytes);
+            T::deserialize(Bounded { inner: &mut deserializer, limits: &limits }).ok()
+        }
+        _ => None,
+    }
+}
+
 const BINCODE: &str = "bincode";
 const POSTCARD: &str = "postcard";
 const JSON: &str = "json";

@@ -6,15 +6,19 @@ mod alone;
 mod call;
 mod front;
 mod function;
+mod start;
 mod store;
 
 pub use self::front::{Debt, follow, in_front, invalidate_tag_and, runtime_in_front};
-pub use self::store::{Filling, Store};
 pub(crate) use self::{alone::fetch_alone, call::fetch_with, function::cache};
 pub use self::{
     alone::{Alone, alone, alone_blocking},
     call::{Behind, Loading, Missed, block_on, fetch_response, hit, hit_unless_early},
     function::{Failure, Fetched, Function, Key, Keyed, Load, LoadingMethod, Method, Stored, Whole, loading, method},
+};
+pub use self::{
+    start::fetch_start,
+    store::{Filling, Store},
 };
 pub use crate::batch::{Pairs, batch};
 pub use crate::unique::unique;

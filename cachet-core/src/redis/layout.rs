@@ -37,7 +37,7 @@ use crate::{
 
 const VERSION: u8 = 4;
 const ID_END: usize = 33;
-const HEAD: usize = 143;
+pub(super) const HEAD: usize = 143;
 
 /// The length of a lease. The scripts write it.
 const LEASE: usize = 34;

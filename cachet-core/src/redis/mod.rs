@@ -9,6 +9,7 @@ mod layout;
 mod lease;
 mod read;
 mod script;
+mod start;
 mod tags;
 
 use std::{sync::Arc, time::Duration};
@@ -79,6 +80,10 @@ impl Tier for RedisTier {
 
     fn read(&self, lookup: Lookup) -> TierFuture<'_, Read> {
         Box::pin(async move { self.read(&lookup).await })
+    }
+
+    fn read_start(&self, lookup: Lookup, bytes: usize) -> TierFuture<'_, Read> {
+        Box::pin(async move { self.read_start(&lookup, bytes).await })
     }
 
     fn read_many(&self, lookups: Vec<Lookup>) -> TierFuture<'_, Vec<Read>> {

@@ -78,7 +78,9 @@ pub(super) fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
     }
 }
 
-fn next_of<T: FromRedisValue>(replies: &mut impl Iterator<Item = Reply>) -> Result<(T, Incarnation), RedisError> {
+pub(super) fn next_of<T: FromRedisValue>(
+    replies: &mut impl Iterator<Item = Reply>,
+) -> Result<(T, Incarnation), RedisError> {
     let reply = replies.next().unwrap_or(Reply { value: Ok(Value::Nil), incarnation: Incarnation::default() });
     Ok((from_redis_value(reply.value?)?, reply.incarnation))
 }

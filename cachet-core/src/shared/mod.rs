@@ -154,6 +154,10 @@ impl Shared {
         self.ask_here("read", |tier| async move { tier.read(lookup).await }).await
     }
 
+    pub(crate) async fn read_start(&self, lookup: Lookup, bytes: usize) -> Option<Read> {
+        self.ask_here("read", |tier| async move { tier.read_start(lookup, bytes).await }).await
+    }
+
     /// Asks for a lease. The answer is a guard from the first moment on, so that a caller who goes away while the
     /// command is under way leaves no lease behind.
     pub(crate) async fn acquire(&self, lookup: Lookup, dead: Option<EntryId>) -> Option<Grant> {
