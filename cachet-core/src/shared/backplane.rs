@@ -53,8 +53,17 @@ impl Shared {
                     pause = FIRST_PAUSE;
                 }
                 coherence.lose();
-                tracing::warn!(tier = self.name(), "the backplane is lost; memory is asked again once it is back");
                 self.suspend();
+                // Where the tier is gone as well, that is the news, and it is told once.
+                match self.bounded("probe", |tier| async move { tier.probe().await }).await {
+                    Ok(()) => {
+                        tracing::warn!(
+                            tier = self.name(),
+                            "the backplane is lost; memory is asked again once it is back"
+                        );
+                    }
+                    Err(error) => self.log(&error),
+                }
             }
             time::sleep(pause.mul_f64(fastrand::f64())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
