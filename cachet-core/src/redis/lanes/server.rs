@@ -138,7 +138,8 @@ impl Server {
         }
         let checkout = match &*lane {
             Some(checkout) => checkout,
-            None => lane.insert(self.check_out().await?),
+            // Boxed, because it would make every exchange's future several kilobytes large.
+            None => lane.insert(Box::pin(self.check_out()).await?),
         };
         Ok(Lane {
             connection: (*checkout.connection).clone(),
