@@ -14,6 +14,7 @@ mod ranges;
 mod times;
 
 use std::{
+    borrow::Cow,
     fmt,
     hash::{BuildHasher, Hash, Hasher},
 };
@@ -355,15 +356,15 @@ impl KeyBuf {
     /// The last part of a shared key: the template's text where it is short and printable, else a digest.
     ///
     /// The digest is BLAKE3 cut to 128 bits, marked by a `#` that no text begins with.
-    pub(crate) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> Cow<'_, str> {
         let bytes = self.as_bytes();
         let readable = self.0.text
             && (1..=MAX_TAIL).contains(&bytes.len())
             && bytes[0] != b'#'
             && bytes.iter().all(u8::is_ascii_graphic);
         match std::str::from_utf8(bytes) {
-            Ok(text) if readable => text.to_owned(),
-            _ => format!("#{}", &blake3::hash(bytes).to_hex()[..32]),
+            Ok(text) if readable => text.into(),
+            _ => format!("#{}", &blake3::hash(bytes).to_hex()[..32]).into(),
         }
     }
 }
@@ -564,8 +565,8 @@ mod tests {
             "en".write_key(key);
         });
         assert_eq!(readable.tail(), "42:en");
-        let digest = KeyBuf::bytes().written(|key| 42_u64.write_key(key)).tail();
-        assert!(digest.starts_with('#') && digest.len() == 33);
+        let digest = KeyBuf::bytes().written(|key| 42_u64.write_key(key));
+        assert!(digest.tail().starts_with('#') && digest.tail().len() == 33);
         assert!(KeyBuf::text().written(|key| "x".repeat(500).write_key(key)).tail().starts_with('#'));
         assert!(KeyBuf::text().tail().starts_with('#'));
     }
