@@ -3,6 +3,7 @@
 mod backplane;
 mod config;
 mod fence;
+mod gather;
 mod lanes;
 mod layout;
 mod lease;
@@ -18,6 +19,7 @@ pub use self::config::Redis;
 use self::{
     backplane::Voice,
     fence::Fences,
+    gather::Gathering,
     lanes::{Lanes, Reply},
     lease::Leases,
     script::Calls,
@@ -37,6 +39,7 @@ pub(crate) struct RedisTier {
     leases: Leases,
     tags: Tags,
     fences: Fences,
+    gathering: Gathering,
 }
 
 impl RedisTier {
@@ -45,7 +48,14 @@ impl RedisTier {
     pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool) -> Result<Self, String> {
         let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
         let voice = Voice::new(namespace, is_alone);
-        Ok(Self { lanes: Arc::new(lanes), voice, leases: Leases::new(), tags: Tags::new(), fences: Fences::new() })
+        Ok(Self {
+            lanes: Arc::new(lanes),
+            voice,
+            leases: Leases::new(),
+            tags: Tags::new(),
+            fences: Fences::new(),
+            gathering: Gathering::default(),
+        })
     }
 
     /// Sends calls and makes something of their replies.
@@ -65,7 +75,7 @@ impl Tier for RedisTier {
     }
 
     fn read(&self, lookup: Lookup) -> TierFuture<'_, Read> {
-        Box::pin(async move { self.read(&lookup).await })
+        Box::pin(self.read(lookup))
     }
 
     fn read_many(&self, lookups: Vec<Lookup>) -> TierFuture<'_, Vec<Read>> {

@@ -75,13 +75,19 @@ impl Lanes {
 
     /// Which keys one command may name together: in a Cluster those of a slot, else any, as many as a batch has.
     pub(super) fn groups<'k>(&self, keys: &[&'k str]) -> Vec<Vec<&'k str>> {
+        let groups = self.places(keys);
+        groups.into_iter().map(|places| places.into_iter().map(|at| keys[at]).collect()).collect()
+    }
+
+    /// The same, by their places among the keys.
+    pub(super) fn places(&self, keys: &[&str]) -> Vec<Vec<usize>> {
+        let mut places: Vec<usize> = (0..keys.len()).collect();
         if !self.is_cluster() {
-            return keys.chunks(MAX_BATCH).map(Vec::from).collect();
+            return places.chunks(MAX_BATCH).map(Vec::from).collect();
         }
-        let mut sorted: Vec<(u16, &str)> = keys.iter().map(|key| (slot_of(key.as_bytes()), *key)).collect();
-        sorted.sort_unstable();
-        let groups = sorted.chunk_by(|one, other| one.0 == other.0);
-        groups.map(|group| group.iter().map(|(_, key)| *key).collect()).collect()
+        let slots: Vec<u16> = keys.iter().map(|key| slot_of(key.as_bytes())).collect();
+        places.sort_by_key(|at| slots[*at]);
+        places.chunk_by(|one, other| slots[*one] == slots[*other]).map(Vec::from).collect()
     }
 
     pub(super) fn is_cluster(&self) -> bool {
