@@ -146,6 +146,35 @@ async fn a_caller_that_never_pauses_does_not_keep_others_from_a_hot_key() {
     until("everyone is answered", async || calls.iter().all(|calls| calls.load(Ordering::Relaxed) >= 20)).await;
 }
 
+/// Reads at the same time go in one exchange, so this asks for many, of which some are there, some are not, and some are
+/// given up.
+#[tokio::test]
+async fn reads_that_go_together_have_their_own_answers() {
+    #[cached(ttl = 3600, tier = "redis", tags = ["rest:{rest}"])]
+    async fn many(id: u64, rest: u64) -> u64 {
+        id + rest
+    }
+
+    let redis = Redis::start();
+    let (one, other) = (node(&redis, "together"), node(&redis, "together"));
+    for id in 0..100 {
+        one.scope(many(id, id % 2)).await;
+    }
+    one.scope(invalidate_tag("rest:1")).await;
+    let read = |id| {
+        let other = other.clone();
+        (id, tokio::spawn(async move { other.scope(async { many::fetch(id, id % 2).await }).await }))
+    };
+    let calls: Vec<_> = (0..150).map(read).collect();
+    tokio::task::yield_now().await;
+    calls.iter().filter(|(id, _)| id % 5 == 4).for_each(|(_, call)| call.abort());
+    for (id, call) in calls.into_iter().filter(|(id, _)| id % 5 != 4) {
+        let hit = call.await.expect("nothing panics");
+        let origin = if id < 100 && id % 2 == 0 { Origin::Shared } else { Origin::Loaded };
+        assert_eq!((*hit, hit.origin()), (id + id % 2, origin));
+    }
+}
+
 #[tokio::test]
 async fn a_cancelled_load_gives_its_lease_back() {
     let redis = Redis::start();

@@ -9,34 +9,36 @@
 
 use std::sync::Arc;
 
-use crate::{
-    fronts,
-    key::KeyBuf,
-    policy::Settings,
-    tier::{Lookup, Target},
-};
+use crate::{fronts, key::KeyBuf, policy::Settings, tier::Target};
 
 pub(crate) struct Names {
     namespace: Arc<str>,
     /// All of an entry's key but its tail.
     prefix: String,
     function: String,
+    /// The tags of an entry without any of the user's.
+    of_every_entry: Arc<[String]>,
 }
 
 impl Names {
     pub(crate) fn new(namespace: &Arc<str>, spec: &Settings) -> Self {
         let name = spec.display_name();
+        let function = format!("{namespace}:@function:{name}");
         Self {
             prefix: format!("{namespace}:{name}:{}:", fingerprint(spec)),
-            function: format!("{namespace}:@function:{name}"),
+            of_every_entry: [everything_key(namespace), function.clone()].into(),
+            function,
             namespace: Arc::clone(namespace),
         }
     }
 
-    pub(crate) fn lookup(&self, call: &KeyBuf, tags: &[String]) -> Lookup {
-        let of_every_entry = [everything_key(&self.namespace), self.function.clone()];
-        let of_this_one = tags.iter().map(|tag| tag_key(&self.namespace, tag));
-        Lookup { key: self.key(call), tags: of_every_entry.into_iter().chain(of_this_one).collect() }
+    /// The tags that an entry carries, beside the user's.
+    pub(crate) fn tags(&self, users: &[String]) -> Arc<[String]> {
+        if users.is_empty() {
+            return Arc::clone(&self.of_every_entry);
+        }
+        let users = users.iter().map(|tag| tag_key(&self.namespace, tag));
+        self.of_every_entry.iter().cloned().chain(users).collect()
     }
 
     pub(crate) fn entry(&self, call: &KeyBuf) -> Target {
@@ -64,7 +66,7 @@ impl Names {
     }
 
     pub(crate) fn key(&self, call: &KeyBuf) -> Arc<str> {
-        format!("{}{}", self.prefix, call.tail()).into()
+        [&*self.prefix, &*call.tail()].concat().into()
     }
 }
 

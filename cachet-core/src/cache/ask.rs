@@ -53,7 +53,7 @@ impl Cache {
     /// that is fresh there is no answer to it, if it is just that one.
     pub(super) async fn ask_shared(&self, leader: &Leader, call: &Keyed, served: Option<&Arc<Entry>>) -> Answer {
         let Some((shared, _)) = &self.shared else { return Answer::Load(Permit::Alone, None) };
-        let lookup = self.lookup(call);
+        let lookup = self.lookup_named(call, leader.ticket().name.clone());
         let give_up = Instant::now() + shared.lease();
         let (mut asked, mut stale) = (self.clock.now(), None);
         leader.confirming();
@@ -135,6 +135,11 @@ impl Cache {
     }
 
     pub(super) fn lookup(&self, call: &Keyed) -> Lookup {
-        self.names.lookup(&call.key, &call.tags)
+        self.lookup_named(call, None)
+    }
+
+    /// The same for an entry whose key was made before.
+    fn lookup_named(&self, call: &Keyed, name: Option<Arc<str>>) -> Lookup {
+        Lookup { key: name.unwrap_or_else(|| self.names.key(&call.key)), tags: self.names.tags(&call.tags) }
     }
 }

@@ -320,11 +320,14 @@ impl Cache {
     fn ticket(&self, call: &Keyed) -> Ticket {
         let coherence = self.coherence.as_ref();
         let stamping = coherence.filter(|_| !without(Rule::Stamps));
+        let name = stamping.map(|_| self.names.key(&call.key));
+        let seen = stamping.zip(name.as_deref()).map(|(known, name)| known.seen(name));
         Ticket {
             asked: coherence.map(|_| coherence::now()).unwrap_or_default(),
             generation: self.generation(),
-            tags: self.tags.observe(&call.tags, stamping.map(|known| known.seen(&self.names.key(&call.key)))),
+            tags: self.tags.observe(&call.tags, seen),
             any_tag: self.settings.tags_of.as_ref().map(|_| AnyTag::observe(&self.tags)),
+            name,
         }
     }
 

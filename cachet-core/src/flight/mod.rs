@@ -82,6 +82,8 @@ pub(crate) struct Ticket {
     pub(crate) tags: Option<Arc<[TagSeen]>>,
     /// Of a function whose values have tags of their own.
     pub(crate) any_tag: Option<AnyTag>,
+    /// The entry's key in the shared tier, if it was made.
+    pub(crate) name: Option<Arc<str>>,
 }
 
 impl Ticket {

@@ -159,7 +159,7 @@ impl World {
 }
 
 fn board(flights: &Arc<Flights>, key: &Key) -> Boarding {
-    flights.board(key, 0, || Ticket { asked: Tick::default(), generation: 0, tags: None, any_tag: None })
+    flights.board(key, 0, || Ticket { asked: Tick::default(), generation: 0, tags: None, any_tag: None, name: None })
 }
 
 fn lead(flights: &Arc<Flights>, n: u8) -> Leader {

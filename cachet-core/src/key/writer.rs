@@ -1,6 +1,6 @@
 //! Canonical bytes as they are written, on the stack while they fit.
 
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 #[cfg(doc)]
 use super::CacheKey;
@@ -265,15 +265,15 @@ impl KeyBuf {
     /// The last part of a shared key: the template's text where it is short and printable, else a digest.
     ///
     /// The digest is BLAKE3 cut to 128 bits, marked by a `#` that no text begins with.
-    pub(crate) fn tail(&self) -> String {
+    pub(crate) fn tail(&self) -> Cow<'_, str> {
         let bytes = self.as_bytes();
         let readable = self.0.text
             && (1..=MAX_TAIL).contains(&bytes.len())
             && bytes[0] != b'#'
             && bytes.iter().all(u8::is_ascii_graphic);
         match std::str::from_utf8(bytes) {
-            Ok(text) if readable => text.to_owned(),
-            _ => format!("#{}", &blake3::hash(bytes).to_hex()[..32]),
+            Ok(text) if readable => text.into(),
+            _ => format!("#{}", &blake3::hash(bytes).to_hex()[..32]).into(),
         }
     }
 }

@@ -4,6 +4,7 @@ mod backplane;
 mod config;
 mod fence;
 mod fill;
+mod gather;
 mod lanes;
 mod layout;
 mod lease;
@@ -21,6 +22,7 @@ use self::{
     backplane::Voice,
     fence::Fences,
     fill::Fills,
+    gather::Gathering,
     lanes::{Lanes, Reply},
     lease::Leases,
     script::Calls,
@@ -44,6 +46,7 @@ pub(crate) struct RedisTier {
     fills: Fills,
     tags: Tags,
     fences: Fences,
+    gathering: Gathering,
 }
 
 impl RedisTier {
@@ -59,6 +62,7 @@ impl RedisTier {
             fills: Fills::new(is_cluster),
             tags: Tags::new(),
             fences: Fences::new(is_cluster),
+            gathering: Gathering::default(),
         })
     }
 
@@ -79,7 +83,7 @@ impl Tier for RedisTier {
     }
 
     fn read(&self, lookup: Lookup) -> TierFuture<'_, Read> {
-        Box::pin(async move { self.read(&lookup).await })
+        Box::pin(self.read(lookup))
     }
 
     fn read_start(&self, lookup: Lookup, bytes: usize) -> TierFuture<'_, Read> {

@@ -1,75 +1,97 @@
 //! Reading: values and their tags' versions, in plain commands.
 
-use std::{collections::HashMap, time::Duration};
+use std::{collections::HashMap, iter, time::Duration};
 
 use bytes::Bytes;
-use deadpool_redis::redis::{FromRedisValue, RedisError, Value, from_redis_value};
+use deadpool_redis::redis::{FromRedisValue, RedisError, RedisResult, Value, from_redis_value};
+use foldhash::fast::RandomState;
 
 use super::{
-    RedisTier,
-    lanes::{Incarnation, Reply},
+    RedisTier, fault_of,
+    lanes::{Incarnation, Lanes, Reply},
     layout::{Stored, is_fence},
-    lease::{distinct, distinct_tags},
+    lease::distinct,
     script::Calls,
     tags::{Digest, any_fenced, digest_found},
 };
 use crate::tier::{Lookup, Read, StoredEntry, TierError};
 
-/// An entry's key and its tags' keys, as they were found.
+/// An entry's key, as it was found.
 struct Found {
     value: Option<Bytes>,
     /// Ms left, or a negative number for none and for no end.
     ttl: i64,
-    versions: Vec<Option<Bytes>>,
+    incarnation: Incarnation,
+}
+
+/// What the versions of an entry's tags come to. Many entries have the same tags.
+#[derive(Default)]
+struct Tagged {
+    /// `None` when a version is missing.
+    digest: Option<Digest>,
+    is_fenced: bool,
 }
 
 impl RedisTier {
-    pub(super) async fn read(&self, lookup: &Lookup) -> Result<Read, TierError> {
-        let tags: Vec<&str> = lookup.tags.iter().map(String::as_str).collect();
-        let groups = self.lanes.groups(&tags);
-        let mut calls = Calls::default();
-        calls.command("PTTL").arg(&*lookup.key);
-        calls.command("GET").arg(&*lookup.key);
-        add_all(&mut calls, &groups);
-        self.exchange("read", &calls, |replies| {
-            let mut replies = replies.into_iter();
-            let (ttl, _) = next_of(&mut replies)?;
-            let (value, incarnation) = next_of(&mut replies)?;
-            let found: Vec<_> = versions_in(&groups, replies)?.collect();
-            // They are few.
-            let version_of = |tag: &String| found.iter().find(|(found, _)| found == tag)?.1.clone();
-            let versions = lookup.tags.iter().map(version_of).collect();
-            Ok(Found { value, ttl, versions }.judge(lookup, incarnation))
-        })
-        .await
+    /// In a Cluster each read goes by itself: a master that is away is of no concern to reads of the others' keys.
+    pub(super) async fn read(&self, lookup: Lookup) -> Result<Read, TierError> {
+        let read = if self.lanes.is_cluster() {
+            Box::pin(read_all(&self.lanes, &[lookup])).await.map(|mut read| read.remove(0))
+        } else {
+            self.gathering.read(&self.lanes, lookup).await
+        };
+        read.map_err(|error| fault_of("read", error))
     }
 
     pub(super) async fn read_many(&self, lookups: &[Lookup]) -> Result<Vec<Read>, TierError> {
-        let keys = distinct(lookups.iter().map(|lookup| &*lookup.key));
-        let (keys, tags) = (self.lanes.groups(&keys), self.lanes.groups(&distinct_tags(lookups.iter())));
-        let mut calls = Calls::default();
-        for lookup in lookups {
-            calls.command("PTTL").arg(&*lookup.key);
-        }
-        add_all(&mut calls, &keys);
-        add_all(&mut calls, &tags);
-        self.exchange("read", &calls, |replies| {
-            let mut replies = replies.into_iter();
-            let ttls: Vec<(i64, _)> = lookups.iter().map(|_| next_of(&mut replies)).collect::<Result<_, _>>()?;
-            let mut values: HashMap<&str, (Option<Bytes>, Incarnation)> = HashMap::new();
-            for group in &keys {
-                let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
-                values.extend(group.iter().copied().zip(found.into_iter().map(|value| (value, incarnation))));
-            }
-            let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.collect();
-            let read = lookups.iter().zip(ttls).map(|(lookup, (ttl, _))| {
-                let (value, incarnation) = values.get(&*lookup.key).cloned().unwrap_or_default();
-                Found { value, ttl, versions: versions_of(&versions, lookup) }.judge(lookup, incarnation)
-            });
-            Ok(read.collect())
-        })
-        .await
+        read_all(&self.lanes, lookups).await.map_err(|error| fault_of("read", error))
     }
+}
+
+/// Reads several values in one exchange. The answers are in the lookups' order.
+pub(super) async fn read_all(lanes: &Lanes, lookups: &[Lookup]) -> RedisResult<Vec<Read>> {
+    let keys: Vec<&str> = lookups.iter().map(|lookup| &*lookup.key).collect();
+    let groups = lanes.places(&keys);
+    let mut tagged: HashMap<&[String], Tagged, RandomState> = HashMap::default();
+    for lookup in lookups {
+        tagged.entry(&lookup.tags).or_default();
+    }
+    let tags = lanes.groups(&distinct(tagged.keys().flat_map(|tags| tags.iter().map(String::as_str))));
+    let mut calls = Calls::with_capacity(keys.len() + groups.len() + tags.len());
+    for key in &keys {
+        calls.keyed("PTTL", iter::once(*key));
+    }
+    for group in &groups {
+        calls.keyed("MGET", group.iter().map(|at| keys[*at]));
+    }
+    add_all(&mut calls, &tags);
+    let mut replies = calls.send(lanes).await?.into_iter();
+    let found = found_in(&groups, keys.len(), &mut replies)?;
+    let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.collect();
+    for (tags, tagged) in &mut tagged {
+        *tagged = Tagged::of(tags, &versions);
+    }
+    Ok(iter::zip(lookups, found).map(|(lookup, found)| found.judge(&tagged[&*lookup.tags])).collect())
+}
+
+/// Puts times and values in their places.
+fn found_in(
+    groups: &[Vec<usize>],
+    count: usize,
+    replies: &mut impl Iterator<Item = Reply>,
+) -> Result<Vec<Found>, RedisError> {
+    let mut found = Vec::with_capacity(count);
+    for _ in 0..count {
+        let (ttl, incarnation) = next_of(replies)?;
+        found.push(Found { value: None, ttl, incarnation });
+    }
+    for group in groups {
+        let (values, incarnation): (Vec<Option<Bytes>>, _) = next_of(replies)?;
+        for (at, value) in iter::zip(group, values) {
+            found[*at] = Found { value, incarnation, ..found[*at] };
+        }
+    }
+    Ok(found)
 }
 
 pub(super) fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
@@ -102,11 +124,18 @@ pub(super) fn versions_in<'t>(
 
 /// The digest of the versions that were found of a lookup's tags; `None` when one is missing.
 pub(super) fn digest_in(versions: &HashMap<&str, Option<Bytes>>, lookup: &Lookup) -> Option<Digest> {
-    digest_found(&lookup.tags, &versions_of(versions, lookup))
+    digest_found(&lookup.tags, &versions_of(versions, &lookup.tags))
 }
 
-fn versions_of(versions: &HashMap<&str, Option<Bytes>>, lookup: &Lookup) -> Vec<Option<Bytes>> {
-    lookup.tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect()
+fn versions_of(versions: &HashMap<&str, Option<Bytes>>, tags: &[String]) -> Vec<Option<Bytes>> {
+    tags.iter().map(|tag| versions.get(tag.as_str()).cloned()?).collect()
+}
+
+impl Tagged {
+    fn of(tags: &[String], versions: &HashMap<&str, Option<Bytes>>) -> Self {
+        let versions = versions_of(versions, tags);
+        Self { digest: digest_found(tags, &versions), is_fenced: any_fenced(&versions) }
+    }
 }
 
 /// What `PTTL` says of a key that is not there.
@@ -117,13 +146,11 @@ impl Found {
     /// value from being given a time that is another's: a value that came since has most of its own left, and is given no
     /// more than that; the time of what was there before is not more than it has. In the other order an old value could
     /// have its successor's time.
-    fn judge(self, lookup: &Lookup, incarnation: Incarnation) -> Read {
+    fn judge(self, tagged: &Tagged) -> Read {
         let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         match self.value.map(Stored::parse) {
             Some(Stored::Value { id, tags, entry })
-                if id.0.starts_with(&incarnation)
-                    && digest_found(&lookup.tags, &self.versions) == Some(tags)
-                    && !kept.is_zero() =>
+                if id.0.starts_with(&self.incarnation) && tagged.digest == Some(tags) && !kept.is_zero() =>
             {
                 let kept = kept.min(entry.lifetime + entry.grace);
                 let (remaining, stale_for) = (kept.saturating_sub(entry.grace), entry.grace.saturating_sub(kept));
@@ -131,7 +158,7 @@ impl Found {
             }
             Some(Stored::Fence) if self.ttl >= 0 => Read::Fenced,
             // Whatever else the key holds, a load would not be stored; another's under way will not be either.
-            _ if any_fenced(&self.versions) => Read::Fenced,
+            _ if tagged.is_fenced => Read::Fenced,
             // It has just come, and is read once more.
             Some(Stored::Value { .. }) if self.ttl == ABSENT => Read::Leased,
             Some(Stored::Lease) => Read::Leased,

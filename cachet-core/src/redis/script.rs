@@ -93,10 +93,25 @@ impl<'a> Calls<'a> {
         self.pipeline.cmd(name)
     }
 
+    /// Adds a plain command of nothing but keys.
+    pub(super) fn keyed<'k>(&mut self, name: &str, keys: impl Iterator<Item = &'k str> + Clone) {
+        let bytes = keys.clone().fold(name.len(), |bytes, key| bytes + key.len());
+        let mut command = Cmd::with_capacity(1 + keys.clone().count(), bytes);
+        command.arg(name);
+        for key in keys {
+            command.arg(key);
+        }
+        self.programs.push(None);
+        self.pipeline.add_command(command);
+    }
+
     /// Sends everything. A command's own failure is its answer.
     pub(super) async fn send(&self, lanes: &Lanes) -> Result<Vec<Reply>, RedisError> {
         let mut replies = lanes.send(&self.pipeline).await?;
         let forgotten: Vec<usize> = (0..replies.len()).filter(|at| is_forgotten(&replies[*at])).collect();
+        if forgotten.is_empty() {
+            return Ok(replies);
+        }
         let mut again = Pipeline::new();
         again.ignore_errors();
         let calls: Vec<&Cmd> = self.pipeline.cmd_iter().collect();
@@ -112,11 +127,17 @@ impl<'a> Calls<'a> {
     }
 }
 
+impl Calls<'_> {
+    pub(super) fn with_capacity(capacity: usize) -> Self {
+        let mut pipeline = Pipeline::with_capacity(capacity);
+        pipeline.ignore_errors();
+        Self { pipeline, programs: Vec::with_capacity(capacity) }
+    }
+}
+
 impl Default for Calls<'_> {
     fn default() -> Self {
-        let mut pipeline = Pipeline::new();
-        pipeline.ignore_errors();
-        Self { pipeline, programs: Vec::new() }
+        Self::with_capacity(0)
     }
 }
 

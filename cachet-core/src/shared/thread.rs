@@ -66,11 +66,10 @@ impl Thread {
     /// Waits for an exchange on the caller's own thread, at most for `limit`. Connections and timers are this thread's,
     /// so that the caller needs no runtime; and no other thread has to be woken for the exchange to begin and end.
     pub(super) async fn here<F: Future>(&self, limit: Duration, exchange: F) -> Result<F::Output, Elapsed> {
-        let bounded = {
+        let mut bounded = pin!({
             let _inside = self.handle.enter();
             time::timeout(limit, exchange)
-        };
-        let mut bounded = pin!(bounded);
+        });
         poll_fn(|cx| {
             let _inside = self.handle.enter();
             bounded.as_mut().poll(cx)

@@ -79,8 +79,15 @@ impl Lanes {
     /// Then both refuse a command that names two of them, for as long as it takes. What stops that from being an outage:
     /// each key is asked for by itself, in the same round trip.
     pub(super) fn groups<'k>(&self, keys: &[&'k str]) -> Vec<Vec<&'k str>> {
+        let groups = self.places(keys);
+        groups.into_iter().map(|places| places.into_iter().map(|at| keys[at]).collect()).collect()
+    }
+
+    /// The same, by their places among the keys.
+    pub(super) fn places(&self, keys: &[&str]) -> Vec<Vec<usize>> {
         let together = if self.is_cluster() { 1 } else { MAX_BATCH };
-        keys.chunks(together).map(Vec::from).collect()
+        let places: Vec<usize> = (0..keys.len()).collect();
+        places.chunks(together).map(Vec::from).collect()
     }
 
     pub(super) fn is_cluster(&self) -> bool {
