@@ -1,11 +1,13 @@
 //! A `redis-server` process of the test's own.
 
 use std::{
+    collections::BTreeSet,
     fmt::Write as _,
     io::{self, BufRead, BufReader, Read, Write},
     net::{Ipv4Addr, TcpListener, TcpStream},
     path::Path,
     process::{Child, Command, Stdio},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -31,15 +33,14 @@ impl Redis {
         Self::start_with(|_| Vec::new())
     }
 
-    /// The same with options for the command line, which may name files in the server's directory.
-    pub(crate) fn start_with(options: impl FnOnce(&Path) -> Vec<String>) -> Self {
+    /// The same with options for the command line, which may name files in the server's directory and free ports.
+    pub(crate) fn start_with(options: impl Fn(&Path) -> Vec<String>) -> Self {
         let directory = tempfile::tempdir().expect("a temporary directory");
-        let options = options(directory.path());
         let start = Instant::now();
         loop {
             assert!(start.elapsed() < DEADLINE, "redis-server does not start");
-            // Somebody else may take the port before the server does; then another one is tried.
-            let port = free_port();
+            // Somebody else may take a port before the server does; then others are tried.
+            let (port, options) = (free_port(), options(directory.path()));
             if let Some(server) = spawn(port, &directory, &options) {
                 return Self { server, port, directory, options };
             }
@@ -168,9 +169,16 @@ impl Drop for Redis {
     }
 }
 
+/// A port that nobody listens on, and that no other test of this process was told.
 pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
-    listener.local_addr().expect("a bound socket has an address").port()
+    static TOLD: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
+    loop {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("loopback has a free port");
+        let port = listener.local_addr().expect("a bound socket has an address").port();
+        if TOLD.lock().expect("nobody panics with it").insert(port) {
+            return port;
+        }
+    }
 }
 
 /// A server that answers on `port`, or nothing if it ended by itself because the port is taken.

@@ -1,5 +1,7 @@
 //! TLS, with certificates that are made here.
 
+use std::path::Path;
+
 use cachet_core::{Redis, testing::redis_tier, tier::Fault};
 
 use crate::{
@@ -10,7 +12,6 @@ use crate::{
 /// A server that speaks TLS on a port beside its plain one.
 struct Secured {
     server: support::Redis,
-    port: u16,
     own: Certified,
     /// What clients show.
     client: Certified,
@@ -19,13 +20,13 @@ struct Secured {
 impl Secured {
     fn start(asks_for_one: bool) -> Self {
         let (own, client) = (Certified::made(), Certified::made());
-        let port = support::free_port();
-        let server = support::Redis::start_with(|directory| own.options(directory, port, &client, asks_for_one));
-        Self { server, port, own, client }
+        let options = |directory: &Path| own.options(directory, support::free_port(), &client, asks_for_one);
+        let server = support::Redis::start_with(options);
+        Self { server, own, client }
     }
 
     fn url(&self) -> Redis {
-        Redis::url(format!("rediss://localhost:{}", self.port))
+        Redis::url(format!("rediss://localhost:{}", self.server.port_for_others()))
     }
 
     fn trusted(&self) -> Redis {
