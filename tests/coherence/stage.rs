@@ -196,9 +196,13 @@ impl Actor {
         });
     }
 
-    /// Waits until nothing is left to be sent.
+    /// Waits until it is noted of every write that returned that nothing of it is left to be sent.
     pub(crate) fn until_sent(&self) {
-        self.until("everything is sent", 0, |event| matches!(event, Event::Sent { .. }).then_some(()));
+        eventually("everything is sent", || {
+            let history = self.history();
+            let count = |is: fn(&Event) -> bool| history.iter().filter(|event| is(event)).count();
+            count(|event| matches!(event, Event::Returned { .. })) == count(|event| matches!(event, Event::Sent { .. }))
+        });
     }
 
     fn hold(&self) {
