@@ -34,8 +34,9 @@ use crate::tier::{
 
 const NAME: &str = "redis";
 
-/// How a server begins to say that a right is missing for a command inside a script; its code is that of any other error.
-const DENIED_IN_SCRIPT: &str = "The user executing the script";
+/// How Redis 7 and Valkey 9 begin to say that a right is missing for a command inside a script; the code is that of any
+/// other error.
+const DENIED_IN_SCRIPT: [&str; 2] = ["The user executing the script", "ACL failure in script"];
 
 /// Redis or Valkey as the shared tier.
 #[derive(Debug)]
@@ -164,7 +165,7 @@ fn class_of(error: &RedisError) -> Fault {
     if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
         return Fault::Outage;
     }
-    if error.detail().is_some_and(|detail| detail.starts_with(DENIED_IN_SCRIPT)) {
+    if error.detail().is_some_and(|detail| DENIED_IN_SCRIPT.iter().any(|begin| detail.starts_with(begin))) {
         return Fault::Denied;
     }
     match (error.kind(), error.code()) {
