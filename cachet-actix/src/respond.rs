@@ -41,6 +41,10 @@ const OF_REPRESENTATION: [HeaderName; 12] = [
     HeaderName::from_static("content-md5"),
 ];
 
+pub(crate) fn is_of_representation(name: &HeaderName) -> bool {
+    OF_REPRESENTATION.contains(name)
+}
+
 /// What an answer says to caches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
@@ -107,6 +111,14 @@ impl Head {
             Verdict::NotModified => shorten(response),
             Verdict::Failed => PreconditionError::Failed.error_response(),
         }
+    }
+
+    /// Completes a 304 that has none of the fields of a representation.
+    pub(crate) fn complete_short(&self, mut response: HttpResponse) -> HttpResponse {
+        let now = SystemTime::now();
+        self.write_caching(response.headers_mut(), now);
+        self.validators.write_one(response.headers_mut(), now);
+        response
     }
 
     /// The 304 in place of a 200 that is not made at all.

@@ -17,14 +17,17 @@ use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder, body::BoxBody, dev::Payload, error::ErrorInternalServerError,
     http::Method, rt,
 };
-use cachet_core::__private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response, in_front};
+use cachet_core::{
+    __private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response, hit_response, in_front},
+    Cached,
+};
 
 pub(crate) use self::http::Tagging;
 pub use self::http::{Http, tag_by};
 use self::{
     answer::{answer, personal, unkept},
     start::known_to_client,
-    variants::variant,
+    variants::{variant, variant_at_hand},
 };
 use crate::{
     edge::EdgeTags,
@@ -55,6 +58,14 @@ pub struct Unstored {
     shared: Option<StoredResponse>,
     /// Whether the handler failed, so that a stale answer is better than this one.
     failed: bool,
+}
+
+impl Unstored {
+    /// The answer of one who has none of its own.
+    fn answer(&self) -> HttpResponse {
+        let shared = self.shared.as_ref().map(StoredResponse::to_response);
+        shared.expect("who has no answer of its own is given a shared one")
+    }
 }
 
 /// What the runtime is told of a handler's answers. The followers of a flight are given those that are not kept and
@@ -91,32 +102,81 @@ where
     Fut::Output: Responder,
 {
     let Incoming(request) = incoming;
-    if !reads(request.method()) {
-        return run(&request, load).await;
-    }
     let mut tags = Vec::new();
-    if EdgeTags::are_wanted(&request) {
+    if reads(request.method()) && EdgeTags::are_wanted(&request) {
         tags.extend_from_slice(call.tags());
         tags.extend(in_front(&function, &call));
     }
-    let mut response = read(&request, http, function, call, load).await;
+    let sought = Sought::of(&request, http, &function, call);
+    let mut response = match sought.at_hand(&function) {
+        Some(Ok(entry)) => answer(&Preconditions::of(&request), &request, http, &entry).await,
+        Some(Err(unstored)) => unkept(http, unstored.answer()),
+        // Each request has its future made, and that of a hit is small.
+        None => Box::pin(far(&request, http, function, sought, load)).await,
+    };
     EdgeTags::mark(&mut response, tags);
     response
 }
 
-/// Answers a GET or HEAD.
-async fn read<F, L, Fut>(request: &HttpRequest, http: &'static Http, function: F, call: Keyed, load: L) -> HttpResponse
+/// What a request asks for, as far as that is known without waiting.
+enum Sought {
+    /// An entry.
+    Entry(Keyed),
+    /// A variant of this, or nothing that is kept.
+    Unknown(Keyed),
+}
+
+impl Sought {
+    fn of<F>(request: &HttpRequest, http: &Http, function: &F, call: Keyed) -> Self
+    where
+        F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
+    {
+        if !reads(request.method()) || http.may_be_personal(request).is_some() {
+            Self::Unknown(call)
+        } else if http.varies() {
+            variant_at_hand(function, http, request, call).map_or_else(Self::Unknown, Self::Entry)
+        } else {
+            Self::Entry(call)
+        }
+    }
+
+    /// What memory has of it.
+    fn at_hand<F>(&self, function: &F) -> Option<Result<Cached<StoredResponse>, Unstored>>
+    where
+        F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
+    {
+        let Self::Entry(call) = self else { return None };
+        hit_response(function, call).filter(|found| !found.as_ref().is_ok_and(|entry| entry.is_index()))
+    }
+}
+
+/// Answers what memory alone does not.
+async fn far<F, L, Fut>(
+    request: &HttpRequest,
+    http: &'static Http,
+    function: F,
+    sought: Sought,
+    load: L,
+) -> HttpResponse
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     L: FnOnce() -> Fut + 'static,
     Fut: Future + 'static,
     Fut::Output: Responder,
 {
-    if let Some(reason) = http.may_be_personal(request) {
-        return personal(http, reason, run(request, load).await);
-    }
-    let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
-    let Some(call) = call else { return unkept(http, run(request, load).await) };
+    let call = match sought {
+        Sought::Entry(call) => call,
+        Sought::Unknown(_) if !reads(request.method()) => return run(request, load).await,
+        Sought::Unknown(call) => {
+            if let Some(reason) = http.may_be_personal(request) {
+                return personal(http, reason, run(request, load).await);
+            }
+            let Some(call) = variant(&function, http, request, call).await else {
+                return unkept(http, run(request, load).await);
+            };
+            call
+        }
+    };
     let preconditions = Preconditions::of(request);
     if let Some(entry) = known_to_client(&function, &preconditions, request, &call).await {
         return answer(&preconditions, request, http, &entry).await;
@@ -138,10 +198,7 @@ where
             None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
         },
         (Ok(entry), _) => answer(&preconditions, request, http, &entry).await,
-        (Err(unstored), own) => {
-            let answer = own.or_else(|| unstored.shared.as_ref().map(StoredResponse::to_response));
-            unkept(http, answer.expect("who has no answer of its own is given a shared one"))
-        }
+        (Err(unstored), own) => unkept(http, own.unwrap_or_else(|| unstored.answer())),
     }
 }
 

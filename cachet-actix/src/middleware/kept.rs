@@ -1,8 +1,7 @@
 //! A stored answer, and the list of those that belong to one URI.
 
 use std::{
-    ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
     time::{Duration, SystemTime},
 };
 
@@ -14,9 +13,10 @@ use actix_web::http::{
     },
 };
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::policy::{Terms, second};
+use crate::counted::Counted;
 
 /// Fields of one connection (RFC 9110 §7.6.1), and `Age`, which each answer has its own of.
 const OF_MESSAGE: [HeaderName; 8] =
@@ -25,49 +25,13 @@ const OF_MESSAGE: [HeaderName; 8] =
 /// The same where the library has no name for them.
 const OF_MESSAGE_TOO: [&str; 3] = ["keep-alive", "proxy-connection", "proxy-authentication-info"];
 
-/// A value that is stored and handed out without a copy.
-#[derive(Debug)]
-pub(super) struct Rc<T>(Arc<T>);
-
-impl<T> Clone for Rc<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T> Deref for Rc<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> From<T> for Rc<T> {
-    fn from(value: T) -> Self {
-        Self(Arc::new(value))
-    }
-}
-
-impl<T: Serialize> Serialize for Rc<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rc<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self::from)
-    }
-}
-
 /// What the tiers hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Slot {
     /// The answers of one URI.
-    Variants(Rc<Vec<Variant>>),
+    Variants(Counted<Vec<Variant>>),
     /// One of them.
-    Response(Rc<Kept>),
+    Response(Counted<Kept>),
 }
 
 impl Slot {

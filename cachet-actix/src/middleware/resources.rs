@@ -16,10 +16,11 @@ use tokio::sync::Mutex;
 use super::{
     ask::Ask,
     collapse::landings,
-    kept::{Kept, Rc, Slot, Variant},
+    kept::{Kept, Slot, Variant},
     key::Key,
     vary,
 };
+use crate::counted::Counted;
 
 /// The most stored answers that one request is held against at the origin.
 const MOST_HELD: usize = 8;
@@ -37,14 +38,14 @@ pub(super) struct Resources {
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) id: u128,
-    pub(super) kept: Rc<Kept>,
+    pub(super) kept: Counted<Kept>,
     pub(super) resident: Duration,
 }
 
 /// What is stored for a request.
 pub(super) struct Seen {
     landings: u64,
-    variants: Rc<Vec<Variant>>,
+    variants: Counted<Vec<Variant>>,
     /// The answer that belongs to it.
     pub(super) selected: Option<Found>,
     /// The answers to the URI that the origin may say still hold, whichever request they belong to.
@@ -88,10 +89,10 @@ impl Resources {
         seen
     }
 
-    async fn variants(&self, key: &Key, tags: &[String]) -> Rc<Vec<Variant>> {
+    async fn variants(&self, key: &Key, tags: &[String]) -> Counted<Vec<Variant>> {
         match self.store.look(&key.variants(tags.to_vec())).await.map(Cached::into_inner) {
             Some(Slot::Variants(variants)) => variants,
-            _ => Rc::from(Vec::new()),
+            _ => Counted::from(Vec::new()),
         }
     }
 
@@ -134,7 +135,7 @@ impl Resources {
         let fields = vary::fields(&kept.headers());
         let digest = vary::digest(fields.as_deref().unwrap_or_default(), request);
         let entered = kept.variant(opening.id, fields, digest, SystemTime::now());
-        opening.filling.fill(Slot::Response(Rc::from(kept))).await;
+        opening.filling.fill(Slot::Response(Counted::from(kept))).await;
 
         let _writer = writer(key).lock().await;
         let mut variants = self.variants(key, &opening.tags).await.to_vec();
@@ -146,7 +147,7 @@ impl Resources {
         // The oldest give way: a client that makes up values pushes out nothing but answers to this URI.
         let surplus = variants.len().saturating_sub(self.most_variants);
         variants.drain(..surplus);
-        self.store.put(&key.variants(opening.tags), Slot::Variants(Rc::from(variants))).await;
+        self.store.put(&key.variants(opening.tags), Slot::Variants(Counted::from(variants))).await;
     }
 
     /// Takes an answer out of the list.
@@ -154,7 +155,7 @@ impl Resources {
         let _writer = writer(key).lock().await;
         let mut variants = self.variants(key, tags).await.to_vec();
         variants.retain(|variant| variant.id != id);
-        self.store.put(&key.variants(tags.to_vec()), Slot::Variants(Rc::from(variants))).await;
+        self.store.put(&key.variants(tags.to_vec()), Slot::Variants(Counted::from(variants))).await;
     }
 }
 
