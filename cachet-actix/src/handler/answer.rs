@@ -53,18 +53,18 @@ pub(super) async fn answer(
 
 /// What an answer that is no error says to caches.
 fn head(request: &HttpRequest, http: &Http, entry: &Cached<StoredResponse>, coding: Option<Coding>) -> Head {
-    let mut head = Head::from(entry.validators(coding, entry.modified())).age(entry.age());
     let own = entry.varies_by().iter().cloned();
     let fields = http.vary_names().chain(own).chain(entry.is_encodable().then_some(ACCEPT_ENCODING));
-    for field in fields.chain(http.misleading(request.headers())) {
-        head = head.vary(field);
-    }
+    let fields = fields.chain(http.misleading(request.headers()));
+    let head = Head::from(entry.validators(coding, entry.modified())).age(entry.age()).vary_by(fields);
     if entry.says(&CACHE_CONTROL) {
         return head;
     }
-    let targeted = http.cdn_cache_control().filter(|_| !entry.says(&CDN_CACHE_CONTROL));
-    let head = targeted.into_iter().fold(head, |head, targeted| head.header(CDN_CACHE_CONTROL, targeted));
-    head.cache_control(http.cache_control(entry))
+    let head = head.cache_control(http.cache_control(entry));
+    match http.cdn_cache_control().filter(|_| !entry.says(&CDN_CACHE_CONTROL)) {
+        Some(targeted) => head.header(CDN_CACHE_CONTROL, targeted),
+        None => head,
+    }
 }
 
 /// Whether the answer has no body because the client has it.

@@ -153,7 +153,8 @@ impl Http {
 
     pub(super) fn cache_control(&self, entry: &Cached<StoredResponse>) -> HeaderValue {
         if self.takes_lifetime {
-            let text = format!("{}, max-age={}", self.directives, entry.lifetime().as_secs());
+            let mut seconds = itoa::Buffer::new();
+            let text = [self.directives, ", max-age=", seconds.format(entry.lifetime().as_secs())].concat();
             HeaderValue::try_from(text).expect("the macro refuses what no field may hold")
         } else {
             self.unaged()

@@ -88,13 +88,16 @@ pub fn is_final(unstored: &dyn Any) -> bool {
 ///
 /// Methods that do more than read go to the handler, past the cache: their action is what the client wants. So does what
 /// may be for the one who asks alone, and what has too many variants.
-pub async fn respond<F, L, Fut>(
+///
+/// What memory has is found before the future is made, so that it holds no more than the answer needs: actix-web allocates
+/// one for each request.
+pub fn respond<F, L, Fut>(
     incoming: Incoming,
     http: &'static Http,
     function: F,
     call: Keyed,
     load: L,
-) -> HttpResponse
+) -> impl Future<Output = HttpResponse>
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     L: FnOnce() -> Fut + 'static,
@@ -108,14 +111,19 @@ where
         tags.extend(in_front(&function, &call));
     }
     let sought = Sought::of(&request, http, &function, call);
-    let mut response = match sought.at_hand(&function) {
-        Some(Ok(entry)) => answer(&Preconditions::of(&request), &request, http, &entry).await,
-        Some(Err(unstored)) => unkept(http, unstored.answer()),
-        // Each request has its future made, and that of a hit is small.
-        None => Box::pin(far(&request, http, function, sought, load)).await,
+    let mut found = match sought.at_hand(&function) {
+        Some(found) => Ok(found),
+        None => Err(Box::pin(far(request.clone(), http, function, sought, load))),
     };
-    EdgeTags::mark(&mut response, tags);
-    response
+    async move {
+        let mut response = match &mut found {
+            Ok(Ok(entry)) => answer(&Preconditions::of(&request), &request, http, entry).await,
+            Ok(Err(unstored)) => unkept(http, unstored.answer()),
+            Err(far) => far.await,
+        };
+        EdgeTags::mark(&mut response, tags);
+        response
+    }
 }
 
 /// What a request asks for, as far as that is known without waiting.
@@ -151,13 +159,7 @@ impl Sought {
 }
 
 /// Answers what memory alone does not.
-async fn far<F, L, Fut>(
-    request: &HttpRequest,
-    http: &'static Http,
-    function: F,
-    sought: Sought,
-    load: L,
-) -> HttpResponse
+async fn far<F, L, Fut>(request: HttpRequest, http: &'static Http, function: F, sought: Sought, load: L) -> HttpResponse
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     L: FnOnce() -> Fut + 'static,
@@ -166,20 +168,20 @@ where
 {
     let call = match sought {
         Sought::Entry(call) => call,
-        Sought::Unknown(_) if !reads(request.method()) => return run(request, load).await,
+        Sought::Unknown(_) if !reads(request.method()) => return run(&request, load).await,
         Sought::Unknown(call) => {
-            if let Some(reason) = http.may_be_personal(request) {
-                return personal(http, reason, run(request, load).await);
+            if let Some(reason) = http.may_be_personal(&request) {
+                return personal(http, reason, run(&request, load).await);
             }
-            let Some(call) = variant(&function, http, request, call).await else {
-                return unkept(http, run(request, load).await);
+            let Some(call) = variant(&function, http, &request, call).await else {
+                return unkept(http, run(&request, load).await);
             };
             call
         }
     };
-    let preconditions = Preconditions::of(request);
-    if let Some(entry) = known_to_client(&function, &preconditions, request, &call).await {
-        return answer(&preconditions, request, http, &entry).await;
+    let preconditions = Preconditions::of(&request);
+    if let Some(entry) = known_to_client(&function, &preconditions, &request, &call).await {
+        return answer(&preconditions, &request, http, &entry).await;
     }
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
     let (mut own, mut load) = (None::<Left>, Some(load));
@@ -194,10 +196,10 @@ where
     match (found, own.and_then(|left| left.take())) {
         // It is left of a release in which the handler had variants, and of no use to this one.
         (Ok(index), _) if index.is_index() => match load {
-            Some(load) => unkept(http, run(request, load).await),
+            Some(load) => unkept(http, run(&request, load).await),
             None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
         },
-        (Ok(entry), _) => answer(&preconditions, request, http, &entry).await,
+        (Ok(entry), _) => answer(&preconditions, &request, http, &entry).await,
         (Err(unstored), own) => unkept(http, own.unwrap_or_else(|| unstored.answer())),
     }
 }

@@ -9,7 +9,7 @@ use actix_web::http::header::{
 use super::named_by_vary;
 use crate::{
     coding::{Coding, MOST_CODINGS, is_worth_encoding},
-    respond::is_of_representation,
+    respond::goes_with_short,
     validators::{EntityTag, Validators, date},
 };
 
@@ -66,14 +66,14 @@ impl Fields {
         for coding in Coding::ALL {
             coded[coding.index()] = tag.as_ref().and_then(|tag| coding.tag(tag));
         }
+        let has_tag = headers.contains_key(ETAG);
         let reach = |name: &HeaderName| {
-            let is_told_anew = *name == VARY || (*name == ETAG && is_success && tag.is_some());
-            // RFC 9110 §15.4.5.
-            let is_beside_tag = *name == LAST_MODIFIED && headers.contains_key(ETAG);
-            match is_beside_tag || is_of_representation(name) {
-                _ if is_told_anew => Reach::None,
-                true => Reach::Whole,
-                false => Reach::All,
+            if *name == VARY || (*name == ETAG && is_success && tag.is_some()) {
+                Reach::None
+            } else if goes_with_short(name, has_tag) {
+                Reach::All
+            } else {
+                Reach::Whole
             }
         };
         let all =
