@@ -44,7 +44,7 @@ const OF_REPRESENTATION: [HeaderName; 12] = [
 /// Whether a field goes into the 304 of an answer, which has an entity tag or not: `Last-Modified` goes where there is one
 /// (RFC 9110 §15.4.5). `Age` stays: the client's cache would take the entry for new without it.
 pub(crate) fn goes_with_short(name: &HeaderName, has_tag: bool) -> bool {
-    !OF_REPRESENTATION.contains(name) && !(has_tag && *name == LAST_MODIFIED)
+    !OF_REPRESENTATION.contains(name) && (!has_tag || *name != LAST_MODIFIED)
 }
 
 /// What an answer says to caches.

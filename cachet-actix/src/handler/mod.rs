@@ -2,6 +2,7 @@
 
 mod answer;
 mod http;
+mod sought;
 mod start;
 mod variants;
 
@@ -17,17 +18,15 @@ use actix_web::{
     FromRequest, HttpRequest, HttpResponse, Responder, body::BoxBody, dev::Payload, error::ErrorInternalServerError,
     http::Method, rt,
 };
-use cachet_core::{
-    __private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response, hit_response, in_front},
-    Cached,
-};
+use cachet_core::__private::{Function, Keyed, Probed, RESULT, Shape, SharedError, fetch_response, in_front};
 
 pub(crate) use self::http::Tagging;
 pub use self::http::{Http, tag_by};
 use self::{
     answer::{answer, personal, unkept},
+    sought::Sought,
     start::known_to_client,
-    variants::{variant, variant_at_hand},
+    variants::variant,
 };
 use crate::{
     edge::EdgeTags,
@@ -123,38 +122,6 @@ where
         };
         EdgeTags::mark(&mut response, tags);
         response
-    }
-}
-
-/// What a request asks for, as far as that is known without waiting.
-enum Sought {
-    /// An entry.
-    Entry(Keyed),
-    /// A variant of this, or nothing that is kept.
-    Unknown(Keyed),
-}
-
-impl Sought {
-    fn of<F>(request: &HttpRequest, http: &Http, function: &F, call: Keyed) -> Self
-    where
-        F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
-    {
-        if !reads(request.method()) || http.may_be_personal(request).is_some() {
-            Self::Unknown(call)
-        } else if http.varies() {
-            variant_at_hand(function, http, request, call).map_or_else(Self::Unknown, Self::Entry)
-        } else {
-            Self::Entry(call)
-        }
-    }
-
-    /// What memory has of it.
-    fn at_hand<F>(&self, function: &F) -> Option<Result<Cached<StoredResponse>, Unstored>>
-    where
-        F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
-    {
-        let Self::Entry(call) = self else { return None };
-        hit_response(function, call).filter(|found| !found.as_ref().is_ok_and(|entry| entry.is_index()))
     }
 }
 

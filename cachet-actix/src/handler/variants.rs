@@ -12,7 +12,7 @@ use cachet_core::{
     Refresh, Validator,
 };
 
-use super::{Handled, http::Http};
+use super::{Handled, http::Http, sought::Sought};
 use crate::stored::StoredResponse;
 
 /// Longer values, of all fields together, are answered and not stored.
@@ -35,15 +35,15 @@ where
     Some(under(name, values, call))
 }
 
-/// The same where memory has the index; else the call as it is.
-pub(super) fn variant_at_hand<F>(function: &F, http: &Http, request: &HttpRequest, call: Keyed) -> Result<Keyed, Keyed>
+/// The same where memory has the index.
+pub(super) fn variant_at_hand<F>(function: &F, http: &Http, request: &HttpRequest, call: Keyed) -> Sought
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
 {
-    let Some(values) = values(http, request.headers(), http.host(request)) else { return Err(call) };
+    let Some(values) = values(http, request.headers(), http.host(request)) else { return Sought::Unknown(call) };
     match hit_response(function, &call).and_then(|index| index.ok()?.admits(values)) {
-        Some(name) => Ok(under(name, values, call)),
-        None => Err(call),
+        Some(name) => Sought::Entry(under(name, values, call)),
+        None => Sought::Unknown(call),
     }
 }
 
