@@ -9,8 +9,14 @@ use std::{
     sync::Arc,
 };
 
-use actix_web::{FromRequest, test::TestRequest, web::Path};
-use cachet_actix::__private::Incoming;
+use actix_web::{
+    App, FromRequest, HttpResponse, Responder, get,
+    http::header::{ETAG, HeaderValue, IF_NONE_MATCH},
+    rt::System,
+    test::{TestRequest, call_service, init_service},
+    web::{Path, scope},
+};
+use cachet_actix::{__private::Incoming, ResponseCache};
 use cachet_core::{Cachet, cached};
 
 #[cached(ttl = 3600)]
@@ -84,6 +90,46 @@ async fn the_future_of_a_cached_handler_stays_small() {
     let incoming = Incoming::extract(&TestRequest::default().to_http_request()).await.expect("it never fails");
     let size = size_of_val(&handled(incoming, Path::from(1)));
     assert!(size <= 1000, "{size} bytes");
+}
+
+#[get("/fixed/{id}")]
+async fn fixed(_id: Path<u64>) -> impl Responder {
+    HttpResponse::Ok().insert_header(("cache-control", "public, max-age=60")).insert_header(("etag", "\"a\"")).body("1")
+}
+
+#[get("/handled/{id}")]
+#[cached(ttl = 3600, http = "public, max-age=60")]
+async fn served(id: Path<u64>) -> String {
+    format!("{id}")
+}
+
+/// Counted beside an answer of fixed bytes. A response cache spells the URI and makes two keys of it.
+#[test]
+fn a_hit_over_http_allocates_little() {
+    let system = System::new();
+    let responses = ResponseCache::new(&Cachet::builder().memory_only().build().expect("the defaults are valid"));
+    let app = App::new().service(served).service(fixed).service(scope("/behind").wrap(responses).service(fixed));
+    let app = system.block_on(init_service(app));
+    let ask = |path: &str, tag: Option<&HeaderValue>| {
+        let request = TestRequest::with_uri(path).insert_header(("host", "shop.test"));
+        let request =
+            tag.into_iter().fold(request, |request, tag| request.insert_header((IF_NONE_MATCH, tag))).to_request();
+        let mut answer = None;
+        let measured = allocation_counter::measure(|| answer = Some(system.block_on(call_service(&app, request))));
+        let response = answer.expect("it was answered").into_parts().1;
+        (measured.count_total, response.status().as_u16(), response.headers().get(ETAG).cloned())
+    };
+    // What is kept from one answer for the next is made by the first ones, or when the clock moves on.
+    let again = |path: &str, tag: Option<&HeaderValue>| {
+        (0..8).map(|_| ask(path, tag)).min_by_key(|(count, ..)| *count).expect("it was asked")
+    };
+    let (own, _, _) = again("/fixed/1", None);
+    for (path, most) in [("/handled/1", own), ("/behind/fixed/1", own + 9)] {
+        let (whole, status, tag) = again(path, None);
+        assert!(status == 200 && whole <= most, "{path}: {status}, {whole} allocations beside {own}");
+        let (short, status, _) = again(path, tag.as_ref());
+        assert!(status == 304 && short <= most, "{path}: {status}, {short} allocations beside {own}");
+    }
 }
 
 /// Instructions of a hit that a change may not exceed, as `cachet-core/examples/hit.rs` makes them on x86-64. They are

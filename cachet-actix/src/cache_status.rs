@@ -33,7 +33,8 @@ impl CacheStatus {
     }
 
     fn member(&self, name: &str) -> String {
-        let mut member = name.to_owned();
+        let mut member = String::with_capacity(name.len() + 32);
+        member.push_str(name);
         let mut add = |parameter: &str, value: &str| {
             for part in ["; ", parameter, value] {
                 member.push_str(part);
