@@ -30,7 +30,7 @@ const REMEMBERED: usize = 256;
 
 thread_local! {
     /// Dates that were written, since an entry's are the same in each of its answers.
-    static WRITTEN: RefCell<[Option<(u64, HeaderValue)>; REMEMBERED]> = const { RefCell::new([const { None }; REMEMBERED]) };
+    static WRITTEN: RefCell<Vec<Option<(u64, HeaderValue)>>> = RefCell::new(vec![None; REMEMBERED]);
 }
 
 /// The field value of a second.
