@@ -21,9 +21,12 @@
 //!
 //! # In an outage
 //!
-//! A call that the shared tier should answer loads, 64 at a time in the process
-//! ([`outage_loads`](crate::Builder::outage_loads)), and memory keeps what it gave for Δ. `on_outage` of a function says
-//! otherwise. Every exchange has a [`deadline`](crate::Builder::deadline); three in a row that overrun it, or fail to
+//! A call that the shared tier should answer loads, and memory keeps what it gave for Δ. `on_outage` of a function says
+//! otherwise: `"fail"` fails at once, `"stale"` takes what memory has. Loads run 64 at a time in the process
+//! ([`outage_loads`](crate::Builder::outage_loads)), a batch as one of them; the other calls wait, in their order, until a
+//! load has ended or the tier answers again. The bound holds however slow the source is, so what a caller sees of an
+//! overloaded source is that its call takes long. Only a load that has run for twelve leases, a minute by default, counts
+//! no more. Every exchange has a [`deadline`](crate::Builder::deadline); three in a row that overrun it, or fail to
 //! connect, open the breaker, and then no call waits for the tier until a probe, five times a second, has found it and the
 //! queue of invalidations was sent. It is logged when the breaker opens and when it closes, not in between.
 //!
