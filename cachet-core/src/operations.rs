@@ -32,9 +32,13 @@
 //!
 //! | the tier | then | in the log |
 //! |---|---|---|
-//! | cannot be reached, hangs, is loading or a replica | an outage | `WARN carrying on without the shared tier until it answers` |
+//! | cannot be reached, hangs, is a replica, or a Cluster that is down | an outage | `WARN carrying on without the shared tier until it answers` |
+//! | is too busy: loading its data, running a script, out of connections (`LOADING`, `BUSY`, `TRYAGAIN`, `maxclients`) | an outage | `WARN the shared tier is too busy; carrying on without it` |
 //! | refuses this client | an outage, at once | `ERROR the shared tier refuses this client; check its credentials` |
-//! | has no room | the value is not stored there; invalidations still work | `WARN the shared tier has no room`, every 10 s |
+//! | has no room | the value is not stored there; invalidations still work | `WARN the shared tier takes no values`, every 10 s |
+//! | cannot save or replicate (`MISCONF`, `NOREPLICAS`) | the same, but that an invalidation is kept, and nothing is read until it was sent | the same |
+//! | holds another program's data of another type under our key | calls for it load; an invalidation or a fence removes it | `ERROR another program's data is under a key of the shared tier`, every 10 s |
+//! | is a Cluster, and not configured as one | calls for the keys of its other servers load | `ERROR the shared tier is a Cluster; configure it as one`, every 10 s |
 //! | answers what it should not | a miss | `ERROR the shared tier answered what it should not`, every 10 s |
 //! | holds an entry that does not decode, or whose seal is wrong | a miss, overwritten | counted as `undecodable`; the reason at `DEBUG` |
 //! | sends no news | memory is not asked; the tier is | `WARN the backplane is lost` |

@@ -265,9 +265,9 @@ impl Shared {
 
     fn took_fault(&self, error: &TierError) {
         let opened = match error.fault {
-            Fault::Outage => self.0.breaker.failed(),
+            Fault::Outage | Fault::Overload => self.0.breaker.failed(),
             Fault::Denied => self.0.breaker.open(),
-            Fault::Full | Fault::Reply => {
+            Fault::Full | Fault::WrongType | Fault::Moved | Fault::Reply => {
                 self.log(error);
                 false
             }
@@ -283,10 +283,15 @@ impl Shared {
         match error.fault {
             fault if !self.is_news(fault) => {}
             Fault::Outage => tracing::warn!(%error, %cause, "carrying on without the shared tier until it answers"),
-            Fault::Full => tracing::warn!(%error, %cause, "the shared tier has no room; the value is not stored there"),
+            Fault::Overload => tracing::warn!(%error, %cause, "the shared tier is too busy; carrying on without it"),
+            Fault::Full => tracing::warn!(%error, %cause, "the shared tier takes no values; they are not stored there"),
             Fault::Denied => {
                 tracing::error!(%error, %cause, "the shared tier refuses this client; check its credentials");
             }
+            Fault::WrongType => {
+                tracing::error!(%error, %cause, "another program's data is under a key of the shared tier; calls load");
+            }
+            Fault::Moved => tracing::error!(%error, %cause, "the shared tier is a Cluster; configure it as one"),
             Fault::Reply => tracing::error!(%error, %cause, "the shared tier answered what it should not"),
         }
     }
@@ -294,9 +299,9 @@ impl Shared {
     /// An outage is told once until the tier answers again, or refuses; what changes no state is told now and then.
     fn is_news(&self, fault: Fault) -> bool {
         let tells = match fault {
-            Fault::Outage => 1,
+            Fault::Outage | Fault::Overload => 1,
             Fault::Denied => 2,
-            Fault::Full | Fault::Reply => {
+            Fault::Full | Fault::WrongType | Fault::Moved | Fault::Reply => {
                 let mut logged = self.0.logged.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_due = logged.is_none_or(|last| last.elapsed() >= LOG_EVERY);
                 if is_due {
