@@ -181,34 +181,6 @@ async fn a_load_that_takes_longer_than_its_lease_keeps_it() {
     assert_eq!((read.origin(), *read), (Origin::Shared, loaded));
 }
 
-#[tokio::test]
-async fn loads_without_the_shared_tier_take_turns() {
-    static AT_ONCE: AtomicU64 = AtomicU64::new(0);
-    static MOST: AtomicU64 = AtomicU64::new(0);
-
-    #[cached(ttl = 3600, tier = "memory,redis")]
-    async fn crowded(id: u64) -> u64 {
-        MOST.fetch_max(AT_ONCE.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
-        for _ in 0..10 {
-            tokio::task::yield_now().await;
-        }
-        AT_ONCE.fetch_sub(1, Ordering::SeqCst);
-        id
-    }
-
-    let mut redis = Redis::start();
-    redis.kill();
-    let node = Cachet::builder().namespace("turns").redis(redis.url()).outage_loads(3).build();
-    let node = node.expect("the configuration is valid");
-    let mut calls = tokio::task::JoinSet::new();
-    for id in 0..100 {
-        let node = node.clone();
-        calls.spawn(async move { node.scope(crowded(id)).await });
-    }
-    assert_eq!(calls.join_all().await.len(), 100);
-    assert_eq!(MOST.load(Ordering::SeqCst), 3);
-}
-
 #[derive(Clone, Debug, PartialEq)]
 struct Unavailable;
 

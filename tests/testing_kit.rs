@@ -20,6 +20,10 @@ use cachet_core::{
 
 const LONG: Duration = Duration::from_secs(30);
 
+/// Every way in which a tier fails.
+const CLASSES: [Fault; 7] =
+    [Fault::Outage, Fault::Overload, Fault::Denied, Fault::Full, Fault::WrongType, Fault::Moved, Fault::Reply];
+
 /// A table of one row, which loads read through a gate.
 #[derive(Default)]
 struct Source {
@@ -197,7 +201,7 @@ async fn the_keys_are_those_that_can_be_read() {
 
 #[tokio::test]
 async fn what_fails_or_is_lost_on_its_way_is_not_carried_out() {
-    for class in [Fault::Outage, Fault::Denied, Fault::Full, Fault::Reply] {
+    for class in CLASSES {
         let (tier, behind, faults) = faulty();
         fill(&tier, "key").await;
         faults.next(Operation::Invalidate, Injection::Error(class));
@@ -383,7 +387,7 @@ async fn an_invalidation_that_lost_its_reply_is_queued_and_sent_again() {
 #[tokio::test]
 async fn a_function_goes_on_whatever_fails() {
     let lost = [Injection::LostRequest, Injection::LostReply];
-    let classes = [Fault::Outage, Fault::Denied, Fault::Full, Fault::Reply].map(Injection::Error);
+    let classes = CLASSES.map(Injection::Error);
     let injections: Vec<Injection> = lost.into_iter().chain(classes).collect();
     for operation in Operation::ALL {
         for injection in &injections {

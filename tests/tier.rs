@@ -3,6 +3,7 @@
 mod support;
 
 use std::{
+    net::TcpStream,
     sync::Arc,
     time::{Duration, SystemTime},
 };
@@ -12,7 +13,7 @@ use cachet_core::{
     testing::{redis_tier, tier_conformance},
     tier::{Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, TierError, TierFuture, WriterId},
 };
-use support::Redis;
+use support::{Redis, until};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -185,11 +186,62 @@ async fn another_programs_type_fails_its_batch_and_leaves_no_lease_behind() {
     let tier = tier(&redis);
     redis.command(&["LPUSH", "list", "another program's"]);
     let wanted = ["one", "list", "two"].map(|key| (lookup(key), None));
-    assert_eq!(fault(tier.acquire_many(wanted.to_vec(), LONG).await), Some(Fault::Reply));
+    assert_eq!(fault(tier.acquire_many(wanted.to_vec(), LONG).await), Some(Fault::WrongType));
     fill(&*tier, "one").await;
     fill(&*tier, "two").await;
     // A writer's word outweighs another program's: what stands there must not be read as ours.
     tier.fence(vec![entry("list")], WriterId::unique(), LONG).await.expect("it is set");
     let read = tier.read(lookup("list")).await.expect("the server answers");
     assert!(matches!(read, Read::Fenced), "{read:?}");
+}
+
+/// How the server's state shows in reads and leases.
+async fn faults_of(tier: &dyn Tier) -> [Option<Fault>; 3] {
+    let [one, other] = ["one", "other"].map(lookup);
+    [fault(tier.probe().await), fault(tier.read(one).await), fault(tier.acquire(other, LONG, None).await)]
+}
+
+#[tokio::test]
+async fn a_server_that_runs_a_script_is_too_busy() {
+    let redis = Arc::new(Redis::start());
+    let tier = tier(&redis);
+    fill(&*tier, "one").await;
+    redis.command(&["CONFIG", "SET", "lua-time-limit", "1"]);
+    let server = Arc::clone(&redis);
+    let running = tokio::task::spawn_blocking(move || server.answer(&["EVAL", "while true do end", "0"]));
+    let busy = "the script runs so long that the server says so";
+    until(busy, async || redis.answer(&["PING"]).is_ok_and(|reply| reply.contains("BUSY"))).await;
+    assert_eq!(faults_of(&*tier).await, [Some(Fault::Overload); 3]);
+    redis.command(&["SCRIPT", "KILL"]);
+    let killed = running.await.expect("it runs");
+    assert!(killed.as_ref().is_ok_and(|reply| reply.contains("killed")), "{killed:?}");
+    assert_eq!(faults_of(&*tier).await, [None; 3], "nothing of it is left");
+}
+
+#[tokio::test]
+async fn a_server_without_a_connection_left_is_away_whatever_the_password() {
+    for password in ["", "secret"] {
+        let redis = Redis::start();
+        redis.command(&["CONFIG", "SET", "maxclients", "1"]);
+        let _only = TcpStream::connect(("127.0.0.1", redis.port())).expect("it is let in");
+        until("it is the only one", async || redis.answer(&["PING"]).is_ok_and(|reply| reply.contains("max"))).await;
+        let url = redis.url().replace("://", &format!("://:{password}@"));
+        let tier = redis_tier(if password.is_empty() { redis.url() } else { url }).expect("the URL is valid");
+        // It says so and hangs up; which of the two is seen first is a matter of chance.
+        let faults = faults_of(&*tier).await;
+        let is_away = |fault: &Option<Fault>| matches!(fault, Some(Fault::Overload | Fault::Outage));
+        assert!(faults.iter().all(is_away), "{password:?}: {faults:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_cannot_replicate_takes_no_values_and_gives_those_it_has() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    fill(&*tier, "one").await;
+    redis.command(&["CONFIG", "SET", "min-replicas-to-write", "1"]);
+    assert_eq!(faults_of(&*tier).await[1..], [None, Some(Fault::Full)]);
+    let read = tier.read(lookup("one")).await.expect("the server answers");
+    assert!(matches!(read, Read::Hit(_)), "{read:?}");
+    assert_eq!(fault(tier.invalidate(entry("one")).await), Some(Fault::Full), "so it is kept, and sent later");
 }

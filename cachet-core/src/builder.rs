@@ -140,8 +140,14 @@ impl Builder {
     /// How many loads run at a time while the shared tier cannot be asked, so that its outage is not the source's as well.
     /// Default 64; zero is taken as one.
     ///
-    /// Others wait for their turn, as long as [`Builder::lease`] at the most. Loads of one key are one load as always, and
-    /// one that another load makes needs no turn.
+    /// Others wait for their turn, in the order in which they came and one for each load that ends, however long that takes;
+    /// once the tier answers again, they ask it. So a call may take as long as the loads before it; a function that
+    /// prefers an error, or what memory has, says so by `on_outage`. A load that runs for twelve times [`Builder::lease`]
+    /// is taken for one that hangs, and its turn goes to the next.
+    ///
+    /// Loads of one key are one load as always, and so are those of a batch. What a load makes or waits for runs by its
+    /// turn. A task that a load has spawned and waits for is not known to be its own: where it calls functions that have
+    /// the shared tier, it waits for a turn of its own.
     #[must_use]
     pub fn outage_loads(mut self, at_a_time: usize) -> Self {
         self.outage_loads = at_a_time;

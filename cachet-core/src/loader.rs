@@ -13,7 +13,7 @@ use tracing::{Span, span::Entered};
 use crate::{
     entry::Entry,
     erased::Erased,
-    flight::{Leader, Load, Polling},
+    flight::{Load, Polling},
     refresh::Replaced,
 };
 
@@ -46,13 +46,9 @@ pub(crate) struct Running {
 }
 
 impl Running {
-    pub(crate) fn new<'a>(
-        function: &str,
-        replaced: Option<Replaced>,
-        leaders: impl IntoIterator<Item = &'a Leader>,
-    ) -> Self {
+    pub(crate) fn new(function: &str, replaced: Option<Replaced>, load: Load) -> Self {
         let span = tracing::debug_span!("load", function);
-        Self { began: Instant::now(), span, replaced: replaced.map(Arc::new), load: Load::of(leaders) }
+        Self { began: Instant::now(), span, replaced: replaced.map(Arc::new), load }
     }
 
     /// To be held while the body is polled.

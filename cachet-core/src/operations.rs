@@ -21,17 +21,24 @@
 //!
 //! # In an outage
 //!
-//! A call that the shared tier should answer loads, 64 at a time in the process
-//! ([`outage_loads`](crate::Builder::outage_loads)), and memory keeps what it gave for Δ. `on_outage` of a function says
-//! otherwise. Every exchange has a [`deadline`](crate::Builder::deadline); three in a row that overrun it, or fail to
+//! A call that the shared tier should answer loads, and memory keeps what it gave for Δ. `on_outage` of a function says
+//! otherwise: `"fail"` fails at once, `"stale"` takes what memory has. Loads run 64 at a time in the process
+//! ([`outage_loads`](crate::Builder::outage_loads)), a batch as one of them; the other calls wait, in their order, until a
+//! load has ended or the tier answers again. The bound holds however slow the source is, so what a caller sees of an
+//! overloaded source is that its call takes long. Only a load that has run for twelve leases, a minute by default, counts
+//! no more. Every exchange has a [`deadline`](crate::Builder::deadline); three in a row that overrun it, or fail to
 //! connect, open the breaker, and then no call waits for the tier until a probe, five times a second, has found it and the
 //! queue of invalidations was sent. It is logged when the breaker opens and when it closes, not in between.
 //!
 //! | the tier | then | in the log |
 //! |---|---|---|
-//! | cannot be reached, hangs, is loading or a replica | an outage | `WARN carrying on without the shared tier until it answers` |
+//! | cannot be reached, hangs, is a replica, or a Cluster that is down | an outage | `WARN carrying on without the shared tier until it answers` |
+//! | is too busy: loading its data, running a script, out of connections (`LOADING`, `BUSY`, `TRYAGAIN`, `maxclients`) | an outage | `WARN the shared tier is too busy; carrying on without it` |
 //! | refuses this client | an outage, at once | `ERROR the shared tier refuses this client; check its credentials` |
-//! | has no room | the value is not stored there; invalidations still work | `WARN the shared tier has no room`, every 10 s |
+//! | has no room | the value is not stored there; invalidations still work | `WARN the shared tier takes no values`, every 10 s |
+//! | cannot save or replicate (`MISCONF`, `NOREPLICAS`) | the same, but that an invalidation is kept, and nothing is read until it was sent | the same |
+//! | holds another program's data of another type under our key | calls for it load; an invalidation or a fence removes it | `ERROR another program's data is under a key of the shared tier`, every 10 s |
+//! | is a Cluster, and not configured as one | calls for the keys of its other servers load | `ERROR the shared tier is a Cluster; configure it as one`, every 10 s |
 //! | answers what it should not | a miss | `ERROR the shared tier answered what it should not`, every 10 s |
 //! | holds an entry that does not decode, or whose seal is wrong | a miss, overwritten | counted as `undecodable`; the reason at `DEBUG` |
 //! | sends no news | memory is not asked; the tier is | `WARN the backplane is lost` |

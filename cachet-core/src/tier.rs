@@ -286,13 +286,22 @@ pub enum Acquired {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fault {
-    /// It cannot be reached, or does not answer in time.
+    /// It cannot be reached, does not answer in time, or is not the one to ask. Three in a row, and it is asked for nothing
+    /// until a probe has found it.
     Outage,
-    /// It refuses this client: authentication or permission.
+    /// It is there, and too busy to answer: loading its data, running a script, moving a slot, or out of connections. As
+    /// good as an outage.
+    Overload,
+    /// It refuses this client: authentication or permission. It is asked for nothing, from the first time on.
     Denied,
-    /// It has no room.
+    /// It takes no values: it has no room, or cannot save or replicate them. What it has is read all the same.
     Full,
-    /// It answered something else than it should: another program's data under our key, or an unknown error.
+    /// Another program's data is under our key, of a type that no value of ours has. Only that key is of no use; it is not
+    /// overwritten, but for an invalidation or a fence.
+    WrongType,
+    /// It has named another server for the key, and that was not followed: a Cluster that is configured as a single server.
+    Moved,
+    /// It answered something else than it should: an unknown error.
     Reply,
 }
 

@@ -1,6 +1,7 @@
 //! Redis frozen, killed and started again under traffic.
 
 use std::{
+    fmt,
     sync::{
         Mutex, PoisonError,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -13,7 +14,13 @@ use serde_json::json;
 
 use crate::support::{Node, Redis, Shop, eventually};
 
-/// The deadline of what a request asks of Redis is 250 ms; the rest is for a busy machine.
+/// The deadline of what a request asks of Redis.
+const DEADLINE: Duration = Duration::from_millis(250);
+
+/// What a busy machine adds.
+const MARGIN: Duration = Duration::from_millis(50);
+
+/// The rest is for the database, and for a busy machine.
 const LONGEST: Duration = Duration::from_millis(450);
 
 #[test]
@@ -22,23 +29,29 @@ fn every_request_is_answered_in_time_whatever_redis_does() {
     let node = shop.node_with(&redis);
     let traffic = Traffic::default();
     thread::scope(|scope| {
-        for thread in 0..4 {
-            let (traffic, node) = (&traffic, &node);
-            scope.spawn(move || traffic.run(node, thread));
-        }
-        traffic.goes_on("with Redis");
-        redis.pause();
-        traffic.goes_on("while Redis is frozen");
-        redis.resume();
-        traffic.goes_on("after Redis went on");
-        redis.kill();
-        traffic.goes_on("while Redis is gone");
-        redis.restart();
-        traffic.goes_on("after Redis came back empty");
+        traffic.goes_on("with Redis", || {
+            for thread in 0..4 {
+                let (traffic, node) = (&traffic, &node);
+                scope.spawn(move || traffic.run(node, thread));
+            }
+        });
+        traffic.goes_on("while Redis is frozen", || redis.pause());
+        traffic.goes_on("after Redis went on", || redis.resume());
+        traffic.goes_on("while Redis is gone", || redis.kill());
+        traffic.goes_on("after Redis came back empty", || redis.restart());
         traffic.stop.store(true, Ordering::Release);
     });
     let faults = traffic.faults.into_inner().unwrap_or_else(PoisonError::into_inner);
+    let phases = traffic.phases.into_inner().unwrap_or_else(PoisonError::into_inner);
+    for phase in &phases {
+        println!("{phase}");
+    }
     assert!(faults.is_empty(), "{faults:#?}");
+    // What a request takes besides, the database's time above all.
+    let besides = phases[0].percentile(99) + MARGIN;
+    for phase in &phases {
+        assert!(phase.percentile(99) <= DEADLINE + besides, "{phase}");
+    }
     used_again(&node);
 }
 
@@ -118,6 +131,30 @@ fn used_again(node: &Node) {
     });
 }
 
+/// How long requests took in one state of Redis.
+struct Phase {
+    when: &'static str,
+    times: Vec<Duration>,
+}
+
+impl Phase {
+    /// What so many of a hundred requests took at the most.
+    fn percentile(&self, percent: usize) -> Duration {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        let longer = (times.len() * (100 - percent)) / 100;
+        times[times.len() - 1 - longer]
+    }
+}
+
+impl fmt::Display for Phase {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [half, most, all] = [50, 99, 100].map(|percent| self.percentile(percent));
+        let Self { when, times } = self;
+        write!(f, "{when}: {} requests, p50 {half:.1?}, p99 {most:.1?}, the slowest {all:.1?}", times.len())
+    }
+}
+
 /// Requests from several threads, and what was wrong with any of them.
 #[derive(Default)]
 struct Traffic {
@@ -125,6 +162,7 @@ struct Traffic {
     begun: AtomicU64,
     answered: AtomicU64,
     faults: Mutex<Vec<String>>,
+    phases: Mutex<Vec<Phase>>,
 }
 
 impl Traffic {
@@ -147,12 +185,16 @@ impl Traffic {
                 self.faults.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
             }
             self.answered.fetch_add(1, Ordering::AcqRel);
+            let mut phases = self.phases.lock().unwrap_or_else(PoisonError::into_inner);
+            phases.last_mut().expect("traffic is in a phase").times.push(reply.took);
         }
     }
 
-    /// Waits until as many requests are answered as began before now, and 400 more.
-    fn goes_on(&self, when: &str) {
-        let enough = self.begun.load(Ordering::Acquire) + 400;
+    /// Waits until as many requests are answered as began before the change, and 1000 more.
+    fn goes_on(&self, when: &'static str, change: impl FnOnce()) {
+        self.phases.lock().unwrap_or_else(PoisonError::into_inner).push(Phase { when, times: Vec::new() });
+        change();
+        let enough = self.begun.load(Ordering::Acquire) + 1000;
         eventually(&format!("traffic {when}"), || self.answered.load(Ordering::Acquire) >= enough);
     }
 }

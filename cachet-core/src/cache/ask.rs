@@ -9,11 +9,11 @@ use super::{Cache, Permit};
 use crate::{
     entry::Entry,
     events::count,
-    flight::Leader,
+    flight::{Leader, Load},
     policy::OnOutage,
     private::Keyed,
     returns::SharedError,
-    shared::{Grant, Shared},
+    shared::{Grant, Turn},
     tier::{EntryId, Lookup, Read},
 };
 
@@ -22,6 +22,8 @@ pub(super) enum Answer {
     Value(Arc<Entry>),
     /// Load; the value that stands there is to be replaced, and may serve if that fails.
     Load(Permit, Option<Arc<Entry>>),
+    /// None; load as soon as there is a turn.
+    Bypass,
     /// What memory has, for want of an answer.
     Kept(Arc<Entry>),
     /// None; the call is to fail.
@@ -78,7 +80,7 @@ impl Cache {
                 Some(Read::Miss { dead }) => dead.map_or(Standing::Nothing, Standing::Dead),
                 Some(Read::Leased) => Standing::Nothing,
                 Some(Read::Fenced) => return Answer::Load(Permit::Unleased, None),
-                None => return self.bypass(shared, call).await,
+                None => return self.bypass(call),
             };
             let grant = match standing {
                 Standing::Nothing => shared.acquire(lookup.clone(), None).await,
@@ -91,7 +93,7 @@ impl Cache {
                 Some(Grant::Held(remaining)) => remaining,
                 Some(Grant::Filled) => Duration::ZERO,
                 Some(Grant::Fenced) => return Answer::Load(Permit::Unleased, None),
-                None => return self.bypass(shared, call).await,
+                None => return self.bypass(call),
             };
             let left = give_up.saturating_duration_since(Instant::now());
             if left.is_zero() {
@@ -123,15 +125,23 @@ impl Cache {
     }
 
     /// The shared tier cannot be asked.
-    async fn bypass(&self, shared: &Shared, call: &Keyed) -> Answer {
-        count(&self.counters.bypassed);
-        if let OnOutage::Fail(error) = self.settings.on_outage {
-            return Answer::Fail(error());
+    fn bypass(&self, call: &Keyed) -> Answer {
+        let answer = match self.settings.on_outage {
+            OnOutage::Fail(error) => Answer::Fail(error()),
+            _ => self.kept_for_outages(self.key(&call.key)).map_or(Answer::Bypass, Answer::Kept),
+        };
+        if !matches!(answer, Answer::Bypass) {
+            count(&self.counters.bypassed);
         }
-        if let Some(entry) = self.kept_for_outages(self.key(&call.key)) {
-            return Answer::Kept(entry);
-        }
-        Answer::Load(Permit::Outage(shared.turn_in_outage().await), None)
+        answer
+    }
+
+    /// Waits for a turn to load without the shared tier; `None` says that it is to be asked again.
+    pub(super) async fn turn(&self, load: Load) -> Option<Turn> {
+        let (shared, _) = self.shared.as_ref()?;
+        let turn = shared.turn(&load).await?;
+        (0..load.keys()).for_each(|_| count(&self.counters.bypassed));
+        Some(turn)
     }
 
     pub(super) fn lookup(&self, call: &Keyed) -> Lookup {

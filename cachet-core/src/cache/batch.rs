@@ -7,12 +7,12 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::{Begun, Boxed, Cache, Lead, Permit, lead::fill_many};
+use super::{Begun, Boxed, Cache, Lead, Permit, ask::Answer, lead::fill_many};
 use crate::{
     entry::Entry,
     erased::Erased,
     events::count,
-    flight::{Boarding, Follower, Leader},
+    flight::{Boarding, Follower, Leader, Load},
     private::Keyed,
     shared::{Grant, Shared},
     tier::{EntryId, Read},
@@ -82,22 +82,53 @@ impl Cache {
         Place::Lead(Lead::new(Arc::clone(self), leader, permit))
     }
 
-    /// The shared tier cannot be asked; all the keys that are loaded are one load.
-    fn bypass_one(self: &Arc<Self>, leader: Leader, call: &Keyed) -> Place {
-        count(&self.counters.bypassed);
+    /// The shared tier cannot be asked: memory may have the value.
+    fn bypass_one(self: &Arc<Self>, leader: Leader, call: &Keyed) -> Result<Place, Leader> {
         match self.kept_for_outages(self.key(&call.key)) {
-            Some(entry) => Place::Found(self.serve_kept(leader, entry).entry),
-            None => self.place(leader, Permit::Outage(None)),
+            Some(entry) => {
+                count(&self.counters.bypassed);
+                Ok(Place::Found(self.serve_kept(leader, entry).entry))
+            }
+            None => Err(leader),
         }
     }
 
-    /// Asks the shared tier once for all values, and once for leases to load those that it does not have.
+    /// All the keys that are loaded without the shared tier are one load, and so have one turn.
     async fn lead_many(
         self: &Arc<Self>,
         shared: &Shared,
         calls: &[Keyed],
         leaders: Vec<(usize, Leader)>,
     ) -> Vec<(usize, Place)> {
+        let (mut places, mut left) = (Vec::with_capacity(leaders.len()), leaders);
+        while !left.is_empty() {
+            let mut bypassing = Vec::new();
+            for (index, place) in self.ask_for_many(shared, calls, left).await {
+                match place {
+                    Ok(place) => places.push((index, place)),
+                    Err(leader) => bypassing.push((index, leader)),
+                }
+            }
+            let load = Load::of(bypassing.iter().map(|(_, leader)| leader));
+            if !bypassing.is_empty()
+                && let Some(turn) = self.turn(load).await
+            {
+                let place = |leader| self.place(leader, Permit::Outage(Some(turn.clone())));
+                places.extend(bypassing.drain(..).map(|(index, leader)| (index, place(leader))));
+            }
+            left = bypassing;
+        }
+        places
+    }
+
+    /// Asks the shared tier once for all values, and once for leases to load those that it does not have. Whoever is to
+    /// load without it comes back as a leader.
+    async fn ask_for_many(
+        self: &Arc<Self>,
+        shared: &Shared,
+        calls: &[Keyed],
+        leaders: Vec<(usize, Leader)>,
+    ) -> Vec<(usize, Result<Place, Leader>)> {
         let lookup = |index: usize| self.lookup(&calls[index]);
         let asked = self.clock.now();
         for (_, leader) in &leaders {
@@ -117,7 +148,7 @@ impl Cache {
                         count(&self.counters.shared_hits);
                         let entry = self.mirror(value, &stored, asked, leader.ticket());
                         leader.land(Arc::clone(&entry), |key, entry| self.remember(key, entry));
-                        places.push((index, Place::Found(entry)));
+                        places.push((index, Ok(Place::Found(entry))));
                         continue;
                     }
                     None => Some(stored.id),
@@ -125,7 +156,7 @@ impl Cache {
                 Some(Read::Miss { dead }) => dead,
                 Some(Read::Leased) => None,
                 Some(Read::Fenced) => {
-                    places.push((index, self.place(leader, Permit::Unleased)));
+                    places.push((index, Ok(self.place(leader, Permit::Unleased))));
                     continue;
                 }
                 None => {
@@ -151,17 +182,26 @@ impl Cache {
                     continue;
                 }
             };
-            places.push((index, self.place(leader, permit)));
+            places.push((index, Ok(self.place(leader, permit))));
         }
         places.extend(join_all(waiting).await);
         places
     }
 
     /// Goes the way of a single call, which waits for a node that loads or has just loaded the key.
-    async fn wait_for_another_node(self: &Arc<Self>, index: usize, leader: Leader, call: &Keyed) -> (usize, Place) {
-        match self.lead(leader, call, None).await {
-            Begun::Lead(lead) => (index, Place::Lead(lead)),
-            Begun::Found(found) => (index, Place::Found(found.entry)),
+    async fn wait_for_another_node(
+        self: &Arc<Self>,
+        index: usize,
+        leader: Leader,
+        call: &Keyed,
+    ) -> (usize, Result<Place, Leader>) {
+        let answer = match self.ask_shared(&leader, call, None).await {
+            Answer::Bypass => return (index, Err(leader)),
+            answer => answer,
+        };
+        match self.answered(leader, call, answer).await {
+            Begun::Lead(lead) => (index, Ok(Place::Lead(lead))),
+            Begun::Found(found) => (index, Ok(Place::Found(found.entry))),
             Begun::Failed(_) | Begun::Spared => {
                 unreachable!("a batch does not fail in an outage, and its leader is told of no other's load")
             }

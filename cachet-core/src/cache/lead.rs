@@ -14,7 +14,7 @@ use crate::{
     events::count,
     flight::Leader,
     returns::SharedError,
-    shared::HeldLease,
+    shared::{HeldLease, Turn},
     tags::TagSeen,
     tier::NewEntry,
     validator::Validator,
@@ -120,6 +120,11 @@ impl Lead {
 
     pub(crate) fn leader(&self) -> &Leader {
         &self.leader
+    }
+
+    /// The turn by which it loads without the shared tier.
+    pub(crate) fn turn(&self) -> Option<&Turn> {
+        if let Permit::Outage(turn) = &self.permit { turn.as_ref() } else { None }
     }
 
     /// Hands a loaded value to the tiers and the followers.

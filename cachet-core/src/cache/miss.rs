@@ -1,7 +1,7 @@
 //! A call on its way past memory: begin, load, fill.
 
 use std::{
-    mem,
+    iter, mem,
     sync::Arc,
     task::{Context, Poll, ready},
 };
@@ -81,7 +81,7 @@ impl Miss {
                     Begun::Failed(error) => return Poll::Ready(Err(Failed::Shared(error))),
                     Begun::Spared => return Poll::Ready(Err(Failed::Spared)),
                     Begun::Lead(lead) => {
-                        let running = self.cache.running([&lead], lead.stale());
+                        let running = self.cache.running(iter::once(&lead), lead.stale());
                         self.stage = Stage::Load(Box::new((lead, running)));
                     }
                 },

@@ -25,7 +25,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::{sync::OwnedSemaphorePermit, task::yield_now};
+use tokio::task::yield_now;
 
 use crate::{
     background::Background,
@@ -35,7 +35,7 @@ use crate::{
     envelope::Envelope,
     erased::AnyCodec,
     events::{Counters, Stats, count},
-    flight::{Boarding, Flights, Followed, Leader, Ticket},
+    flight::{Boarding, Flights, Followed, Leader, Load, Ticket},
     fronts::Fronts,
     key::{Key, KeyBuf, KeyRef},
     loader::Running,
@@ -46,7 +46,7 @@ use crate::{
     refresh::Replaced,
     returns::SharedError,
     runtime::Surroundings,
-    shared::{HeldLease, Shared},
+    shared::{HeldLease, Shared, Turn},
     tags::{AnyTag, TagBoard},
     without::{Rule, without},
 };
@@ -122,8 +122,9 @@ enum Permit {
     Alone,
     /// It goes into the shared tier while the lease stands, then into memory.
     Leased(HeldLease),
-    /// The shared tier cannot be asked; memory keeps it for a moment. Few loads run so at a time.
-    Outage(#[expect(dead_code, reason = "a turn is held until the load is over")] Option<OwnedSemaphorePermit>),
+    /// The shared tier cannot be asked; memory keeps it for a moment. Few loads run so at a time: each has a turn, which a
+    /// value that is at hand does not need.
+    Outage(Option<Turn>),
     /// Another node holds the lease for too long, or a writer fences the key; nothing keeps it.
     Unleased,
 }
@@ -228,7 +229,22 @@ impl Cache {
 
     /// The leader's way to its load: the shared tier may have the value, or a newer one than is `served` meanwhile.
     async fn lead(self: &Arc<Self>, leader: Leader, call: &Keyed, served: Option<&Arc<Entry>>) -> Begun {
-        match self.ask_shared(&leader, call, served).await {
+        let answer = loop {
+            match self.ask_shared(&leader, call, served).await {
+                Answer::Bypass => {
+                    if let Some(turn) = self.turn(Load::of([&leader])).await {
+                        break Answer::Load(Permit::Outage(Some(turn)), None);
+                    }
+                }
+                answer => break answer,
+            }
+        };
+        self.answered(leader, call, answer).await
+    }
+
+    /// What an answer of the shared tier makes of the leader.
+    async fn answered(self: &Arc<Self>, leader: Leader, call: &Keyed, answer: Answer) -> Begun {
+        match answer {
             Answer::Value(entry) => {
                 count(&self.counters.shared_hits);
                 let is_followed = leader.is_followed();
@@ -260,6 +276,7 @@ impl Cache {
                 Begun::Failed(error)
             }
             Answer::Busy => Begun::Spared,
+            Answer::Bypass => unreachable!("who loads without the shared tier has a turn"),
         }
     }
 
@@ -350,9 +367,14 @@ impl Cache {
     }
 
     /// A load that begins now, and what it replaces.
-    pub(crate) fn running<'a>(&self, leads: impl IntoIterator<Item = &'a Lead>, stale: Option<&Arc<Entry>>) -> Running {
+    pub(crate) fn running<'a>(
+        &self,
+        leads: impl Iterator<Item = &'a Lead> + Clone,
+        stale: Option<&Arc<Entry>>,
+    ) -> Running {
         let replaced = stale.map(|entry| Replaced::new(Arc::clone(entry), self.settings.validate));
-        Running::new(&self.name, replaced, leads.into_iter().map(Lead::leader))
+        let turn = leads.clone().find_map(Lead::turn).cloned();
+        Running::new(&self.name, replaced, Load::of(leads.map(Lead::leader)).by(turn))
     }
 
     /// Counts a loader's run.

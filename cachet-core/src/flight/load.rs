@@ -17,11 +17,16 @@ use super::{
     Flight, Flights, Leader,
     sync::{Mutex, MutexGuard, thread_local},
 };
-use crate::key::Key;
+use crate::{key::Key, shared::Turn};
 
-/// A body under way: the flights that it lands, which are many in a batch.
+/// A body under way.
 #[derive(Clone)]
-pub(crate) struct Load(Arc<[Arc<Flight>]>);
+pub(crate) struct Load {
+    /// What it lands, which are many in a batch.
+    flights: Arc<[Arc<Flight>]>,
+    /// By which it runs without the shared tier.
+    turn: Option<Turn>,
+}
 
 thread_local! {
     /// The loads that this thread is polling, the innermost last.
@@ -38,7 +43,12 @@ shuttle::lazy_static! {
 
 impl Load {
     pub(crate) fn of<'a>(leaders: impl IntoIterator<Item = &'a Leader>) -> Self {
-        Self(leaders.into_iter().map(|leader| Arc::clone(&leader.flight)).collect())
+        Self { flights: leaders.into_iter().map(|leader| Arc::clone(&leader.flight)).collect(), turn: None }
+    }
+
+    /// The same by a turn to run without the shared tier.
+    pub(crate) fn by(self, turn: Option<Turn>) -> Self {
+        Self { turn, ..self }
     }
 
     /// Notes that the load is being polled on this thread, until the guard is dropped.
@@ -52,13 +62,22 @@ impl Load {
         POLLED.with(|loads| loads.borrow().last().cloned())
     }
 
-    /// Whether the caller is inside a load.
-    pub(crate) fn is_current() -> bool {
-        Self::current().is_some()
+    /// How many keys it loads.
+    pub(crate) fn keys(&self) -> usize {
+        self.flights.len()
+    }
+
+    /// The turn of a load that waits for this one, be it through others: it waits for whatever this one waits for.
+    pub(crate) fn turn_behind(&self) -> Option<Turn> {
+        waits().find_behind(self, |load| load.turn.clone())
     }
 
     fn id(&self) -> *const Arc<Flight> {
-        self.0.as_ptr()
+        self.flights.as_ptr()
+    }
+
+    fn lands(&self, flight: &Arc<Flight>) -> bool {
+        self.flights.iter().any(|landed| Arc::ptr_eq(landed, flight))
     }
 }
 
@@ -75,7 +94,7 @@ impl Drop for Polling {
 /// own key has left its flight, and would call itself without end.
 pub(super) fn is_polled(flights: &Arc<Flights>, key: &Key) -> bool {
     let loads_it = |flight: &Arc<Flight>| flight.table == Flights::id(flights) && flight.key == *key;
-    POLLED.with(|loads| loads.borrow().iter().any(|load| load.0.iter().any(loads_it)))
+    POLLED.with(|loads| loads.borrow().iter().any(|load| load.flights.iter().any(loads_it)))
 }
 
 /// Loads that follow flights of other callers.
@@ -124,22 +143,28 @@ impl Waits {
         Self { next: 0, following: BTreeMap::new() }
     }
 
-    /// Whether the flight's load waits for this one, be it through others. It looks at each load once.
+    /// Whether the flight's load waits for this one, be it through others.
     fn leads_to(&self, load: &Load, flight: &Arc<Flight>) -> bool {
-        let (mut met, mut left) = (HashSet::new(), vec![load]);
+        load.lands(flight) || self.find_behind(load, |load| load.lands(flight).then_some(())).is_some()
+    }
+
+    /// What a load gives that waits for this one, be it through others. It looks at each load once.
+    fn find_behind<T>(&self, load: &Load, mut give: impl FnMut(&Load) -> Option<T>) -> Option<T> {
+        let (mut met, mut left) = (HashSet::from([load.id()]), vec![load]);
         while let Some(load) = left.pop() {
-            if !met.insert(load.id()) {
-                continue;
-            }
-            for loaded in load.0.iter() {
-                if Arc::ptr_eq(loaded, flight) {
-                    return true;
+            for landed in load.flights.iter() {
+                for behind in landed.inside().into_iter().chain(self.followers_of(landed)) {
+                    if !met.insert(behind.id()) {
+                        continue;
+                    }
+                    if let Some(given) = give(behind) {
+                        return Some(given);
+                    }
+                    left.push(behind);
                 }
-                left.extend(loaded.inside());
-                left.extend(self.followers_of(loaded));
             }
         }
-        false
+        None
     }
 
     fn followers_of(&self, flight: &Arc<Flight>) -> impl Iterator<Item = &Load> {

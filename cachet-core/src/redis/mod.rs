@@ -1,6 +1,7 @@
 //! The Redis tier: the protocol's exchanges, each one round trip.
 
 mod backplane;
+mod classes;
 mod config;
 mod fence;
 mod fill;
@@ -15,11 +16,12 @@ mod tags;
 
 use std::{sync::Arc, time::Duration};
 
-use deadpool_redis::redis::{ErrorKind, Pipeline, RedisError, ServerErrorKind};
+use deadpool_redis::redis::{Pipeline, RedisError};
 
 pub use self::config::Redis;
 use self::{
     backplane::Voice,
+    classes::class_of,
     fence::Fences,
     fill::Fills,
     gather::Gathering,
@@ -29,14 +31,10 @@ use self::{
     tags::Tags,
 };
 use crate::tier::{
-    Acquired, Backplane, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
+    Acquired, Backplane, EntryId, Lease, Lookup, NewEntry, Read, Target, Tier, TierError, TierFuture, WriterId,
 };
 
 const NAME: &str = "redis";
-
-/// How Redis 7 and Valkey 9 begin to say that a right is missing for a command inside a script; the code is that of any
-/// other error.
-const DENIED_IN_SCRIPT: [&str; 2] = ["The user executing the script", "ACL failure in script"];
 
 /// Redis or Valkey as the shared tier.
 #[derive(Debug)]
@@ -159,31 +157,4 @@ pub(crate) fn read_untrusted(bytes: &[u8]) {
 
 fn fault_of(operation: &'static str, error: RedisError) -> TierError {
     TierError { tier: NAME, operation, fault: class_of(&error), source: Box::new(error) }
-}
-
-fn class_of(error: &RedisError) -> Fault {
-    if error.is_io_error() || error.is_timeout() || error.is_connection_dropped() {
-        return Fault::Outage;
-    }
-    if error.detail().is_some_and(|detail| DENIED_IN_SCRIPT.iter().any(|begin| detail.starts_with(begin))) {
-        return Fault::Denied;
-    }
-    match (error.kind(), error.code()) {
-        (_, Some("OOM")) => Fault::Full,
-        (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS" | "NOPERM")) => Fault::Denied,
-        (
-            ErrorKind::Server(
-                ServerErrorKind::BusyLoading
-                | ServerErrorKind::MasterDown
-                | ServerErrorKind::ReadOnly
-                | ServerErrorKind::ClusterDown
-                | ServerErrorKind::Moved
-                | ServerErrorKind::Ask
-                | ServerErrorKind::TryAgain,
-            ),
-            _,
-        )
-        | (_, Some("BUSY")) => Fault::Outage,
-        _ => Fault::Reply,
-    }
 }

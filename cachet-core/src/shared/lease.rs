@@ -9,7 +9,7 @@ use crate::tier::{Acquired, Lease, Lookup, NewEntry};
 
 /// For so many times its time a lease is kept up for a load that takes longer; a load that never ends does not hold
 /// others up for ever.
-const LONGEST: u32 = 12;
+pub(super) const LONGEST: u32 = 12;
 
 /// The answer to a request for a lease.
 pub(crate) enum Grant {

@@ -10,6 +10,7 @@ mod lease;
 #[cfg(test)]
 mod tests;
 mod thread;
+mod turns;
 mod write;
 
 use std::{
@@ -21,19 +22,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time,
-};
+use tokio::{sync::Semaphore, time};
 
 pub(crate) use self::{
     lease::{Grant, HeldLease},
     thread::Thread,
+    turns::Turn,
 };
 use crate::{
     breaker::{self, Breaker},
     coherence::Coherence,
-    flight::Load,
     recovery::Recovery,
     tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
     without::{Rule, without},
@@ -95,7 +93,7 @@ impl Shared {
             lease,
             coherence,
             grace: if without(Rule::Grace) { Duration::ZERO } else { grace },
-            turns: Arc::new(Semaphore::new(outage_loads.clamp(1, Semaphore::MAX_PERMITS))),
+            turns: turns::turns(outage_loads),
             breaker: Breaker::default(),
             recovery: Recovery::new(everything),
             recovering: AtomicBool::new(false),
@@ -128,21 +126,6 @@ impl Shared {
 
     pub(crate) fn coherence(&self) -> Option<&Arc<Coherence>> {
         self.0.coherence.as_ref()
-    }
-
-    /// Waits until one of the few loads may begin that run without the tier, so that its outage is not the source's as
-    /// well. A load inside another one goes on at once, because the outer one would hold its turn while it waits; and so
-    /// does one that has waited as long as for another node's load.
-    pub(crate) async fn turn_in_outage(&self) -> Option<OwnedSemaphorePermit> {
-        if Load::is_current() {
-            return None;
-        }
-        let turns = Arc::clone(&self.0.turns);
-        if let Ok(turn) = Arc::clone(&turns).try_acquire_owned() {
-            return Some(turn);
-        }
-        let waiting = time_bounded(self.0.lease, turns.acquire_owned());
-        self.0.thread.spawn(waiting).await.ok()?
     }
 
     /// The longest that another node's load is waited for.
@@ -282,9 +265,9 @@ impl Shared {
 
     fn took_fault(&self, error: &TierError) {
         let opened = match error.fault {
-            Fault::Outage => self.0.breaker.failed(),
+            Fault::Outage | Fault::Overload => self.0.breaker.failed(),
             Fault::Denied => self.0.breaker.open(),
-            Fault::Full | Fault::Reply => {
+            Fault::Full | Fault::WrongType | Fault::Moved | Fault::Reply => {
                 self.log(error);
                 false
             }
@@ -300,10 +283,15 @@ impl Shared {
         match error.fault {
             fault if !self.is_news(fault) => {}
             Fault::Outage => tracing::warn!(%error, %cause, "carrying on without the shared tier until it answers"),
-            Fault::Full => tracing::warn!(%error, %cause, "the shared tier has no room; the value is not stored there"),
+            Fault::Overload => tracing::warn!(%error, %cause, "the shared tier is too busy; carrying on without it"),
+            Fault::Full => tracing::warn!(%error, %cause, "the shared tier takes no values; they are not stored there"),
             Fault::Denied => {
                 tracing::error!(%error, %cause, "the shared tier refuses this client; check its credentials");
             }
+            Fault::WrongType => {
+                tracing::error!(%error, %cause, "another program's data is under a key of the shared tier; calls load");
+            }
+            Fault::Moved => tracing::error!(%error, %cause, "the shared tier is a Cluster; configure it as one"),
             Fault::Reply => tracing::error!(%error, %cause, "the shared tier answered what it should not"),
         }
     }
@@ -311,9 +299,9 @@ impl Shared {
     /// An outage is told once until the tier answers again, or refuses; what changes no state is told now and then.
     fn is_news(&self, fault: Fault) -> bool {
         let tells = match fault {
-            Fault::Outage => 1,
+            Fault::Outage | Fault::Overload => 1,
             Fault::Denied => 2,
-            Fault::Full | Fault::Reply => {
+            Fault::Full | Fault::WrongType | Fault::Moved | Fault::Reply => {
                 let mut logged = self.0.logged.lock().unwrap_or_else(PoisonError::into_inner);
                 let is_due = logged.is_none_or(|last| last.elapsed() >= LOG_EVERY);
                 if is_due {
@@ -394,8 +382,4 @@ impl Shared {
         }
         Ok(self.0.recovery.is_empty())
     }
-}
-
-async fn time_bounded<T, E>(limit: Duration, waiting: impl Future<Output = Result<T, E>>) -> Option<T> {
-    time::timeout(limit, waiting).await.ok()?.ok()
 }

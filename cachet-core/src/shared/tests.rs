@@ -260,13 +260,36 @@ async fn an_answer_from_before_an_outage_is_not_believed_after_it() {
 }
 
 #[tokio::test]
+async fn some_faults_mean_that_the_tier_is_not_asked_and_others_do_not() {
+    // After how many in a row it is not.
+    let classes = [
+        (Fault::Outage, Some(3)),
+        (Fault::Overload, Some(3)),
+        (Fault::Denied, Some(1)),
+        (Fault::Full, None),
+        (Fault::WrongType, None),
+        (Fault::Moved, None),
+        (Fault::Reply, None),
+    ];
+    for (fault, limit) in classes {
+        let tier = Notes::default();
+        let shared = shared_after(&tier, LONG);
+        let suspended_after = (1..=10).find(|_| {
+            shared.took_fault(&TierError { tier: "notes", operation: "read", fault, source: "it failed".into() });
+            shared.is_suspended()
+        });
+        assert_eq!(suspended_after, limit, "{fault:?}");
+    }
+}
+
+#[tokio::test]
 async fn an_outage_is_told_whoever_finds_it_and_once() {
     let tier = Notes::default();
     let shared = shared(&tier);
     tier.out_of_reach(true);
     shared.suspend(); // as the backplane does that is lost: no call has failed
     until("it is told", || shared.0.told.load(Ordering::Relaxed) == 1).await;
-    assert!(!shared.is_news(Fault::Outage));
+    assert!(!shared.is_news(Fault::Outage) && !shared.is_news(Fault::Overload));
     assert!(shared.is_news(Fault::Denied), "a refusal says more");
     assert!(!shared.is_news(Fault::Denied) && !shared.is_news(Fault::Outage));
     tier.out_of_reach(false);

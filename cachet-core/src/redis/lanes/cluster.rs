@@ -119,7 +119,7 @@ impl Cluster {
         let map = self.map_for(&[]).await?;
         let masters = map.masters();
         for answers in join_all(masters.iter().map(|master| master.server.send(ping))).await {
-            answers?;
+            answers?.carried_out()?;
         }
         if map.owners.iter().any(Option::is_none) {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "a slot of the Cluster is nobody's").into());

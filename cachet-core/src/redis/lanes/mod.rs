@@ -22,7 +22,7 @@ use self::{
     server::{Answers, Server},
 };
 pub(super) use self::{server::Incarnation, view::masters_named};
-use super::config::Place;
+use super::{config::Place, script::carried_out};
 use crate::tier::MAX_BATCH;
 
 #[derive(Debug)]
@@ -94,11 +94,11 @@ impl Lanes {
         matches!(self.0, Topology::Cluster(_))
     }
 
-    /// Whether every master answers.
+    /// Whether every master answers, and not that it cannot.
     pub(super) async fn probe(&self, ping: &Pipeline) -> RedisResult<()> {
         match &self.0 {
             Topology::Cluster(cluster) => cluster.probe(ping).await,
-            _ => self.send(ping).await.map(drop),
+            _ => carried_out(self.send(ping).await?),
         }
     }
 
@@ -120,6 +120,10 @@ impl Master {
 }
 
 impl Answers {
+    fn carried_out(self) -> RedisResult<()> {
+        carried_out(self.replies())
+    }
+
     fn replies(self) -> Vec<Reply> {
         self.values.into_iter().map(|value| Reply { value, incarnation: self.incarnation }).collect()
     }
