@@ -6,6 +6,8 @@ mod cached_json;
 mod coded;
 mod coded_json;
 mod handlers;
+#[path = "../support/http2.rs"]
+mod http2;
 mod properties;
 mod ranges;
 mod server;

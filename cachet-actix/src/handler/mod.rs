@@ -28,20 +28,26 @@ use self::{
 };
 use crate::{
     edge::EdgeTags,
+    misleading::has_body,
     preconditions::Preconditions,
     stored::{Collected, Fate, StoredResponse, collect},
     validators::reads,
 };
 
 /// The request, as the expansion's first argument: it takes nothing of the payload.
-pub struct Incoming(HttpRequest);
+pub struct Incoming {
+    request: HttpRequest,
+    /// Of one that only reads: whether a body comes with it.
+    has_body: bool,
+}
 
 impl FromRequest for Incoming {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(request.clone())))
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let has_body = reads(request.method()) && has_body(request.headers(), payload);
+        ready(Ok(Self { request: request.clone(), has_body }))
     }
 }
 
@@ -90,32 +96,33 @@ where
     Fut: Future + 'static,
     Fut::Output: Responder,
 {
-    let Incoming(request) = incoming;
+    let request = &incoming.request;
     if !reads(request.method()) {
-        return run(&request, load).await;
+        return run(request, load).await;
     }
     let mut tags = Vec::new();
-    if EdgeTags::are_wanted(&request) {
+    if EdgeTags::are_wanted(request) {
         tags.extend_from_slice(call.tags());
         tags.extend(in_front(&function, &call));
     }
-    let mut response = read(&request, http, function, call, load).await;
+    let mut response = read(&incoming, http, function, call, load).await;
     EdgeTags::mark(&mut response, tags);
     response
 }
 
 /// Answers a GET or HEAD.
-async fn read<F, L, Fut>(request: &HttpRequest, http: &'static Http, function: F, call: Keyed, load: L) -> HttpResponse
+async fn read<F, L, Fut>(incoming: &Incoming, http: &'static Http, function: F, call: Keyed, load: L) -> HttpResponse
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     L: FnOnce() -> Fut + 'static,
     Fut: Future + 'static,
     Fut::Output: Responder,
 {
-    if let Some(reason) = http.may_be_personal(request) {
+    let Incoming { request, has_body } = incoming;
+    if let Some(reason) = http.may_be_personal(request, *has_body) {
         return personal(http, reason, run(request, load).await);
     }
-    let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
+    let call = if http.has_variants() { variant(&function, http, request, call).await } else { Some(call) };
     let Some(call) = call else { return unkept(http, run(request, load).await) };
     let preconditions = Preconditions::of(request);
     if let Some(entry) = known_to_client(&function, &preconditions, request, &call).await {
