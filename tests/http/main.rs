@@ -3,6 +3,7 @@
 
 mod attacks;
 mod cached_json;
+mod choices;
 mod coded;
 mod coded_json;
 mod handlers;
