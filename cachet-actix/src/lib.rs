@@ -106,11 +106,11 @@
 //! no part of its key, nor `Data`, is asked anew for each request with `Authorization` or `Cookie` that `vary` does not name,
 //! or with a body; that answer is stored nowhere, and `Cache-Status` says why.
 //!
-//! Such a handler could also take `X-Forwarded-Host`, `X-Original-URL` and their like for the request's URI. With `vary`
-//! they are part of the key, as the `Host` is, and of `Vary`; without it, a request that has them goes past the cache like
-//! those above. A proxy that sets one for every request is declared by naming it in `vary`, and so is `host` where an
-//! extractor of one's own looks at that. The client's address, as in `X-Forwarded-For`, is in no key: an answer for everyone
-//! must not depend on it.
+//! Such a handler could also look at where the request was sent to: scheme and host are part of its key, with or without
+//! `vary`, as if `vary` named them. It could take `X-Forwarded-Host`, `X-Original-URL` and their like for the request's URI
+//! as well. With `vary` they are part of the key, and of `Vary`; without it, a request that has them goes past the cache like
+//! those above. A proxy that sets one for every request is declared by naming it in `vary`. The client's address, as in
+//! `X-Forwarded-For`, is in no key: an answer for everyone must not depend on it.
 //!
 //! What a middleware adds, the cache does not see: one that sets cookies, such as a session's, does not belong around a
 //! handler that says `public`.

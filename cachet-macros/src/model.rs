@@ -148,10 +148,7 @@ impl Model {
             .map(|parameter| KeyArgument::new(parameter, args.http.is_some()).of_batch(batch.as_ref()));
         let (arguments, has_self) = (arguments.collect(), key_has_self(&args, &function));
         let handle = handle(&args, &function);
-        let sees_more = function.parameters.iter().any(|parameter| {
-            !matches!(parameter.extractor, Extractor::State)
-                && key_parameters(&args, &function).all(|keyed| keyed.ident != parameter.ident)
-        });
+        let sees_more = beside_the_key(&args, &function).next().is_some();
         let [stale, stale_if_error] =
             ["stale-while-revalidate", "stale-if-error"].map(|directive| said_window(&args, directive));
         let key = Key { arguments, has_self, source: args.key.map(|key| key.value) };
@@ -254,6 +251,15 @@ pub(crate) fn key_parameters<'a>(args: &'a Args, function: &'a Function) -> impl
     function.parameters.iter().filter(|parameter| match &args.key {
         Some(key) => key.value.mentions(&parameter.ident),
         None => !is_left_out(args, parameter),
+    })
+}
+
+/// The parameters that are no part of the key and not the application's state: what they bring of a request may be
+/// anything.
+pub(crate) fn beside_the_key<'a>(args: &'a Args, function: &'a Function) -> impl Iterator<Item = &'a Parameter> {
+    function.parameters.iter().filter(|parameter| {
+        !matches!(parameter.extractor, Extractor::State)
+            && key_parameters(args, function).all(|keyed| keyed.ident != parameter.ident)
     })
 }
 

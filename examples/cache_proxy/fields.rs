@@ -39,8 +39,9 @@ pub(crate) fn to_client(from: &http::HeaderMap) -> actix::HeaderMap {
     passed
 }
 
+/// Whether a field is passed on: whatever `Connection` lists, the origin is told for whom a request is.
 fn passes(name: &str, listed: &[String]) -> bool {
-    !OF_CONNECTION.contains(&name) && !listed.iter().any(|listed| listed == name)
+    name == "host" || !OF_CONNECTION.contains(&name) && !listed.iter().any(|listed| listed == name)
 }
 
 /// The names that `Connection` lists, in lower case.

@@ -1,6 +1,6 @@
 //! One exchange with the origin.
 
-use std::{error::Error, io, time::Duration};
+use std::{error, io, time::Duration};
 
 use actix_web::{
     HttpRequest, HttpResponse,
@@ -17,6 +17,7 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector},
     rt::TokioExecutor,
 };
+use thiserror::Error;
 use tokio::sync::mpsc;
 
 use crate::fields::{to_client, to_origin};
@@ -27,6 +28,11 @@ const IDLE: Duration = Duration::from_secs(2);
 
 /// How many chunks of a request's body are on their way at a time.
 const CHUNKS: usize = 4;
+
+/// Why an answer is none.
+#[derive(Debug, Error)]
+#[error("the answer is refused: {0}")]
+struct Refused(&'static str);
 
 type RequestBody = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -61,45 +67,84 @@ impl Upstream {
     }
 }
 
+/// Where the body of an answer ends (RFC 9112 §6.3).
+enum Framing {
+    Chunked,
+    Length(u64),
+    /// Where the connection does, be that because the origin died.
+    Connection,
+}
+
+impl Framing {
+    /// `None` for transfer codings that this proxy does not undo: nobody asked for them, and the body would be taken for
+    /// what it is not.
+    fn of(headers: &http::HeaderMap) -> Option<Self> {
+        let lines = headers.get_all(http::header::TRANSFER_ENCODING).iter();
+        let codings = lines.flat_map(|line| line.as_bytes().split(|&byte| byte == b',')).map(<[u8]>::trim_ascii);
+        let codings: Vec<_> = codings.filter(|coding| !coding.is_empty()).collect();
+        let length = headers.get(http::header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        match &codings[..] {
+            [] => Some(length.map_or(Self::Connection, Self::Length)),
+            [only] if only.eq_ignore_ascii_case(b"chunked") => Some(Self::Chunked),
+            // The name that there was for no coding (RFC 2616 §3.6).
+            [only] if only.eq_ignore_ascii_case(b"identity") => Some(Self::Connection),
+            _ => None,
+        }
+    }
+}
+
 /// Sends a request on and streams its answer back.
 pub(crate) async fn forward(request: HttpRequest, body: Payload, upstream: Data<Upstream>) -> HttpResponse {
+    if *request.method() == Method::CONNECT {
+        return HttpResponse::NotImplemented().body("this proxy is one in front of an origin, and opens no tunnels\n");
+    }
     let passed = match upstream.request(&request, body) {
         Ok(passed) => passed,
         Err(error) => return failed(StatusCode::BAD_REQUEST, &error),
     };
     match upstream.client.request(passed).await {
-        Ok(response) => answer(request.method(), response),
+        Ok(response) => {
+            answer(request.method(), response).unwrap_or_else(|error| failed(StatusCode::BAD_GATEWAY, &error))
+        }
         Err(error) => failed(StatusCode::BAD_GATEWAY, &error),
     }
 }
 
-fn failed(status: StatusCode, error: &dyn Error) -> HttpResponse {
+fn failed(status: StatusCode, error: &dyn error::Error) -> HttpResponse {
     tracing::debug!(%error, "an exchange with the origin failed");
     HttpResponse::build(status).insert_header((header::CACHE_CONTROL, "no-store")).finish()
 }
 
-fn answer(method: &Method, response: http::Response<Incoming>) -> HttpResponse {
-    let status = StatusCode::from_u16(response.status().as_u16()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let headers = to_client(response.headers());
-    let length = headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-    let is_chunked = response.headers().contains_key(http::header::TRANSFER_ENCODING);
+/// An answer that a client may be given.
+fn answer(method: &Method, response: http::Response<Incoming>) -> Result<HttpResponse, Refused> {
+    let status = StatusCode::from_u16(response.status().as_u16()).map_err(|_| Refused("its status is none"))?;
+    if status == StatusCode::SWITCHING_PROTOCOLS {
+        return Err(Refused("it switches protocols, which nobody asked for"));
+    }
+    let framing = Framing::of(response.headers()).ok_or(Refused("its transfer coding is not `chunked`"))?;
+    let mut headers = to_client(response.headers());
     let has_no_body = status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED;
+    // The coding counts before the length. Who sends both has been misled, or means to mislead (RFC 9112 §6.1).
+    let is_doubtful = match framing {
+        Framing::Chunked => headers.remove(header::CONTENT_LENGTH).next().is_some(),
+        Framing::Connection => !has_no_body,
+        Framing::Length(_) => false,
+    };
     let body = response.into_body().into_data_stream();
-    let body = match length {
+    let body = match framing {
         _ if has_no_body => BoxBody::new(Nothing::new()),
-        Some(length) if *method == Method::HEAD => {
+        Framing::Length(length) if *method == Method::HEAD => {
             SizedStream::new(length, stream::empty::<Result<Bytes, io::Error>>()).boxed()
         }
-        Some(length) => SizedStream::new(length, body).boxed(),
-        None => BodyStream::new(body).boxed(),
+        Framing::Length(length) => SizedStream::new(length, body).boxed(),
+        Framing::Chunked | Framing::Connection => BodyStream::new(body).boxed(),
     };
     let mut answer = HttpResponse::with_body(status, body);
     *answer.headers_mut() = headers;
-    if length.is_none() && !is_chunked && !has_no_body {
-        // It ends where the connection does, be that because the origin died.
+    if is_doubtful {
         answer.extensions_mut().insert(DoNotStore);
     }
-    answer
+    Ok(answer)
 }
 
 /// A client's body, which stays on its worker's thread, as one that the connection to the origin may take anywhere. It

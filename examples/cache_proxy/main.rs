@@ -19,8 +19,10 @@
 //! | `--debug` | shows the key in `Cache-Status` |
 //!
 //! Bodies are streamed both ways, and stored while they are sent. Fields of one connection and trailers are not passed
-//! on, `Via` and `Host` are. Interim answers (1xx) of the origin are passed over. A method that changes something
-//! invalidates what is stored of its URI. Ctrl-C ends it.
+//! on, `Via` and `Host` are. Interim answers (1xx) of the origin are passed over. An answer in a transfer coding other than
+//! `chunked`, or one that switches protocols, is a 502; one whose end only the connection tells, or that has a length beside
+//! its coding, is passed on and not stored. A method that changes something invalidates what is stored of its URI, and
+//! CONNECT is a 501. Ctrl-C ends it.
 
 mod fields;
 mod forward;

@@ -1,5 +1,7 @@
 //! Products: three caches in a row, and a write that empties them.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use actix_web::{
     Responder,
     web::{Data, Json, Path},
@@ -51,7 +53,8 @@ pub(crate) async fn show(id: Path<u64>, max_age: Data<MaxAge>) -> Result<impl Re
     Ok(CachedJson::new(product).cache(CacheControl::public().max_age(max_age.0)).tags(product::tags(*id)))
 }
 
-/// `PUT /products/{id}`: a client that sends `If-Match` changes the price that it has seen, or none.
+/// `PUT /products/{id}`: a client that sends `If-Match`, or `If-Unmodified-Since`, changes the price that it has seen, or
+/// none.
 pub(crate) async fn set_price(
     id: Path<u64>,
     preconditions: Preconditions,
@@ -91,10 +94,23 @@ fn update(
     let current = select(&transaction, id)?;
     // The same hash as in the ETag of a GET, which is made of the cached value.
     let validators = Validator::of(&current).map(Validators::from).unwrap_or_default();
-    preconditions.check(&validators)?;
-    transaction.execute("UPDATE products SET price_cents = ? WHERE id = ?", params![price.cents(), row_id(id)])?;
+    // The `Last-Modified` of a GET is the time of its load, and names no second that is not over: what was loaded before
+    // this row was written is older than that.
+    preconditions.check(&validators.modified(changed(&transaction, id)?))?;
+    transaction.execute(
+        "UPDATE products SET price_cents = ?, changed = unixepoch() WHERE id = ?",
+        params![price.cents(), row_id(id)],
+    )?;
     transaction.commit()?;
     Ok(Product { price, ..current })
+}
+
+/// When the row was written.
+fn changed(connection: &Connection, id: u64) -> Result<SystemTime, ShopError> {
+    let second: u64 = connection
+        .prepare_cached("SELECT changed FROM products WHERE id = ?")?
+        .query_row([row_id(id)], |row| row.get(0).map(i64::cast_unsigned))?;
+    Ok(UNIX_EPOCH + Duration::from_secs(second))
 }
 
 /// Reads a row with the columns of [`select`].

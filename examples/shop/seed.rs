@@ -8,7 +8,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use crate::db::DbError;
 
 /// Of the tables and what is in them; the file keeps it as its `user_version`.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 const PRODUCTS: u64 = 24_000;
 const USERS: u64 = 2_000;
@@ -20,7 +20,9 @@ const TABLES: &str = "
         category TEXT NOT NULL,
         name TEXT NOT NULL,
         description TEXT NOT NULL,
-        price_cents INTEGER NOT NULL
+        price_cents INTEGER NOT NULL,
+        -- The second of the last write.
+        changed INTEGER NOT NULL
     ) STRICT;
     CREATE INDEX products_by_category ON products (category, id);
     CREATE TABLE users (id INTEGER PRIMARY KEY, name TEXT NOT NULL, email TEXT NOT NULL) STRICT;
@@ -36,6 +38,12 @@ const TABLES: &str = "
         content TEXT NOT NULL
     ) STRICT;
     CREATE INDEX posts_by_author ON posts (author_id);
+";
+
+/// What makes the tables of version 1 into these.
+const SINCE_VERSION_1: &str = "
+    ALTER TABLE products ADD COLUMN changed INTEGER NOT NULL DEFAULT 0;
+    UPDATE products SET changed = unixepoch();
 ";
 
 const CATEGORIES: [(&str, [&str; 6]); 8] = [
@@ -63,11 +71,13 @@ pub(crate) fn fill(connection: &mut Connection) -> Result<(), DbError> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     match transaction.pragma_query_value(None, "user_version", |row| row.get(0))? {
         VERSION => return Ok(()),
-        0 => {}
+        0 => {
+            transaction.execute_batch(TABLES)?;
+            insert_everything(&transaction)?;
+        }
+        1 => transaction.execute_batch(SINCE_VERSION_1)?,
         other => return Err(DbError::Version(other)),
     }
-    transaction.execute_batch(TABLES)?;
-    insert_everything(&transaction)?;
     transaction.pragma_update(None, "user_version", VERSION)?;
     transaction.commit()?;
     Ok(())
@@ -96,7 +106,7 @@ fn insert_product(transaction: &Transaction<'_>, id: u64, random: &mut Random) -
     let description = random.sentence(8..24);
     let price_cents = random.below(1..50_000);
     let row = params![id.cast_signed(), category, name, description, price_cents.cast_signed()];
-    insert(transaction, "INSERT INTO products VALUES (?, ?, ?, ?, ?)", row)
+    insert(transaction, "INSERT INTO products VALUES (?, ?, ?, ?, ?, unixepoch())", row)
 }
 
 fn insert_user(transaction: &Transaction<'_>, id: u64, random: &mut Random) -> Result<(), DbError> {

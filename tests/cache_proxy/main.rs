@@ -52,6 +52,71 @@ fn fields_of_one_connection_and_trailers_are_not_passed_on() {
 }
 
 #[test]
+fn a_field_that_a_client_has_removed_on_the_way_tells_no_answers_apart() {
+    let respond = |request: &str| {
+        let language = request.split("\r\n").find_map(|line| line.strip_prefix("accept-language: ")).unwrap_or("-");
+        let host = request.split("\r\n").find_map(|line| line.strip_prefix("host: ")).unwrap_or("-");
+        let text = format!("language={language} host={host}");
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: max-age=60\r\nVary: Accept-Language";
+        format!("{head}\r\nContent-Length: {}\r\n\r\n{text}", text.len())
+    };
+    let origin = Origin::start(respond);
+    let proxy = Proxy::start(&origin, &[]);
+    let with = |fields: &str| proxy.exchange(&format!("GET / HTTP/1.1\r\nHost: shop.test\r\n{fields}\r\n\r\n"));
+    for attack in ["close, Accept-Language", "close, Host", "Accept-Language, host\r\nConnection: close"] {
+        with(&format!("Accept-Language: de\r\nConnection: {attack}"));
+        let victim = with("Accept-Language: de\r\nConnection: close");
+        assert!(victim.ends_with("language=de host=shop.test"), "{attack}: {victim}");
+        let other = with("Connection: close");
+        assert!(other.ends_with("language=- host=shop.test"), "{attack}: {other}");
+    }
+    assert_eq!(origin.requests().len(), 2);
+}
+
+#[test]
+fn the_origin_is_sent_the_host_that_the_target_names() {
+    let origin = Origin::start(|_| PAGE.into());
+    let proxy = Proxy::start(&origin, &[]);
+    for method in ["GET", "PUT", "POST", "OPTIONS"] {
+        let head = format!("{method} http://shop.test/ HTTP/1.1\r\nHost: evil.test\r\nConnection: close");
+        proxy.exchange(&format!("{head}\r\nContent-Length: 0\r\n\r\n"));
+        let request = origin.requests().pop().expect("it was passed on");
+        assert!(request.starts_with(&format!("{method} / ")) && request.contains("host: shop.test\r\n"), "{request}");
+        assert!(!request.contains("evil"), "{request}");
+    }
+    let head = "PUT / HTTP/1.1\r\nHost: shop.test\r\nConnection: close, host, content-length\r\nContent-Length: 4";
+    proxy.exchange(&format!("{head}\r\n\r\nbody"));
+    let request = origin.requests().pop().expect("it was passed on");
+    assert!(request.contains("host: shop.test\r\n") && request.contains("body"), "{request}");
+}
+
+#[test]
+fn a_host_of_any_name_is_cached() {
+    for host in ["my_service", "my_service:8080", "127.0.0.1", "[::1]:80", "a~b.test"] {
+        let origin = Origin::start(|_| PAGE.into());
+        let proxy = Proxy::start(&origin, &[]);
+        let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n");
+        proxy.exchange(&request);
+        assert!(proxy.exchange(&request).contains("cachet; hit"), "{host}");
+    }
+}
+
+#[test]
+fn a_tunnel_is_refused_with_a_reason() {
+    let origin = Origin::start(|_| PAGE.into());
+    let proxy = Proxy::start(&origin, &[]);
+    let reply = proxy.exchange("CONNECT shop.test:443 HTTP/1.1\r\nHost: shop.test:443\r\nConnection: close\r\n\r\n");
+    let (head, body) = reply.split_once("\r\n\r\n").expect("an answer has a head");
+    assert!(head.starts_with("HTTP/1.1 501 "), "{reply}");
+    assert!(
+        head.to_ascii_lowercase().contains(&format!("content-length: {}", body.len())) && !body.is_empty(),
+        "{reply}"
+    );
+    assert!(proxy.get("/").ends_with("hello"), "and the proxy goes on");
+    assert_eq!(origin.requests().len(), 1);
+}
+
+#[test]
 fn interim_answers_are_passed_over() {
     let origin = Origin::start(|_| {
         format!("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>; rel=preload\r\n\r\n{PAGE}")
@@ -77,6 +142,70 @@ fn a_body_that_is_cut_off_is_stored_by_nobody() {
             assert_eq!(origin.requests().len(), count, "{framing:?}");
         }
     }
+}
+
+#[test]
+fn a_body_whose_end_is_in_doubt_is_stored_by_nobody() {
+    for (framing, passed) in [
+        // It ends where the connection does.
+        ("Transfer-Encoding: identity\r\n\r\nhello", Some("hello")),
+        ("Transfer-Encoding: Chunked\r\nContent-Length: 3\r\n\r\n5\r\nhello\r\n0\r\n\r\n", Some("hello")),
+        ("Content-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\na\r\n0123456789\r\n0\r\n\r\n", Some("0123456789")),
+        // Codings that nobody asked for, or that say no end.
+        ("Transfer-Encoding: chunked, gzip\r\n\r\n5\r\nhello\r\n0\r\n\r\n", None),
+        ("Transfer-Encoding: gzip, chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", None),
+        ("Transfer-Encoding: chunked\r\nTransfer-Encoding: identity\r\n\r\n5\r\nhello\r\n0\r\n\r\n", None),
+        ("Transfer-Encoding: xchunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", None),
+    ] {
+        let origin = Origin::start(move |_| {
+            format!("HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: max-age=60\r\n{framing}")
+        });
+        let proxy = Proxy::start(&origin, &[]);
+        for count in 1..=2 {
+            let reply = proxy.get("/");
+            match passed {
+                Some(body) => {
+                    assert!(reply.starts_with("HTTP/1.1 200 ") && unchunked(&reply) == body, "{framing:?}: {reply}");
+                    assert!(!reply.to_ascii_lowercase().contains("content-length"), "{framing:?}: {reply}");
+                }
+                None => assert!(reply.starts_with("HTTP/1.1 502 "), "{framing:?}: {reply}"),
+            }
+            assert_eq!(origin.requests().len(), count, "{framing:?}");
+        }
+    }
+}
+
+#[test]
+fn a_body_in_chunks_to_its_end_is_stored() {
+    let origin = Origin::start(|_| {
+        let head = "HTTP/1.1 200 OK\r\nConnection: close\r\nCache-Control: max-age=60\r\nTransfer-Encoding: Chunked";
+        format!("{head}\r\n\r\n5\r\nhello\r\n0\r\n\r\n")
+    });
+    let proxy = Proxy::start(&origin, &[]);
+    for _ in 0..2 {
+        assert!(proxy.get("/").contains("hello"));
+    }
+    assert_eq!(origin.requests().len(), 1);
+}
+
+#[test]
+fn protocols_that_nobody_asked_for_are_a_502() {
+    let origin =
+        Origin::start(|_| "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: evil\r\n\r\n".into());
+    let reply = Proxy::start(&origin, &[]).get("/");
+    assert!(reply.starts_with("HTTP/1.1 502 ") && !reply.contains("evil"), "{reply}");
+}
+
+/// The body of an answer in chunks.
+fn unchunked(reply: &str) -> String {
+    let (_, mut rest) = reply.split_once("\r\n\r\n").expect("an answer has a head");
+    let mut body = String::new();
+    while let Some((length, chunk)) = rest.split_once("\r\n") {
+        let length = usize::from_str_radix(length, 16).expect("the length of a chunk");
+        body.push_str(&chunk[..length]);
+        rest = &chunk[length + 2..];
+    }
+    body
 }
 
 #[test]

@@ -8,7 +8,7 @@ use actix_web::{
     get,
     web::{Bytes, Path, Query, ServiceConfig},
 };
-use cachet_core::{CacheKey, cached};
+use cachet_core::{CacheKey, Invalidation, cached, invalidate_tag};
 use serde::Deserialize;
 
 use crate::{fields, server::Server, support::Reply};
@@ -38,7 +38,16 @@ async fn believing(id: Path<u64>, believed: Believed) -> String {
 #[get("/canonical/{id}")]
 #[cached(ttl = 60, skip(request), http = "public, max-age=30", vary = ["accept-language"])]
 async fn canonical(id: Path<u64>, request: HttpRequest) -> String {
-    format!("{id}: {}", request.connection_info().host())
+    let connection = request.connection_info();
+    format!("{id}: {} by {}", connection.host(), connection.scheme())
+}
+
+#[cached(ttl = 60, skip(request), tags = ["hosted"], http = "max-age=30", handle = hosted_cache)]
+#[get("/hosted/{id}")]
+async fn hosted(id: Path<u64>, request: HttpRequest) -> String {
+    let named = request.headers().get_all("host").filter_map(|host| host.to_str().ok()).collect::<Vec<_>>().join(" ");
+    let connection = request.connection_info();
+    format!("{id}: {}://{} {named} {}", connection.scheme(), connection.host(), request.uri())
 }
 
 #[get("/plain/{id}")]
@@ -80,7 +89,7 @@ async fn reflecting(wanted: Query<Wanted>) -> HttpResponse {
 }
 
 fn routes(config: &mut ServiceConfig) {
-    config.service(believing).service(canonical).service(plain).service(fat);
+    config.service(believing).service(canonical).service(hosted).service(plain).service(fat);
     config.service(pairs).service(queried).service(reflecting);
 }
 
@@ -101,7 +110,7 @@ fn a_handler_that_believes_what_no_key_has_is_not_kept() {
         assert_eq!(fields(&attack, &["cache-control", "cache-status"]), [Some("no-store"), Some(reason)]);
         assert!(!says_evil(&server.get("/believing/1")), "{name}");
     }
-    assert_eq!(server.loads("believing"), 1);
+    assert_eq!(server.loads("believing"), 2, "one answer, and what counts its variants");
     // In the other order: nobody is answered from an entry that was made without the field.
     assert!(says_evil(&server.get_with("/believing/1", "x-forwarded-host", "evil.test")));
 }
@@ -132,7 +141,71 @@ fn a_proxy_that_names_the_client_spoils_nothing() {
     for client in ["192.0.2.1", "192.0.2.2"] {
         assert_eq!(server.get_with("/believing/1", "x-forwarded-for", client).status, 200);
     }
-    assert_eq!(server.loads("believing"), 1);
+    assert_eq!(server.loads("believing"), 2, "one answer, and what counts its variants");
+}
+
+#[test]
+fn a_place_that_somebody_made_up_reaches_nobody_else() {
+    let server = Server::start(routes);
+    let at = |target: &str, host: &str| {
+        let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
+        exchange(&server, &request).split_once("\r\n\r\n").expect("an answer has a head").1.to_owned()
+    };
+    let attacks: [(&str, &dyn Fn(&str) -> String); 7] = [
+        ("Host", &|path| at(path, "evil.test")),
+        ("two of them", &|path| at(path, "shop.test\r\nhost: evil.test")),
+        ("an absolute target", &|path| at(&format!("http://evil.test{path}"), "shop.test")),
+        ("Host beside it", &|path| at(&format!("http://shop.test{path}"), "evil.test")),
+        ("its scheme", &|path| at(&format!("evil://shop.test{path}"), "shop.test")),
+        (":authority", &|path| server.get_by_http2(&format!("http://evil.test{path}"), None).body),
+        (":scheme", &|path| server.get_by_http2(&format!("evil://shop.test{path}"), None).body),
+    ];
+    for handler in ["hosted", "believing", "canonical"] {
+        let mut believed = 0;
+        for (id, (by, attack)) in attacks.iter().enumerate() {
+            let path = format!("/{handler}/{id}");
+            believed += usize::from(attack(&path).contains("evil"));
+            let victims = [at(&path, "shop.test"), server.get_by_http2(&format!("http://shop.test{path}"), None).body];
+            assert!(
+                victims.iter().all(|victim| victim.contains("shop.test") && !victim.contains("evil")),
+                "{by}: {victims:?}"
+            );
+        }
+        assert!(believed > 0, "{handler} shows whom it believes");
+    }
+}
+
+#[test]
+fn an_invalidation_takes_what_every_host_has() {
+    let server = Server::start(routes);
+    let ask = || {
+        for host in ["one.test", "other.test"] {
+            for id in [1, 2] {
+                let reply = server.request("GET", &format!("/hosted/{id}")).at(host).send();
+                assert!(
+                    String::from_utf8_lossy(&reply.body).starts_with(&format!("{id}: http://{host} ")),
+                    "{reply:?}"
+                );
+            }
+        }
+        server.loads("hosted")
+    };
+    assert_eq!([ask(), ask()], [6, 6], "two answers for each of two hosts, and what counts them");
+    assert_eq!(server.within(hosted_cache::invalidate(1)), Invalidation::Done);
+    assert_eq!(ask(), 9, "those of the other resource stay");
+    assert_eq!(server.within(invalidate_tag("hosted")), Invalidation::Done);
+    assert_eq!(ask(), 15);
+}
+
+#[test]
+fn a_handler_that_sees_its_key_alone_has_one_answer_for_all_hosts() {
+    let server = Server::start(routes);
+    for host in ["one.test", "other.test"] {
+        assert_eq!(server.request("GET", "/plain/1").at(host).send().body, b"1");
+    }
+    assert_eq!(server.get_by_http2("evil://evil.test/plain/1", None).body, "1");
+    let stats = server.stats("plain");
+    assert_eq!((stats.loads, stats.memory_hits, stats.entries), (1, 2, 1), "and asks for nothing else");
 }
 
 #[test]
@@ -143,9 +216,9 @@ fn names_that_are_made_up_for_the_service_are_bounded_and_reach_nobody_else() {
         exchange(&server, &text)
     };
     for number in 0..100 {
-        assert!(at(&format!("evil{number}.test")).ends_with(&format!("1: evil{number}.test")));
+        assert!(at(&format!("evil{number}.test")).ends_with(&format!("1: evil{number}.test by http")));
     }
-    assert!(at("shop.test").ends_with("1: shop.test"));
+    assert!(at("shop.test").ends_with("1: shop.test by http"));
     assert!(server.stats("canonical").entries <= 65, "64 variants, and what counts them");
 }
 
@@ -160,8 +233,21 @@ fn a_get_with_a_body_goes_past_a_handler_that_could_read_it() {
         assert!(attack.ends_with("1: evil") && attack.contains(reason), "{attack}");
         assert!(exchange(&server, &request("/plain/1")).ends_with("\r\n\r\n1"), "it sees no body");
     }
-    assert_eq!((server.get("/fat/1").body, server.loads("fat")), (b"1: ".to_vec(), 1));
+    assert_eq!((server.get("/fat/1").body, server.loads("fat")), (b"1: ".to_vec(), 2));
     assert_eq!((server.get("/plain/1").body, server.loads("plain")), (b"1".to_vec(), 1));
+}
+
+#[test]
+fn a_get_over_http2_that_announces_no_body_and_has_one_goes_past_it_too() {
+    let server = Server::start(routes);
+    let attack = server.get_by_http2("http://shop.test/fat/1", Some("evil"));
+    let reason = "cachet; fwd=bypass; detail=\"the request has a body, and the key does not\"";
+    assert_eq!((attack.body.as_str(), attack.header("cache-status")), ("1: evil", Some(reason)));
+    assert_eq!(server.loads("fat"), 0);
+    assert_eq!(server.get_by_http2("http://shop.test/fat/1", None).body, "1: ");
+    assert_eq!(server.request("GET", "/fat/1").at("shop.test").send().body, b"1: ");
+    assert_eq!(server.loads("fat"), 2, "one answer, and what counts its variants");
+    assert_eq!(server.get_by_http2("http://shop.test/plain/1", Some("evil")).body, "1", "it sees no body");
 }
 
 #[test]

@@ -85,8 +85,13 @@ fn get_as(server: &Server, target: &str, codings: &str) -> Reply {
 
 /// The body as it was before it was encoded.
 pub(crate) fn plain(reply: &Reply) -> Vec<u8> {
-    let (body, mut plain) = (reply.body.as_slice(), Vec::new());
-    match reply.header("content-encoding") {
+    decoded(reply.header("content-encoding"), &reply.body)
+}
+
+/// A body as it was before it was encoded in this way.
+pub(crate) fn decoded(coding: Option<&str>, body: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::new();
+    match coding {
         None | Some("") => return body.to_vec(),
         Some("gzip") => flate2::read::GzDecoder::new(body).read_to_end(&mut plain).expect("gzip"),
         Some("br") => brotli::Decompressor::new(body, 4096).read_to_end(&mut plain).expect("brotli"),

@@ -3,9 +3,12 @@
 
 mod attacks;
 mod cached_json;
+mod choices;
 mod coded;
 mod coded_json;
 mod handlers;
+#[path = "../support/http2.rs"]
+mod http2;
 mod properties;
 mod ranges;
 mod server;

@@ -12,11 +12,15 @@ use actix_web::{
 };
 use cachet_core::{Builder, Cachet, Stats, testing::ManualClock};
 
-use crate::support::{Reply, Request};
+use crate::{
+    http2::{Answer, Get},
+    support::{Reply, Request},
+};
 
 /// A server on a port of its own, which lives as long as the test's process.
 pub(crate) struct Server {
     address: SocketAddr,
+    http2: SocketAddr,
     clock: ManualClock,
     runtime: Cachet,
 }
@@ -44,16 +48,22 @@ impl Server {
                 };
                 let server =
                     HttpServer::new(app).workers(2).disable_signals().bind("127.0.0.1:0").expect("a free port");
-                sender.send(server.addrs()[0]).expect("the test waits for the address");
+                let server = server.bind_auto_h2c("127.0.0.1:0").expect("another free port");
+                sender.send(server.addrs()).expect("the test waits for the addresses");
                 server.run().await
             })
         });
-        let address = receiver.recv().expect("the server binds");
-        Self { address, clock, runtime }
+        let addresses = receiver.recv().expect("the server binds");
+        Self { address: addresses[0], http2: addresses[1], clock, runtime }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// A GET over HTTP/2, with data behind its head.
+    pub(crate) fn get_by_http2(&self, uri: &str, body: Option<&str>) -> Answer {
+        Get { server: self.http2, uri, fields: &[], body }.send()
     }
 
     pub(crate) fn request(&self, method: &str, target: &str) -> Request {

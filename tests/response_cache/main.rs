@@ -3,6 +3,8 @@
 mod bodies;
 mod collapse;
 mod credentials;
+#[path = "../support/http2.rs"]
+mod http2;
 mod keys;
 mod methods;
 mod nodes;

@@ -27,7 +27,12 @@ fn a_change_that_succeeds_invalidates_its_uri_and_those_that_it_names() {
 
 #[test]
 fn a_change_under_another_spelling_is_one_of_the_same_resource() {
-    for target in ["/%70age?cache-control=max-age=60", "/a/../page?cache-control=max-age=60"] {
+    for target in [
+        "/%70age?cache-control=max-age=60",
+        "/a/../page?cache-control=max-age=60",
+        "http://shop.test/page?cache-control=max-age=60",
+        "javascript://shop.test/page?cache-control=max-age=60",
+    ] {
         let server = Server::start();
         server.get(PAGE);
         server.send("PUT", target, &[("host", "SHOP.test:80")]);

@@ -104,6 +104,7 @@ pub(crate) async fn answer(
     request: HttpRequest,
     Query(told): Query<Vec<(String, String)>>,
     origin: Data<Origin>,
+    body: Bytes,
 ) -> HttpResponse {
     let run = origin.0.runs.fetch_add(1, Ordering::SeqCst) + 1;
     let value = |name: &str| told.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
@@ -120,7 +121,7 @@ pub(crate) async fn answer(
     let mut response = if is_current {
         HttpResponse::NotModified().finish()
     } else {
-        let text = saw(run, &request);
+        let text = saw(run, &request, &body);
         let body = match value("stream").map(|chunks| chunks.parse().expect("a number")) {
             Some(chunks) => streamed(text, chunks, value("breaks").is_some(), held.is_some(), origin.get_ref()),
             None if value("short").is_some() => {
@@ -148,11 +149,13 @@ fn write(headers: &mut HeaderMap, name: &str, value: &str) {
     }
 }
 
-fn saw(run: u64, request: &HttpRequest) -> String {
+fn saw(run: u64, request: &HttpRequest, body: &[u8]) -> String {
     let field = |name: &str| request.headers().get(name).map_or("-", |value| value.to_str().unwrap_or("?"));
     let seen = ["x-forwarded-host", "x-forwarded-proto", "x-original-url", "x-http-method-override", "accept-language"];
     let seen: Vec<_> = seen.iter().map(|name| format!("{name}={}", field(name))).collect();
-    format!("run {run}: {} {} host={} {}", request.method(), request.uri(), field(HOST.as_str()), seen.join(" "))
+    let (seen, body) = (seen.join(" "), String::from_utf8_lossy(body));
+    let (method, uri, host) = (request.method(), request.uri(), field(HOST.as_str()));
+    format!("run {run}: {method} {uri} host={host} scheme={} {seen} body={body}", request.connection_info().scheme())
 }
 
 fn streamed(text: String, chunks: usize, breaks: bool, held: bool, origin: &Origin) -> BoxBody {

@@ -12,11 +12,15 @@ use actix_web::{App, HttpServer, rt::System, web};
 use cachet_actix::ResponseCache;
 use cachet_core::{Builder, Cachet, testing::ManualClock};
 
-use crate::origin::{Origin, answer};
+use crate::{
+    http2::{Answer, Get},
+    origin::{Origin, answer},
+};
 
 /// A server on a port of its own, which lives as long as the test's process.
 pub(crate) struct Server {
     address: SocketAddr,
+    http2: SocketAddr,
     clock: ManualClock,
     pub(crate) runtime: Cachet,
     pub(crate) origin: Origin,
@@ -51,12 +55,13 @@ impl Server {
                     move || App::new().wrap(cache.clone()).app_data(data.clone()).default_service(web::to(answer));
                 let server =
                     HttpServer::new(app).workers(2).disable_signals().bind("127.0.0.1:0").expect("a free port");
-                sender.send(server.addrs()[0]).expect("the test waits for the address");
+                let server = server.bind_auto_h2c("127.0.0.1:0").expect("another free port");
+                sender.send(server.addrs()).expect("the test waits for the addresses");
                 server.run().await
             })
         });
-        let address = receiver.recv().expect("the server binds");
-        Self { address, clock, runtime, origin }
+        let addresses = receiver.recv().expect("the server binds");
+        Self { address: addresses[0], http2: addresses[1], clock, runtime, origin }
     }
 
     pub(crate) fn get(&self, target: &str) -> Reply {
@@ -76,6 +81,11 @@ impl Server {
             text.extend([name, ": ", value, "\r\n"]);
         }
         self.exchange(&format!("{text}\r\n"))
+    }
+
+    /// A GET over HTTP/2, with data behind its head.
+    pub(crate) fn get_by_http2(&self, uri: &str, fields: &[(&str, &str)], body: Option<&str>) -> Answer {
+        Get { server: self.http2, uri, fields, body }.send()
     }
 
     /// Sends bytes as they are, and reads all that comes.

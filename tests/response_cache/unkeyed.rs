@@ -2,7 +2,7 @@
 
 use actix_web::http::header::HeaderName;
 
-use crate::server::Server;
+use crate::{http2::Answer, server::Server};
 
 const PAGE: &str = "/?cache-control=max-age=60";
 
@@ -73,4 +73,90 @@ fn a_get_with_a_body_goes_past_the_cache() {
     assert!(!server.get(PAGE).is_hit(), "nothing was stored");
     assert!(!server.exchange(&request("content-length: 4", "evil")).is_hit(), "and nothing served");
     assert!(server.exchange(&request("content-length: 0", "")).is_hit(), "an empty body is none");
+}
+
+#[test]
+fn a_get_whose_head_announces_no_body_and_that_has_one_goes_past_the_cache() {
+    let server = Server::start();
+    let uri = format!("http://shop.test{PAGE}");
+    let attack = server.get_by_http2(&uri, &[], Some("evil"));
+    assert!(attack.body.ends_with("body=evil"), "it comes to the handler whole: {attack:?}");
+    assert_eq!(attack.header("cache-status"), Some("cachet; fwd=bypass; detail=\"body\""));
+    for _ in 0..2 {
+        let honest = server.get_by_http2(&uri, &[], None);
+        assert!(honest.body.ends_with("body="), "{honest:?}");
+    }
+    let victim = server.get(PAGE);
+    assert!(victim.is_hit() && victim.body.ends_with("body="), "{victim:?}");
+    assert!(!is_hit(&server.get_by_http2(&uri, &[], Some("evil"))), "nor is anything served for it");
+}
+
+#[test]
+fn a_scheme_that_somebody_made_up_reaches_nobody_else() {
+    for scheme in ["javascript", "evil", "ftp"] {
+        let server = Server::start();
+        let uri = format!("{scheme}://shop.test{PAGE}");
+        let attack = server.get(&uri);
+        assert_eq!(attack.cache_status(), "cachet; fwd=bypass; detail=\"scheme\"");
+        let attack = server.get_by_http2(&uri, &[], None);
+        assert_eq!(attack.header("cache-status"), Some("cachet; fwd=bypass; detail=\"scheme\""));
+        let victim = server.get(PAGE);
+        assert!(!victim.is_hit() && victim.body.contains(" scheme=http "), "{victim:?}");
+    }
+}
+
+#[test]
+fn the_handler_sees_the_connections_scheme_and_a_target_without_authority() {
+    for first in ["https://shop.test", "http://shop.test", "HTTPS://SHOP.test:80"] {
+        let server = Server::start();
+        let attack = server.get(&format!("{first}{PAGE}"));
+        assert!(attack.body.contains(&format!("GET {PAGE} host=shop.test scheme=http ")), "{attack:?}");
+        assert!(server.get(PAGE).is_hit());
+        assert!(is_hit(&server.get_by_http2(&format!("https://shop.test{PAGE}"), &[("host", "evil.test")], None)));
+    }
+}
+
+#[test]
+fn what_is_named_twice_is_named_by_the_target() {
+    let server = Server::start();
+    let (uri, evil) = (format!("http://shop.test{PAGE}"), [("host", "evil.test")]);
+    let seen = [
+        server.get_with(&uri, &evil).body,
+        server.get_by_http2(&uri, &evil, None).body,
+        server.send("POST", &uri, &evil).body,
+        server.get_by_http2(&uri, &evil, Some("a body")).body,
+        server.send("OPTIONS", &uri, &evil).body,
+    ];
+    for body in seen {
+        assert!(body.contains(" host=shop.test "), "{body}");
+    }
+}
+
+#[test]
+fn a_field_that_is_of_the_connection_is_in_no_key_and_the_handler_does_not_see_it() {
+    let page = format!("{PAGE}&vary=accept-language");
+    for list in ["close, Accept-Language", "close,accept-language ,x-other", ", ACCEPT-LANGUAGE\r\nconnection: close"] {
+        let server = Server::start();
+        let with = |connection: &str| {
+            let fields = format!("host: shop.test\r\naccept-language: de\r\nconnection: {connection}");
+            server.exchange(&format!("GET {page} HTTP/1.1\r\n{fields}\r\n\r\n"))
+        };
+        assert!(with(list).body.contains("accept-language=- "), "{list}");
+        let victim = with("close");
+        assert!(!victim.is_hit() && victim.body.contains("accept-language=de "), "{list}: {victim:?}");
+        assert!(server.get(&page).is_hit(), "what was stored is the answer without the field");
+    }
+}
+
+#[test]
+fn a_connection_lists_neither_the_host_nor_the_end_of_a_body() {
+    let server = Server::start();
+    let fields = "host: shop.test\r\ncontent-length: 4\r\nconnection: close, host, content-length, transfer-encoding";
+    let attack = server.exchange(&format!("GET {PAGE} HTTP/1.1\r\n{fields}\r\n\r\nevil"));
+    assert!(attack.body.contains(" host=shop.test ") && attack.body.ends_with("body=evil"), "{attack:?}");
+    assert_eq!(attack.cache_status(), "cachet; fwd=bypass; detail=\"body\"");
+}
+
+fn is_hit(answer: &Answer) -> bool {
+    answer.header("cache-status").is_some_and(|status| status.contains("hit"))
 }

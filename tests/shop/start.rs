@@ -2,6 +2,8 @@
 
 use std::{process::Output, thread};
 
+use deadpool_sqlite::rusqlite::Connection;
+
 use crate::support::{Redis, Shop};
 
 #[test]
@@ -67,6 +69,20 @@ fn what_was_written_is_there_after_a_restart() {
     node.put("/products/1", r#"{"price": 1.23}"#);
     drop(node);
     assert_eq!(shop.node().get("/products/1").json()["price"], serde_json::json!(1.23));
+}
+
+#[test]
+fn a_database_of_the_first_version_is_brought_up_to_date() {
+    let shop = Shop::new();
+    shop.node().put("/products/1", r#"{"price": 1.23}"#);
+    let file = Connection::open(shop.database()).expect("SQLite opens its file");
+    file.execute_batch("ALTER TABLE products DROP COLUMN changed; PRAGMA user_version = 1")
+        .expect("it was as old once");
+    drop(file);
+    let node = shop.node();
+    assert_eq!(node.get("/products/1").json()["price"], serde_json::json!(1.23));
+    let put = node.request("PUT", "/products/1").header("if-unmodified-since", "Sun, 06 Nov 1994 08:49:37 GMT");
+    assert_eq!(put.json(r#"{"price": 2}"#).send().status, 412);
 }
 
 /// What the shop says on standard error when a variable makes it end.

@@ -69,6 +69,39 @@ fn a_price_is_changed_only_by_a_client_that_has_seen_it() {
 }
 
 #[test]
+fn a_price_is_changed_only_while_it_is_as_old_as_the_client_has_seen_it() {
+    let shop = Shop::new();
+    let node = shop.node();
+    let last_modified = || {
+        let mut date = None;
+        eventually("the second of the load is over", || {
+            date = node.get("/products/1").header("last-modified").map(str::to_owned);
+            date.is_some()
+        });
+        date.expect("it was waited for")
+    };
+    let put = |date: &str, price: &str| {
+        let body = format!(r#"{{"price": {price}}}"#);
+        node.request("PUT", "/products/1").header("if-unmodified-since", date).json(body).send()
+    };
+
+    let seen = last_modified();
+    let before = node.get("/products/1").json();
+    let blind = put("Sun, 06 Nov 1994 08:49:37 GMT", "1");
+    assert_eq!(blind.status, 412);
+    assert!(blind.json()["error"].is_string());
+    assert_eq!(node.get("/products/1").json(), before, "a 412 changes nothing");
+
+    assert_eq!(put(&seen, "2").status, 200);
+    assert_eq!(put(&seen, "3").status, 412, "it has changed since");
+    assert_eq!(put("soon", "4").status, 200, "what is no date is no condition");
+    assert_eq!(put(&last_modified(), "5").status, 200);
+    let body = r#"{"price": 6}"#;
+    let both = node.request("PUT", "/products/1").header("if-match", "*").header("if-unmodified-since", &seen);
+    assert_eq!(both.json(body).send().status, 200, "beside a tag the date does not count");
+}
+
+#[test]
 fn of_many_clients_that_saw_one_price_one_changes_it() {
     let shop = Shop::new();
     let node = shop.node();

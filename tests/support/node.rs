@@ -32,6 +32,11 @@ impl Shop {
         Self { directory: tempfile::tempdir().expect("a temporary directory") }
     }
 
+    /// The file that the nodes keep their rows in.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.directory.path().join("shop.db")
+    }
+
     /// The program with this shop's database and without any of the environment's settings.
     ///
     /// # Panics
@@ -41,7 +46,7 @@ impl Shop {
         let mut command = Command::new(example("shop"));
         command
             .env("SHOP_ADDR", "127.0.0.1:0")
-            .env("SHOP_DB", self.directory.path().join("shop.db"))
+            .env("SHOP_DB", self.database())
             .env_remove("CACHET_REDIS_URL")
             .env_remove("CACHET_NAMESPACE")
             .env_remove("SHOP_MAX_AGE")

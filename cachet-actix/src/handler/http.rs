@@ -7,11 +7,7 @@ use actix_web::{
 use bytes::Bytes;
 use cachet_core::{Cached, Validator};
 
-use crate::{
-    misleading::{changes_the_resource, has_body},
-    stored::StoredResponse,
-    validators::EntityTag,
-};
+use crate::{misleading::changes_the_resource, stored::StoredResponse, validators::EntityTag};
 
 /// The options of a handler: all of them were checked and normalised by the macro.
 pub struct Http {
@@ -92,8 +88,9 @@ impl Http {
         self
     }
 
-    pub(super) fn varies(&self) -> bool {
-        !self.vary.is_empty()
+    /// Whether answers are told apart by more than the key: by the fields of `vary`, and by where a request was sent to.
+    pub(super) fn has_variants(&self) -> bool {
+        !self.vary.is_empty() || self.sees_more
     }
 
     pub(super) fn vary_fields(&self) -> &'static [&'static str] {
@@ -116,11 +113,24 @@ impl Http {
         names
     }
 
-    /// The host that a request was sent to, where the handler could see it.
-    pub(super) fn host(&self, request: &HttpRequest) -> Option<String> {
+    /// Where a request was sent to, where the handler could see it: the scheme, and every name of the host, since those of
+    /// the target and of `Host` may differ.
+    pub(super) fn origin(&self, request: &HttpRequest) -> Option<String> {
+        if !self.sees_more {
+            return None;
+        }
+        let own_scheme = if request.app_config().secure() { "https" } else { "http" };
         let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-        let host = authority.or_else(|| request.headers().get(HOST).map(HeaderValue::as_bytes));
-        host.filter(|_| self.sees_more).map(|host| host.to_ascii_lowercase().escape_ascii().to_string())
+        let lines = request.headers().get_all(HOST).map(HeaderValue::as_bytes);
+        let mut hosts: Vec<_> = authority.into_iter().chain(lines).map(<[u8]>::to_ascii_lowercase).collect();
+        hosts.dedup();
+        let mut text = request.uri().scheme_str().unwrap_or(own_scheme).to_ascii_lowercase();
+        for host in hosts {
+            // A tab is escaped in a value, so it parts two of them.
+            text.push('\t');
+            text.extend(host.escape_ascii().map(char::from));
+        }
+        Some(text)
     }
 
     pub(super) fn tagging(&self) -> Tagging {
@@ -128,8 +138,8 @@ impl Http {
     }
 
     /// Why the answer may be for the one who asks alone: the request says something that the key does not know, and the
-    /// handler may have looked. Where there are variants, what misleads a handler tells them apart.
-    pub(super) fn may_be_personal(&self, request: &HttpRequest) -> Option<&'static str> {
+    /// handler may have looked. Beside the fields of `vary`, what misleads a handler tells them apart.
+    pub(super) fn may_be_personal(&self, request: &HttpRequest, has_body: bool) -> Option<&'static str> {
         if !self.sees_more {
             return None;
         }
@@ -137,9 +147,9 @@ impl Http {
         let says = |name: HeaderName| headers.contains_key(&name) && !self.vary.contains(&name.as_str());
         let reasons = [
             (says(AUTHORIZATION) || says(COOKIE), "the request says who asks, and the key does not"),
-            (has_body(headers), "the request has a body, and the key does not"),
+            (has_body, "the request has a body, and the key does not"),
             (
-                !self.varies() && !self.misleading(headers).is_empty(),
+                self.vary.is_empty() && !self.misleading(headers).is_empty(),
                 "the request says what it is for, and the key does not",
             ),
         ];

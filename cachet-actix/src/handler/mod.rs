@@ -30,20 +30,26 @@ use self::{
 };
 use crate::{
     edge::EdgeTags,
+    misleading::has_body,
     preconditions::Preconditions,
     stored::{Collected, Fate, StoredResponse, collect},
     validators::reads,
 };
 
 /// The request, as the expansion's first argument: it takes nothing of the payload.
-pub struct Incoming(HttpRequest);
+pub struct Incoming {
+    request: HttpRequest,
+    /// Of one that only reads: whether a body comes with it.
+    has_body: bool,
+}
 
 impl FromRequest for Incoming {
     type Error = Infallible;
     type Future = Ready<Result<Self, Infallible>>;
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Ok(Self(request.clone())))
+    fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
+        let has_body = reads(request.method()) && has_body(request.headers(), payload);
+        ready(Ok(Self { request: request.clone(), has_body }))
     }
 }
 
@@ -103,16 +109,19 @@ where
     Fut: Future + 'static,
     Fut::Output: Responder,
 {
-    let Incoming(request) = incoming;
+    let Incoming { request, has_body } = incoming;
     let mut tags = Vec::new();
     if reads(request.method()) && EdgeTags::are_wanted(&request) {
         tags.extend_from_slice(call.tags());
         tags.extend(in_front(&function, &call));
     }
-    let sought = Sought::of(&request, http, &function, call);
+    let sought = Sought::of(&request, has_body, http, &function, call);
     let mut found = match sought.at_hand(&function) {
         Some(found) => Ok(found),
-        None => Err(Box::pin(far(request.clone(), http, function, sought, load))),
+        None => {
+            let incoming = Incoming { request: request.clone(), has_body };
+            Err(Box::pin(far(incoming, http, function, sought, load)))
+        }
     };
     async move {
         let mut response = match &mut found {
@@ -126,18 +135,19 @@ where
 }
 
 /// Answers what memory alone does not.
-async fn far<F, L, Fut>(request: HttpRequest, http: &'static Http, function: F, sought: Sought, load: L) -> HttpResponse
+async fn far<F, L, Fut>(incoming: Incoming, http: &'static Http, function: F, sought: Sought, load: L) -> HttpResponse
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     L: FnOnce() -> Fut + 'static,
     Fut: Future + 'static,
     Fut::Output: Responder,
 {
+    let Incoming { request, has_body } = incoming;
     let call = match sought {
         Sought::Entry(call) => call,
         Sought::Unknown(_) if !reads(request.method()) => return run(&request, load).await,
         Sought::Unknown(call) => {
-            if let Some(reason) = http.may_be_personal(&request) {
+            if let Some(reason) = http.may_be_personal(&request, has_body) {
                 return personal(http, reason, run(&request, load).await);
             }
             let Some(call) = variant(&function, http, &request, call).await else {

@@ -18,13 +18,13 @@ pub(super) enum Sought {
 }
 
 impl Sought {
-    pub(super) fn of<F>(request: &HttpRequest, http: &Http, function: &F, call: Keyed) -> Self
+    pub(super) fn of<F>(request: &HttpRequest, has_body: bool, http: &Http, function: &F, call: Keyed) -> Self
     where
         F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     {
-        if !reads(request.method()) || http.may_be_personal(request).is_some() {
+        if !reads(request.method()) || http.may_be_personal(request, has_body).is_some() {
             Self::Unknown(call)
-        } else if http.varies() {
+        } else if http.has_variants() {
             variant_at_hand(function, http, request, call)
         } else {
             Self::Entry(call)

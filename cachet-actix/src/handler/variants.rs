@@ -1,4 +1,5 @@
-//! The variants of one resource: one entry for each set of values that the fields of `vary` have.
+//! The variants of one resource: one entry for each set of values that the fields of `vary` have, and for each scheme and
+//! host where the handler could see them.
 //!
 //! Beneath the key that the controls know lies an entry without a response, the *index*. It has a random name, and that
 //! name is part of the variants' keys. So whoever invalidates or fences the key, on whichever node, leaves all variants
@@ -23,7 +24,7 @@ pub(super) async fn variant<F>(function: &F, http: &Http, request: &HttpRequest,
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
 {
-    let values = values(http, request.headers(), http.host(request))?;
+    let values = values(http, request.headers(), http.origin(request))?;
     // What a load replaces is still there when the load begins, and an invalidation that comes later voids what it gives:
     // so a name that was left behind does not come back.
     let next = || async { Ok(StoredResponse::index_after(Refresh::current().value())) };
@@ -40,7 +41,7 @@ pub(super) fn variant_at_hand<F>(function: &F, http: &Http, request: &HttpReques
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
 {
-    let Some(values) = values(http, request.headers(), http.host(request)) else { return Sought::Unknown(call) };
+    let Some(values) = values(http, request.headers(), http.origin(request)) else { return Sought::Unknown(call) };
     match hit_response(function, &call).and_then(|index| index.ok()?.admits(values)) {
         Some(name) => Sought::Entry(under(name, values, call)),
         None => Sought::Unknown(call),
@@ -59,9 +60,9 @@ fn under(name: Validator, values: Validator, call: Keyed) -> Keyed {
 ///
 /// A list is the same over one line or many, with or without spaces behind its commas. A field that is not there is
 /// another value than an empty one.
-fn values(http: &Http, headers: &HeaderMap, host: Option<String>) -> Option<Validator> {
+fn values(http: &Http, headers: &HeaderMap, origin: Option<String>) -> Option<Validator> {
     let misleading = http.misleading(headers);
-    let mut text = host.unwrap_or_default().into_bytes();
+    let mut text = origin.unwrap_or_default().into_bytes();
     for name in &misleading {
         // A line break cannot be in a name or a value, so none runs into the next one.
         text.push(b'\n');

@@ -20,7 +20,7 @@ use super::{
     policy::{Use, Wishes},
     resources::{Found, Seen},
 };
-use crate::misleading::{has_body, is_misleading};
+use crate::misleading::{has_body, is_misleading, of_connection};
 
 /// A GET or HEAD that the cache may answer.
 pub(super) struct Ask {
@@ -59,11 +59,16 @@ impl Condition {
 }
 
 impl Ask {
-    /// The error is the reason why the request goes past the cache.
-    pub(super) fn of(request: &ServiceRequest, configuration: &Configuration) -> Result<Self, &'static str> {
+    /// The error is the reason why the request goes past the cache. What is of the connection alone is removed first.
+    pub(super) fn of(request: &mut ServiceRequest, configuration: &Configuration) -> Result<Self, &'static str> {
+        for name in of_connection(request.headers()) {
+            request.headers_mut().remove(name);
+        }
+        let (parts, payload) = request.parts_mut();
+        let has_body = has_body(parts.headers(), payload);
         let headers = request.headers();
         let obstacles = [
-            (has_body(headers), "body"),
+            (has_body, "body"),
             (headers.contains_key(UPGRADE), "upgrade"),
             (headers.contains_key(COOKIE) && !configuration.cookies, "cookie"),
         ];

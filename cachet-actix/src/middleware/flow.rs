@@ -31,7 +31,7 @@ use super::{
     answer::answer,
     ask::Ask,
     collapse::{Landing, Leading, Part, board},
-    key::Key,
+    key::{Key, name_host},
     policy::Use,
     resources::{Found, Glance, Resources, Seen},
     trip::{Trip, drain},
@@ -99,12 +99,13 @@ where
         self: Rc<Self>,
         mut request: ServiceRequest,
     ) -> Result<ServiceResponse<BoxBody>, Error> {
+        name_host(&mut request);
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS | Method::TRACE | Method::CONNECT => return self.pass(request, "method", None).await,
             _ => return Box::pin(self.change(request)).await,
         }
-        let ask = match Ask::of(&request, &self.cache.configuration) {
+        let ask = match Ask::of(&mut request, &self.cache.configuration) {
             Ok(ask) => ask,
             Err(reason) => return self.pass(request, "bypass", Some(reason)).await,
         };

@@ -27,7 +27,9 @@ pub(super) struct Key {
 impl Key {
     /// The key of a request; the error is the reason why there is none.
     pub(super) fn of(request: &ServiceRequest, declared: &[HeaderName]) -> Result<Self, &'static str> {
-        let scheme = scheme(request);
+        // It is the connection's, whichever of the two the target has; any other would be a client's invention.
+        let is_ours = request.uri().scheme_str().is_none_or(|written| matches!(written, "http" | "https"));
+        let scheme = is_ours.then(|| scheme(request)).ok_or("scheme")?;
         let authority = authority(scheme, request.uri(), request.headers()).ok_or("authority")?;
         let target = target(request.uri().path(), request.uri().query()).ok_or("path")?;
         let mut fields = String::new();
@@ -63,10 +65,10 @@ impl Key {
             let authority = HeaderValue::try_from(&self.authority).expect("a validated authority is a value");
             head.headers.insert(HOST, authority);
         }
-        if head.uri.path_and_query().is_none_or(|written| written.as_str() != self.target) {
-            let mut parts = std::mem::take(&mut head.uri).into_parts();
-            parts.path_and_query = PathAndQuery::try_from(self.target.as_str()).ok();
-            let uri = Uri::from_parts(parts).expect("a target in another spelling is a target");
+        let is_absolute = head.uri.scheme().is_some() || head.uri.authority().is_some();
+        if is_absolute || head.uri.path_and_query().is_none_or(|written| written.as_str() != self.target) {
+            let target = PathAndQuery::try_from(self.target.as_str());
+            let uri = Uri::from(target.expect("a target in another spelling is a target"));
             head.uri = uri.clone();
             request.match_info_mut().get_mut().update(&uri);
         }
@@ -112,6 +114,23 @@ impl Key {
         }
         part.write_key(key.writer());
         key
+    }
+}
+
+/// Writes the authority of an absolute target, as all are in HTTP/2, into `Host`, whatever the client wrote there (RFC 9112
+/// §3.2.2): what answers knows the service by the name that is looked at here.
+pub(super) fn name_host(request: &mut ServiceRequest) {
+    let Some(authority) = request.uri().authority() else { return };
+    let (_, host) = authority.as_str().rsplit_once('@').unwrap_or(("", authority.as_str()));
+    let mut lines = request.headers().get_all(HOST);
+    let is_named = lines.next().is_some_and(|written| written == host);
+    // Two of them are a mistake that others must see.
+    let is_twice = lines.next().is_some();
+    if let Ok(host) = HeaderValue::from_str(host)
+        && !is_named
+        && !is_twice
+    {
+        request.headers_mut().insert(HOST, host);
     }
 }
 
@@ -202,6 +221,9 @@ mod tests {
             ("/a?x=2&x=1", "example.com:", Ok("http://example.com/a?x=2&x=1")),
             ("/a?", "[::1]:80", Ok("http://[::1]/a?")),
             ("http://Other.com/a", "example.com", Ok("http://other.com/a")),
+            ("https://other.com/a", "example.com", Ok("http://other.com/a")),
+            ("javascript://other.com/a", "example.com", Err("scheme")),
+            ("/a", "my_service:8080", Ok("http://my_service:8080/a")),
             ("/a/../b", "example.com", Err("path")),
             ("/a/%2E%2e/b", "example.com", Err("path")),
             ("/a%2", "example.com", Err("path")),

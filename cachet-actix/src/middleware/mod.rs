@@ -97,9 +97,13 @@ use crate::edge::EdgeTags;
 /// unreserved characters undone. The handler sees that spelling, and not the fields that others have poisoned caches
 /// with: `Forwarded`, `X-Forwarded-*`, `X-Original-URL`, `X-HTTP-Method-Override` and their like, unless
 /// [`keyed_by`](Self::keyed_by) declares them. (A GET or HEAD that goes past the cache keeps them, and so does any other
-/// method.) A request with a body, with dot segments in its path, without a host, with a malformed one or with two goes
-/// past the cache; one of `actix_web::test` has a host when it is given a `Host`. A
-/// request's `Cache-Control` is ignored unless [`honour_request_directives`](Self::honour_request_directives) is set.
+/// method.) A target is given without scheme and authority: the latter counts before the `Host` field (RFC 9112 §3.2.2),
+/// and the former is the connection's. Fields that `Connection` lists are removed (RFC 9110 §7.6.1).
+///
+/// A request with a body, over HTTP/2 one that has not ended, with dot segments in its path, with another scheme than
+/// `http` or `https`, without a host, with a malformed one or with two goes past the cache; one of `actix_web::test` has a
+/// host when it is given a `Host`. A request's `Cache-Control` is ignored unless
+/// [`honour_request_directives`](Self::honour_request_directives) is set.
 ///
 /// # What it costs
 ///

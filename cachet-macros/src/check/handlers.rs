@@ -6,7 +6,7 @@ use crate::{
     args::{Args, Given, Lifetime},
     errors::Errors,
     http::Directives,
-    model::key_parameters,
+    model::{beside_the_key, key_parameters},
     signature::{Extractor, Function},
 };
 
@@ -147,13 +147,25 @@ pub(super) fn networks_keep_what_is_for_everyone(args: &Args, errors: &Errors) {
 }
 
 /// Clients can send values without end, and what Redis holds knows nothing of its neighbours.
-pub(super) fn variants_are_counted_in_memory(args: &Args, errors: &Errors) {
-    let in_memory = args.tier.as_ref().is_none_or(|tier| tier.value.has_memory());
-    if let Some(name) = args.mentioned_at("vary").filter(|_| !in_memory) {
+pub(super) fn variants_are_counted_in_memory(args: &Args, function: &Function, errors: &Errors) {
+    if !args.mentions("http") || args.tier.as_ref().is_none_or(|tier| tier.value.has_memory()) {
+        return;
+    }
+    if let Some(name) = args.mentioned_at("vary") {
         errors.at(
             name,
             "`vary` counts the variants of a resource in memory, which this function does not use; write \
              `tier = \"memory,redis\"`",
+        );
+    } else if let Some(parameter) = beside_the_key(args, function).next() {
+        let name = &parameter.ident;
+        errors.over(
+            &parameter.ty,
+            format_args!(
+                "`{name}` may look at the host that a request was sent to, so each host has a variant, and those are \
+                 counted in memory, which this function does not use; write `tier = \"memory,redis\"`, or take what is \
+                 needed as part of the key"
+            ),
         );
     }
 }

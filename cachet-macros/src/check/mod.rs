@@ -30,7 +30,7 @@ pub(crate) fn check(args: &Args, function: &Function, errors: &Errors) {
     handlers::max_age_is_within_ttl(args, errors);
     handlers::fields_are_of_handlers(args, errors);
     handlers::networks_keep_what_is_for_everyone(args, errors);
-    handlers::variants_are_counted_in_memory(args, errors);
+    handlers::variants_are_counted_in_memory(args, function, errors);
     handlers::handlers_store_responses(args, errors);
     handlers::handlers_are_free_functions(args, function, errors);
     tiers::codec_needs_the_shared_tier(args, errors);

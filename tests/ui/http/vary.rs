@@ -1,3 +1,4 @@
+use actix_web::{HttpRequest, get, web::Path};
 use cachet_core::cached;
 
 #[cached(ttl = "5m", http = "public", vary = "accept-language")]
@@ -23,6 +24,12 @@ async fn twice() -> &'static str {
 #[cached(ttl = "5m", tier = "redis", http = "public", vary = ["accept-language"])]
 async fn nobody_counts() -> &'static str {
     ""
+}
+
+#[get("/a/{id}")]
+#[cached(ttl = "5m", tier = "redis", http = "private", skip(request))]
+async fn nobody_counts_hosts(id: Path<u64>, request: HttpRequest) -> String {
+    format!("{id} at {}", request.connection_info().host())
 }
 
 fn main() {}
