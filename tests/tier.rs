@@ -124,6 +124,46 @@ async fn what_looks_like_a_fence_but_would_never_end_is_overwritten() {
     }
 }
 
+#[tokio::test]
+async fn what_looks_like_a_lease_or_a_value_but_is_cut_short_or_would_never_end_is_overwritten() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let life = redis.told(&["INFO", "replication"], "master_replid").expect("a server has one")[..8].to_owned();
+    let forged = |kind: &str, rest: usize| format!("{kind}{life}{}", "x".repeat(rest));
+    for bytes in [forged("V", 0), forged("V", 3), forged("V", 23), forged("V", 24), forged("L", 0), forged("L", 50)] {
+        for options in [&[][..], &["PX", "600000"]] {
+            redis.command(&[&["SET", "key", &bytes][..], options].concat());
+            let Read::Miss { dead } = tier.read(lookup("key")).await.expect("the server answers") else {
+                panic!("{bytes:?} is no value and no lease");
+            };
+            let acquired = tier.acquire(lookup("key"), LONG, dead).await.expect("the server answers");
+            assert!(matches!(acquired, Acquired::Granted(_)), "{bytes:?} {options:?}: {acquired:?}");
+        }
+    }
+    redis.command(&["SET", "key", &forged("L", 25)]);
+    fill(&*tier, "key").await;
+    redis.command(&["SET", "key", &forged("L", 25), "PX", "600000"]);
+    let acquired = tier.acquire(lookup("key"), LONG, None).await.expect("the server answers");
+    assert!(matches!(acquired, Acquired::Held(_)), "a whole one that ends is a lease, not {acquired:?}");
+}
+
+/// Who: a value whose refresh is said to be under way until the end of time. What stops that: what is no number of
+/// digits is no time.
+#[tokio::test]
+async fn a_forged_time_of_a_refresh_hinders_none() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    fill(&*tier, "key").await;
+    for garbage in ["inf          ", "nan          ", "0x1p99       ", "9e999        "] {
+        redis.command(&["SETRANGE", "key", "34", garbage]);
+        let Read::Hit(stored) = tier.read(lookup("key")).await.expect("the server answers") else {
+            panic!("the value is whole");
+        };
+        let refresh = tier.refresh(lookup("key"), LONG, stored.id).await.expect("the server answers");
+        assert!(matches!(refresh, Acquired::Granted(_)), "{garbage:?}: {refresh:?}");
+    }
+}
+
 /// Who: a fence whose writers' times are no numbers. What stops it from standing: they count as over.
 #[tokio::test]
 async fn a_forged_fence_hinders_no_writer() {
