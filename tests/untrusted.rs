@@ -3,8 +3,10 @@
 
 mod support;
 
-use cachet_core::{Builder, Cachet, Origin, Seal, cached};
-use support::Redis;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use cachet_core::{Builder, Cachet, Origin, Seal, cached, invalidate_tag};
+use support::{Redis, until};
 
 #[cached(ttl = 3600, tier = "redis", key = "{id}", name = "text")]
 async fn text(id: u64) -> String {
@@ -59,6 +61,59 @@ async fn an_entry_is_neither_forged_nor_moved_nor_taken_unsealed() {
     origin(&plain, 1).await;
     assert_eq!(origin(&other, 1).await, Origin::Loaded);
     assert_eq!(other.scope(async { text::stats().undecodable }).await, 3);
+}
+
+static LOADS: AtomicU64 = AtomicU64::new(0);
+
+#[cached(ttl = 3600, tier = "redis", key = "{id}", name = "tagged", tags = ["t"], stale = "1h")]
+async fn tagged(id: u64) -> (u64, u64) {
+    (id, LOADS.fetch_add(1, Ordering::SeqCst))
+}
+
+/// Who: somebody who keeps a sealed entry that a tag has outdated since. What stops him from bringing it back with the id
+/// and the tags' versions of the one that stands there now: both are sealed.
+#[tokio::test]
+async fn an_outdated_entry_does_not_come_back_in_the_name_of_a_present_one() {
+    // What of the present entry he takes: its id, from 1 on, its digest of the tags' versions, from 127 on, or both.
+    const SPLICE: &str = "
+local now, before = redis.call('GET', KEYS[1]), redis.call('GET', KEYS[2])
+if string.find(ARGV[1], 'id') then before = string.sub(now, 1, 33) .. string.sub(before, 34) end
+if string.find(ARGV[1], 'digest') then
+  before = string.sub(before, 1, 127) .. string.sub(now, 128, 143) .. string.sub(before, 144)
+end
+return redis.call('SET', KEYS[1], before, 'PX', 3600000)";
+    let redis = Redis::start();
+    let node = node(&redis, |builder| builder.seal(Seal::new([7; 32])));
+    for (id, splice) in [(1, "id"), (2, "digest"), (3, "id, digest")] {
+        let old = node.scope(tagged(id)).await;
+        let key = redis.command(&["KEYS", &format!("bytes:tagged:*:{id}")]).trim().to_owned();
+        redis.command(&["COPY", &key, "before"]);
+        node.scope(invalidate_tag("t")).await;
+        let new = node.scope(tagged(id)).await;
+        redis.command(&["EVAL", SPLICE, "2", &key, "before", splice]);
+        redis.command(&["DEL", "before"]);
+        let read = node.scope(tagged::fetch(id)).await;
+        assert!(*read != old && *read != new && read.origin() == Origin::Loaded, "by {splice}: {read:?}");
+    }
+    assert_eq!(node.scope(async { tagged::stats().undecodable }).await, 2, "a wrong digest alone is a miss");
+}
+
+/// A refresh that is under way is written beside the value, which stays sealed; so is the value that it brings.
+#[tokio::test]
+async fn a_sealed_value_is_refreshed() {
+    let redis = Redis::start();
+    let sealing = || node(&redis, |builder| builder.seal(Seal::new([7; 32])));
+    let (one, other) = (sealing(), sealing());
+    let old = one.scope(tagged(9)).await;
+    let key = redis.command(&["KEYS", "bytes:tagged:*:9"]).trim().to_owned();
+    // It is stale now, for an hour and the time of a lease.
+    redis.command(&["PEXPIRE", &key, "3600000"]);
+    assert_eq!(other.scope(tagged(9)).await, old, "stale, while it is refreshed");
+    until("the refresh is over", async || one.scope(tagged(9)).await != old).await;
+    assert_eq!(other.scope(tagged::fetch(9)).await.origin(), Origin::Shared);
+    for node in [&one, &other] {
+        assert_eq!(node.scope(async { tagged::stats().undecodable }).await, 0);
+    }
 }
 
 #[tokio::test]

@@ -7,6 +7,7 @@ use crate::{
     envelope::{EnvelopeError, Holds},
     erased::Erased,
     events::count,
+    shared::HeldLease,
     tier::{NewEntry, StoredEntry},
 };
 
@@ -20,16 +21,17 @@ enum Undecodable {
 }
 
 impl Cache {
-    /// Gives an entry its body; `None` if the value has no bytes.
-    pub(super) fn with_body(&self, key: &str, mut entry: NewEntry, value: &AnyValue) -> Option<NewEntry> {
+    /// Gives an entry its body, as it is stored by that lease; `None` if the value has no bytes.
+    pub(super) fn with_body(&self, held: &HeldLease, mut entry: NewEntry, value: &AnyValue) -> Option<NewEntry> {
         let (_, codec) = self.shared.as_ref()?;
+        let lease = held.lease()?;
         let (holds, encoded) = match codec.encode(value) {
             Some(encoded) => (Holds::Value, encoded),
             None => (Holds::Error, self.settings.error_codec.as_ref()?.encode(value)?),
         };
         match encoded {
             Ok(encoded) => {
-                self.envelope.close(key, &mut entry, holds, encoded);
+                self.envelope.close(held.key(), &lease, &mut entry, holds, encoded);
                 Some(entry)
             }
             Err(error) => {
@@ -41,7 +43,7 @@ impl Cache {
 
     /// The value of an entry; `None` for one that is to be overwritten.
     pub(super) fn decode(&self, key: &str, stored: &StoredEntry) -> Option<Box<dyn Erased>> {
-        self.opened(key, &stored.entry)
+        self.opened(key, stored)
             .inspect_err(|error| {
                 count(&self.counters.undecodable);
                 tracing::debug!(function = self.name(), %error, "an entry is overwritten");
@@ -49,8 +51,8 @@ impl Cache {
             .ok()
     }
 
-    fn opened(&self, key: &str, entry: &NewEntry) -> Result<Box<dyn Erased>, Undecodable> {
-        let (holds, encoded) = self.envelope.open(key, entry)?;
+    fn opened(&self, key: &str, stored: &StoredEntry) -> Result<Box<dyn Erased>, Undecodable> {
+        let (holds, encoded) = self.envelope.open(key, stored)?;
         let codec = match holds {
             Holds::Value => self.shared.as_ref().map(|(_, codec)| codec),
             Holds::Error => self.settings.error_codec.as_ref(),

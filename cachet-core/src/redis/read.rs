@@ -154,7 +154,7 @@ impl Found {
             {
                 let kept = kept.min(entry.lifetime + entry.grace);
                 let (remaining, stale_for) = (kept.saturating_sub(entry.grace), entry.grace.saturating_sub(kept));
-                Read::Hit(StoredEntry { id, entry, remaining, stale_for })
+                Read::Hit(StoredEntry { id, tags, entry, remaining, stale_for })
             }
             Some(Stored::Fence) if self.ttl >= 0 => Read::Fenced,
             // Whatever else the key holds, a load would not be stored; another's under way will not be either.

@@ -61,6 +61,6 @@ impl Start {
         let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         let remaining = kept.min(entry.lifetime + entry.grace).saturating_sub(entry.grace);
         let is_fresh = is_of_this_life && digest == Some(tags) && !remaining.is_zero();
-        is_fresh.then_some(StoredEntry { id, entry, remaining, stale_for: Duration::ZERO })
+        is_fresh.then_some(StoredEntry { id, tags, entry, remaining, stale_for: Duration::ZERO })
     }
 }

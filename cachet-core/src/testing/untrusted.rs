@@ -1,14 +1,18 @@
 //! Every reader of what comes from a shared tier, for fuzzers.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, SystemTime},
+};
 
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     codec::Codec,
-    envelope::{Envelope, Seal},
+    envelope::{Envelope, Holds, Seal},
     names, redis,
+    tier::{EntryId, Lease, NewEntry, StoredEntry},
 };
 
 /// A value with a bit of everything that a codec reads lengths of.
@@ -32,23 +36,25 @@ pub fn read_untrusted(bytes: &[u8]) {
     if let Ok(text) = std::str::from_utf8(bytes) {
         let _ = names::read("shop", text);
     }
-    let mut entry = crate::tier::NewEntry {
+    let lease = Lease { token: EntryId([b'a'; 32]), tags: [0; 16] };
+    let entry = NewEntry {
         lifetime: Duration::from_mins(1),
         grace: Duration::ZERO,
         load_time: Duration::ZERO,
-        modified: std::time::SystemTime::UNIX_EPOCH,
+        modified: SystemTime::UNIX_EPOCH,
         validator: None,
         body: Bytes::copy_from_slice(bytes),
     };
+    let (remaining, stale_for) = (entry.lifetime, Duration::ZERO);
+    let mut stored = StoredEntry { id: lease.token, tags: lease.tags, entry, remaining, stale_for };
     let sealing = Envelope { compress_over: Some(16), seal: Some(Seal::new([7; 32])) };
-    assert!(sealing.open("key", &entry).is_err(), "nobody can seal without the key");
-    if let Ok((_, encoded)) = Envelope::default().open("key", &entry) {
+    assert!(sealing.open("key", &stored).is_err(), "nobody can seal without the key");
+    if let Ok((_, encoded)) = Envelope::default().open("key", &stored) {
         decode(&encoded);
     }
     decode(bytes);
-    entry.body = Bytes::new();
-    sealing.close("key", &mut entry, crate::envelope::Holds::Value, bytes.to_vec());
-    assert!(sealing.open("key", &entry).is_ok_and(|(_, opened)| opened == bytes), "what was sealed is opened");
+    sealing.close("key", &lease, &mut stored.entry, Holds::Value, bytes.to_vec());
+    assert!(sealing.open("key", &stored).is_ok_and(|(_, opened)| opened == bytes), "what was sealed is opened");
 }
 
 /// What decodes, encodes and decodes again.
