@@ -102,8 +102,10 @@ impl fmt::Debug for Seal {
 }
 
 /// How bodies are wrapped.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub(crate) struct Envelope {
+    /// The most bytes of an encoded value.
+    pub(crate) most: usize,
     /// Values of more bytes are compressed, if that makes them smaller.
     pub(crate) compress_over: Option<usize>,
     pub(crate) seal: Option<Seal>,
@@ -121,6 +123,8 @@ pub(crate) enum Holds {
 pub(crate) enum EnvelopeError {
     #[error("a shared entry is in no form that is known")]
     Form,
+    #[error("a shared entry is longer than the bound")]
+    Length,
     #[error("a shared entry cannot be decompressed")]
     Compression,
     #[error("a shared entry is not sealed")]
@@ -130,9 +134,24 @@ pub(crate) enum EnvelopeError {
 }
 
 impl Envelope {
+    /// The most bytes of a body.
+    pub(crate) fn longest_body(&self) -> usize {
+        self.most.saturating_add(SEAL + 1)
+    }
+
     /// Wraps an encoded value, which is to be stored under the key by that lease, with that entry's ages. The entry's body
     /// is set.
-    pub(crate) fn close(&self, key: &str, lease: &Lease, entry: &mut NewEntry, holds: Holds, encoded: Vec<u8>) {
+    pub(crate) fn close(
+        &self,
+        key: &str,
+        lease: &Lease,
+        entry: &mut NewEntry,
+        holds: Holds,
+        encoded: Vec<u8>,
+    ) -> Result<(), EnvelopeError> {
+        if encoded.len() > self.most {
+            return Err(EnvelopeError::Length);
+        }
         let (mut body, mut form) = (encoded, if holds == Holds::Error { ERROR } else { 0 });
         if let Some(compressed) = self.compressed(&body) {
             (body, form) = (compressed, form | COMPRESSED);
@@ -145,6 +164,7 @@ impl Envelope {
         }
         body.push(form);
         entry.body = body.into();
+        Ok(())
     }
 
     /// The encoded value.
@@ -158,6 +178,10 @@ impl Envelope {
             0 => (body, None),
             _ => body.split_last_chunk::<SEAL>().map(|(body, seal)| (body, Some(*seal))).ok_or(EnvelopeError::Form)?,
         };
+        // What is compressed is shorter than the value.
+        if body.len() > self.most {
+            return Err(EnvelopeError::Length);
+        }
         match (&self.seal, seal) {
             (None, _) => {}
             (Some(required), None) if required.accepts_unsealed => {}
@@ -168,7 +192,7 @@ impl Envelope {
                 }
             }
         }
-        let body = if form & COMPRESSED == 0 { body.into() } else { decompressed(body)?.into() };
+        let body = if form & COMPRESSED == 0 { body.into() } else { self.decompressed(body)?.into() };
         Ok((if form & ERROR == 0 { Holds::Value } else { Holds::Error }, body))
     }
 
@@ -188,16 +212,25 @@ impl Envelope {
         let compressed = [&length.to_le_bytes(), &block[..]].concat();
         (compressed.len() < body.len()).then_some(compressed)
     }
+
+    fn decompressed(&self, compressed: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
+        let (length, block) = compressed.split_first_chunk::<LENGTH>().ok_or(EnvelopeError::Compression)?;
+        let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| EnvelopeError::Length)?;
+        if length > self.most {
+            return Err(EnvelopeError::Length);
+        }
+        if length > block.len().saturating_mul(MOST_FROM_ONE) {
+            return Err(EnvelopeError::Compression);
+        }
+        let body = lz4_flex::block::decompress(block, length).map_err(|_| EnvelopeError::Compression)?;
+        if body.len() == length { Ok(body) } else { Err(EnvelopeError::Compression) }
+    }
 }
 
-fn decompressed(compressed: &[u8]) -> Result<Vec<u8>, EnvelopeError> {
-    let (length, block) = compressed.split_first_chunk::<LENGTH>().ok_or(EnvelopeError::Compression)?;
-    let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| EnvelopeError::Compression)?;
-    if length > block.len().saturating_mul(MOST_FROM_ONE) {
-        return Err(EnvelopeError::Compression);
+impl Default for Envelope {
+    fn default() -> Self {
+        Self { most: 64 << 20, compress_over: None, seal: None }
     }
-    let body = lz4_flex::block::decompress(block, length).map_err(|_| EnvelopeError::Compression)?;
-    if body.len() == length { Ok(body) } else { Err(EnvelopeError::Compression) }
 }
 
 /// What a seal is over.
@@ -264,18 +297,21 @@ mod tests {
 
     fn closed(envelope: &Envelope, encoded: &[u8]) -> StoredEntry {
         let mut entry = entry(Vec::new());
-        envelope.close(KEY, &LEASE, &mut entry, Holds::Value, encoded.to_vec());
+        envelope.close(KEY, &LEASE, &mut entry, Holds::Value, encoded.to_vec()).expect("it is short");
         stored(entry)
     }
 
     fn sealing(seal: Seal) -> Envelope {
-        Envelope { compress_over: None, seal: Some(seal) }
+        Envelope { seal: Some(seal), ..Envelope::default() }
     }
 
     fn every_kind() -> [Envelope; 4] {
         let seal = Some(Seal::new([7; 32]));
-        [(None, None), (Some(8), None), (None, seal.clone()), (Some(8), seal)]
-            .map(|(compress_over, seal)| Envelope { compress_over, seal })
+        [(None, None), (Some(8), None), (None, seal.clone()), (Some(8), seal)].map(|(compress_over, seal)| Envelope {
+            compress_over,
+            seal,
+            ..Envelope::default()
+        })
     }
 
     #[test]
@@ -284,7 +320,7 @@ mod tests {
             for encoded in [&b""[..], b"short", &[b'a'; 10_000], &(0..=255).collect::<Vec<u8>>()] {
                 for holds in [Holds::Value, Holds::Error] {
                     let mut entry = entry(Vec::new());
-                    envelope.close(KEY, &LEASE, &mut entry, holds, encoded.to_vec());
+                    envelope.close(KEY, &LEASE, &mut entry, holds, encoded.to_vec()).expect("it is short");
                     assert_eq!(envelope.open(KEY, &stored(entry)), Ok((holds, encoded.into())));
                 }
             }
@@ -293,7 +329,7 @@ mod tests {
 
     #[test]
     fn what_repeats_itself_is_compressed_and_what_does_not_is_left() {
-        let envelope = Envelope { compress_over: Some(1000), seal: None };
+        let envelope = Envelope { compress_over: Some(1000), ..Envelope::default() };
         assert!(closed(&envelope, &[b'a'; 10_000]).entry.body.len() < 200);
         assert_eq!(closed(&envelope, &[b'a'; 1000]).entry.body.len(), 1001, "it is not over the threshold");
         let noise: Vec<u8> = std::iter::repeat_with(|| fastrand::u8(..)).take(5000).collect();
@@ -303,8 +339,24 @@ mod tests {
 
     #[test]
     fn a_length_that_the_bytes_cannot_have_is_refused_before_anything_is_allocated() {
-        let bomb = [&u32::MAX.to_le_bytes()[..], &[0; 100], &[COMPRESSED]].concat();
+        let bomb = [&1_000_000_u32.to_le_bytes()[..], &[0; 100], &[COMPRESSED]].concat();
         assert_eq!(Envelope::default().open(KEY, &stored(entry(bomb))), Err(EnvelopeError::Compression));
+    }
+
+    #[test]
+    fn a_value_longer_than_the_bound_is_neither_closed_nor_opened_however_short_it_is_compressed() {
+        for envelope in every_kind() {
+            let bounded = Envelope { most: 1000, ..envelope.clone() };
+            let longest = closed(&bounded, &[b'a'; 1000]);
+            assert!(longest.entry.body.len() <= bounded.longest_body());
+            assert!(bounded.open(KEY, &longest).is_ok());
+            let close = |entry: &mut NewEntry| bounded.close(KEY, &LEASE, entry, Holds::Value, vec![b'a'; 1001]);
+            assert_eq!(close(&mut entry(Vec::new())), Err(EnvelopeError::Length));
+            assert_eq!(bounded.open(KEY, &closed(&envelope, &[b'a'; 1001])), Err(EnvelopeError::Length));
+        }
+        let most = u32::try_from(Envelope::default().most).expect("it is not that much");
+        let bomb = [&(most + 1).to_le_bytes()[..], &vec![0; 1_000_000], &[COMPRESSED]].concat();
+        assert_eq!(Envelope::default().open(KEY, &stored(entry(bomb))), Err(EnvelopeError::Length));
     }
 
     #[test]

@@ -11,9 +11,9 @@ use crate::{
     tier::{NewEntry, StoredEntry},
 };
 
-/// Why a body gives no value.
+/// Why a body gives no value, or a value no body.
 #[derive(Debug, thiserror::Error)]
-enum Undecodable {
+enum Unfit {
     #[error(transparent)]
     Envelope(#[from] EnvelopeError),
     #[error(transparent)]
@@ -29,11 +29,9 @@ impl Cache {
             Some(encoded) => (Holds::Value, encoded),
             None => (Holds::Error, self.settings.error_codec.as_ref()?.encode(value)?),
         };
-        match encoded {
-            Ok(encoded) => {
-                self.envelope.close(held.key(), &lease, &mut entry, holds, encoded);
-                Some(entry)
-            }
+        let mut close = |encoded| self.envelope.close(held.key(), &lease, &mut entry, holds, encoded);
+        match encoded.map_err(Unfit::from).and_then(|encoded| Ok(close(encoded)?)) {
+            Ok(()) => Some(entry),
             Err(error) => {
                 tracing::error!(function = self.name(), %error, "the value stays out of the shared tier");
                 None
@@ -51,7 +49,7 @@ impl Cache {
             .ok()
     }
 
-    fn opened(&self, key: &str, stored: &StoredEntry) -> Result<Box<dyn Erased>, Undecodable> {
+    fn opened(&self, key: &str, stored: &StoredEntry) -> Result<Box<dyn Erased>, Unfit> {
         let (holds, encoded) = self.envelope.open(key, stored)?;
         let codec = match holds {
             Holds::Value => self.shared.as_ref().map(|(_, codec)| codec),

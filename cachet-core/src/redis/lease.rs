@@ -220,6 +220,23 @@ impl Settled {
     }
 }
 
+/// Reads a reply as a script's, and says what it was taken for.
+#[cfg(feature = "testing")]
+pub(super) fn read_untrusted(reply: &Value) -> Vec<&'static str> {
+    let answer = Answer::of(reply);
+    let taken = match answer {
+        Answer::Granted(_) => "granted",
+        Answer::Refreshes(..) => "refreshes",
+        Answer::Held(_) => "held",
+        Answer::Fenced(_) => "fenced",
+        Answer::Filled => "filled",
+    };
+    let digest = tags::digest_of(&["tag".to_owned()], &Version::list(reply.clone()));
+    let is_version = digest.is_ok();
+    Settled::of(answer, digest);
+    [Some(taken), is_version.then_some("version")].into_iter().flatten().collect()
+}
+
 /// Puts the answers of a batch together; fails if any of them is a failure.
 fn settle(
     wanted: &[(Lookup, Option<EntryId>)],
