@@ -3,16 +3,18 @@
 mod support;
 
 use std::{
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use cachet_core::{
     Tier,
     testing::{redis_tier, tier_conformance},
-    tier::{Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, TierError, TierFuture, WriterId},
+    tier::{
+        Acquired, EntryId, Fault, Inbox, Lease, Lookup, NewEntry, News, Read, Target, TierError, TierFuture, WriterId,
+    },
 };
-use support::Redis;
+use support::{Redis, until};
 
 const LONG: Duration = Duration::from_secs(30);
 
@@ -232,4 +234,56 @@ async fn another_programs_type_fails_its_batch_and_leaves_no_lease_behind() {
     tier.fence(vec![entry("list")], WriterId::unique(), LONG).await.expect("it is set");
     let read = tier.read(lookup("list")).await.expect("the server answers");
     assert!(matches!(read, Read::Fenced), "{read:?}");
+}
+
+/// What a node is told in order, up to an invalidation that is sent last.
+async fn told(tier: &dyn Tier, told: &Mutex<Vec<String>>) -> Vec<String> {
+    tier.invalidate(entry("last")).await.expect("the server answers");
+    let last = || told.lock().expect("no test panicked").last().is_some_and(|news| news == "changed last");
+    until("the last news come", async || last()).await;
+    let mut told = std::mem::take(&mut *told.lock().expect("no test panicked"));
+    told.pop();
+    told
+}
+
+#[tokio::test]
+async fn a_load_that_is_over_is_announced_if_somebody_waits_for_it_and_only_then() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let news = Arc::new(Mutex::new(Vec::new()));
+    let inbox = Inbox::new({
+        let told = Arc::clone(&news);
+        move |news| {
+            told.lock().expect("no test panicked").push(match news {
+                News::Filled(key) => format!("filled {key}"),
+                News::Changed(key) => format!("changed {key}"),
+                other => format!("{other:?}"),
+            });
+        }
+    });
+    let backplane = tier.backplane().expect("Redis has one");
+    let _subscription = backplane.subscribe(inbox).await.expect("the server answers");
+    let granted = async |key: &str| match tier.acquire(lookup(key), LONG, None).await.expect("the server answers") {
+        Acquired::Granted(lease) => lease,
+        other => panic!("a lease is granted, not {other:?}"),
+    };
+    let waits = async |key: &str| {
+        let acquired = tier.acquire(lookup(key), LONG, None).await.expect("the server answers");
+        assert!(matches!(acquired, Acquired::Held(_)), "{acquired:?}");
+    };
+
+    fill(&*tier, "alone").await;
+    let lease = granted("given back").await;
+    assert!(tier.release(lookup("given back"), lease).await.expect("the server answers"));
+    assert!(told(&*tier, &news).await.is_empty());
+
+    let lease = granted("waited for").await;
+    waits("waited for").await;
+    waits("waited for").await;
+    assert!(tier.fill(lookup("waited for"), lease, value()).await.expect("the server answers"));
+    assert!(tier.fill(lookup("waited for"), lease, value()).await.expect("the server answers"), "again");
+    let lease = granted("failed").await;
+    waits("failed").await;
+    assert!(tier.release(lookup("failed"), lease).await.expect("the server answers"));
+    assert_eq!(told(&*tier, &news).await, ["filled waited for", "filled failed"]);
 }
