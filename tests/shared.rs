@@ -4,11 +4,18 @@
 mod support;
 
 use std::{
-    sync::atomic::{AtomicU32, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
-use cachet_core::{Cachet, Invalidation, Origin, cached, invalidate_tag, testing::Gate};
+use cachet_core::{
+    Cachet, Invalidation, Origin, Tier, cached, invalidate_tag,
+    testing::{Gate, InProcessTier, Nodes, Operation},
+    tier::{Acquired, EntryId, Lease, Lookup, NewEntry, Read, Target, TierFuture, WriterId},
+};
 use support::{Redis, eventually, until};
 
 /// A node of the namespace, with a memory of its own.
@@ -425,4 +432,108 @@ async fn errors_that_are_kept_reach_another_node_as_errors() {
             assert_eq!(row_or_error::stats().loads, 1, "this one is not kept");
         })
         .await;
+}
+
+/// A tier that says one thing to readers and another to those who want a lease.
+#[derive(Debug)]
+struct Contradicting {
+    tier: InProcessTier,
+    answer: Acquired,
+    asked: Arc<AtomicU64>,
+}
+
+impl Tier for Contradicting {
+    fn name(&self) -> &'static str {
+        "contradicting"
+    }
+
+    fn read(&self, _: Lookup) -> TierFuture<'_, Read> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(Read::Miss { dead: Some(EntryId([0; 32])) }) })
+    }
+
+    fn acquire(&self, _: Lookup, _: Duration, _: Option<EntryId>) -> TierFuture<'_, Acquired> {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        Box::pin(async { Ok(self.answer) })
+    }
+
+    fn refresh(&self, lookup: Lookup, lease: Duration, seen: EntryId) -> TierFuture<'_, Acquired> {
+        self.tier.refresh(lookup, lease, seen)
+    }
+
+    fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool> {
+        self.tier.fill(lookup, lease, entry)
+    }
+
+    fn release(&self, lookup: Lookup, lease: Lease) -> TierFuture<'_, bool> {
+        self.tier.release(lookup, lease)
+    }
+
+    fn invalidate(&self, target: Target) -> TierFuture<'_, ()> {
+        self.tier.invalidate(target)
+    }
+
+    fn fence(&self, targets: Vec<Target>, writer: WriterId, time: Duration) -> TierFuture<'_, ()> {
+        self.tier.fence(targets, writer, time)
+    }
+
+    fn lift(&self, targets: Vec<Target>, writer: WriterId) -> TierFuture<'_, ()> {
+        self.tier.lift(targets, writer)
+    }
+
+    fn probe(&self) -> TierFuture<'_, ()> {
+        self.tier.probe()
+    }
+}
+
+#[tokio::test]
+async fn a_tier_that_contradicts_itself_is_asked_in_growing_pauses_for_a_lease_and_then_done_without() {
+    #[cached(ttl = 3600, tier = "redis")]
+    async fn plain(id: u64) -> u64 {
+        id
+    }
+
+    for answer in [Acquired::Filled, Acquired::Held(Duration::from_millis(1))] {
+        let asked = Arc::new(AtomicU64::new(0));
+        let tier = Contradicting { tier: InProcessTier::new(), answer, asked: Arc::clone(&asked) };
+        let node = Cachet::builder().shared_tier(tier).lease(Duration::from_millis(300)).build();
+        let node = node.expect("the configuration is valid");
+        assert_eq!(node.scope(plain(1)).await, 1);
+        let asked = asked.load(Ordering::SeqCst);
+        // Without pauses they are some hundred thousand; with one of a millisecond each, some hundred.
+        assert!((4..=60).contains(&asked), "{answer:?}: {asked}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_polls_for_callers_who_went_away() {
+    #[cached(ttl = 3600, tier = "redis", skip(gate))]
+    async fn gated(id: u64, gate: &Gate) -> u64 {
+        gate.pass().await;
+        id
+    }
+
+    let (nodes, gate) = (Nodes::new(), Gate::closed());
+    let [one, other, third] = nodes.start();
+    let loading = one.scope(gated(1, &gate));
+    let leaving = async {
+        gate.arrived(1).await;
+        let reads = || other.faults().calls(Operation::Read);
+        for _ in 0..20 {
+            // It has been told that the key is being loaded, and looks again.
+            tokio::select! {
+                _ = other.scope(gated(1, &gate)) => panic!("the load is not over"),
+                () = other.faults().called(Operation::Read, reads() + 3) => {}
+            }
+        }
+        let before = reads();
+        // One who does wait is a clock: he looks every 20 ms at the longest.
+        tokio::select! {
+            _ = third.scope(gated(1, &gate)) => panic!("the load is not over"),
+            () = third.faults().called(Operation::Read, 10) => {}
+        }
+        assert_eq!(reads(), before);
+        gate.open();
+    };
+    tokio::join!(loading, leaving);
 }

@@ -4,14 +4,16 @@ mod support;
 
 use std::{
     net::TcpStream,
-    sync::Arc,
+    sync::{Arc, Mutex},
     time::{Duration, SystemTime},
 };
 
 use cachet_core::{
     Tier,
     testing::{redis_tier, tier_conformance},
-    tier::{Acquired, EntryId, Fault, Lease, Lookup, NewEntry, Read, Target, TierError, TierFuture, WriterId},
+    tier::{
+        Acquired, EntryId, Fault, Inbox, Lease, Lookup, NewEntry, News, Read, Target, TierError, TierFuture, WriterId,
+    },
 };
 use support::{Redis, until};
 
@@ -122,6 +124,46 @@ async fn what_looks_like_a_fence_but_would_never_end_is_overwritten() {
         fill(&*tier, "key").await;
         let read = tier.read(lookup("key")).await.expect("the server answers");
         assert!(matches!(read, Read::Hit(_)), "{forged:?} is overwritten, not {read:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_looks_like_a_lease_or_a_value_but_is_cut_short_or_would_never_end_is_overwritten() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let life = redis.told(&["INFO", "replication"], "master_replid").expect("a server has one")[..8].to_owned();
+    let forged = |kind: &str, rest: usize| format!("{kind}{life}{}", "x".repeat(rest));
+    for bytes in [forged("V", 0), forged("V", 3), forged("V", 23), forged("V", 24), forged("L", 0), forged("L", 50)] {
+        for options in [&[][..], &["PX", "600000"]] {
+            redis.command(&[&["SET", "key", &bytes][..], options].concat());
+            let Read::Miss { dead } = tier.read(lookup("key")).await.expect("the server answers") else {
+                panic!("{bytes:?} is no value and no lease");
+            };
+            let acquired = tier.acquire(lookup("key"), LONG, dead).await.expect("the server answers");
+            assert!(matches!(acquired, Acquired::Granted(_)), "{bytes:?} {options:?}: {acquired:?}");
+        }
+    }
+    redis.command(&["SET", "key", &forged("L", 25)]);
+    fill(&*tier, "key").await;
+    redis.command(&["SET", "key", &forged("L", 25), "PX", "600000"]);
+    let acquired = tier.acquire(lookup("key"), LONG, None).await.expect("the server answers");
+    assert!(matches!(acquired, Acquired::Held(_)), "a whole one that ends is a lease, not {acquired:?}");
+}
+
+/// Who: a value whose refresh is said to be under way until the end of time. What stops that: what is no number of
+/// digits is no time.
+#[tokio::test]
+async fn a_forged_time_of_a_refresh_hinders_none() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    fill(&*tier, "key").await;
+    for garbage in ["inf          ", "nan          ", "0x1p99       ", "9e999        "] {
+        redis.command(&["SETRANGE", "key", "34", garbage]);
+        let Read::Hit(stored) = tier.read(lookup("key")).await.expect("the server answers") else {
+            panic!("the value is whole");
+        };
+        let refresh = tier.refresh(lookup("key"), LONG, stored.id).await.expect("the server answers");
+        assert!(matches!(refresh, Acquired::Granted(_)), "{garbage:?}: {refresh:?}");
     }
 }
 
@@ -244,4 +286,56 @@ async fn a_server_that_cannot_replicate_takes_no_values_and_gives_those_it_has()
     let read = tier.read(lookup("one")).await.expect("the server answers");
     assert!(matches!(read, Read::Hit(_)), "{read:?}");
     assert_eq!(fault(tier.invalidate(entry("one")).await), Some(Fault::Full), "so it is kept, and sent later");
+}
+
+/// What a node is told in order, up to an invalidation that is sent last.
+async fn told(tier: &dyn Tier, told: &Mutex<Vec<String>>) -> Vec<String> {
+    tier.invalidate(entry("last")).await.expect("the server answers");
+    let last = || told.lock().expect("no test panicked").last().is_some_and(|news| news == "changed last");
+    until("the last news come", async || last()).await;
+    let mut told = std::mem::take(&mut *told.lock().expect("no test panicked"));
+    told.pop();
+    told
+}
+
+#[tokio::test]
+async fn a_load_that_is_over_is_announced_if_somebody_waits_for_it_and_only_then() {
+    let redis = Redis::start();
+    let tier = tier(&redis);
+    let news = Arc::new(Mutex::new(Vec::new()));
+    let inbox = Inbox::new({
+        let told = Arc::clone(&news);
+        move |news| {
+            told.lock().expect("no test panicked").push(match news {
+                News::Filled(key) => format!("filled {key}"),
+                News::Changed(key) => format!("changed {key}"),
+                other => format!("{other:?}"),
+            });
+        }
+    });
+    let backplane = tier.backplane().expect("Redis has one");
+    let _subscription = backplane.subscribe(inbox).await.expect("the server answers");
+    let granted = async |key: &str| match tier.acquire(lookup(key), LONG, None).await.expect("the server answers") {
+        Acquired::Granted(lease) => lease,
+        other => panic!("a lease is granted, not {other:?}"),
+    };
+    let waits = async |key: &str| {
+        let acquired = tier.acquire(lookup(key), LONG, None).await.expect("the server answers");
+        assert!(matches!(acquired, Acquired::Held(_)), "{acquired:?}");
+    };
+
+    fill(&*tier, "alone").await;
+    let lease = granted("given back").await;
+    assert!(tier.release(lookup("given back"), lease).await.expect("the server answers"));
+    assert!(told(&*tier, &news).await.is_empty());
+
+    let lease = granted("waited for").await;
+    waits("waited for").await;
+    waits("waited for").await;
+    assert!(tier.fill(lookup("waited for"), lease, value()).await.expect("the server answers"));
+    assert!(tier.fill(lookup("waited for"), lease, value()).await.expect("the server answers"), "again");
+    let lease = granted("failed").await;
+    waits("failed").await;
+    assert!(tier.release(lookup("failed"), lease).await.expect("the server answers"));
+    assert_eq!(told(&*tier, &news).await, ["filled waited for", "filled failed"]);
 }

@@ -200,6 +200,18 @@ impl Builder {
         self
     }
 
+    /// The most bytes of a value in the shared tier, encoded and before it is compressed. Default 64 MiB; zero leaves none
+    /// there but empty ones.
+    ///
+    /// A longer one stays out of the shared tier, which is logged, and memory keeps it. Of an entry that takes more no more
+    /// is read from Redis, and one that says it would when it is decompressed is not: it is a miss, counted as undecodable,
+    /// and overwritten. So every node should be told the same.
+    #[must_use]
+    pub fn max_shared_bytes(mut self, bytes: usize) -> Self {
+        self.envelope.most = bytes;
+        self
+    }
+
     /// Compresses values in the shared tier that are longer than so many bytes, if that makes them shorter. Default: none.
     ///
     /// LZ4 is quick; it pays where values repeat themselves, as JSON does, and the network or the memory of
@@ -289,7 +301,7 @@ impl Builder {
                 _ => return Ok(None),
             },
         };
-        let tier = RedisTier::new(&redis, namespace, true).map_err(|reason| Error::Configuration { field, reason })?;
-        Ok(Some(Arc::new(tier)))
+        let tier = RedisTier::new(&redis, namespace, true, self.envelope.longest_body());
+        Ok(Some(Arc::new(tier.map_err(|reason| Error::Configuration { field, reason })?)))
     }
 }

@@ -15,7 +15,7 @@
 //! | a writer that dies leaves no stale value | the fence that `#[invalidates]` sets before the body runs | one round trip before the write; loads that are not stored for up to 10 s after a writer that died, or whose fence came later than its end | `invalidate` by hand after the commit: a writer that dies in between has told nobody |
 //! | what was invalidated is not served as stale either | the same | – | `on_outage = "stale"` |
 //! | a server that comes back with old data is not believed | the replication id in every entry | – | – |
-//! | bytes in the tier are nobody's word | bounded decoding; with [`seal`](crate::Builder::seal), a keyed digest | decoding; the digest | no seal: whoever can write to the tier can make this service believe anything |
+//! | bytes in the tier are nobody's word | bounded decoding, of no more than [`max_shared_bytes`](crate::Builder::max_shared_bytes) of an entry; with [`seal`](crate::Builder::seal), a keyed digest | decoding; the digest | no seal: whoever can write to the tier can make this service believe anything. With one he can still put back an entry that stood under the key before, keep one past its lifetime, and cost loads: see [`Seal`](crate::Seal) |
 //!
 //! Loads must not read a replica of the source that lags behind: nothing here can know.
 //!
@@ -40,7 +40,7 @@
 //! | holds another program's data of another type under our key | calls for it load; an invalidation or a fence removes it | `ERROR another program's data is under a key of the shared tier`, every 10 s |
 //! | is a Cluster, and not configured as one | calls for the keys of its other servers load | `ERROR the shared tier is a Cluster; configure it as one`, every 10 s |
 //! | answers what it should not | a miss | `ERROR the shared tier answered what it should not`, every 10 s |
-//! | holds an entry that does not decode, or whose seal is wrong | a miss, overwritten | counted as `undecodable`; the reason at `DEBUG` |
+//! | holds an entry that does not decode, is longer than the bound, or whose seal is wrong | a miss, overwritten | counted as `undecodable`; the reason at `DEBUG` |
 //! | sends no news | memory is not asked; the tier is | `WARN the backplane is lost` |
 //!
 //! # In Redis
@@ -69,7 +69,7 @@
 //! | | |
 //! |---|---|
 //! | keys | an entry is in the slot of its key, a tag's version in the slot of its own: reading an entry asks the masters of all of them, at once, each key by itself, so that a slot that moves refuses none |
-//! | load | the master that has `{namespace}:@all` takes part in every read of the tier, the one that has `{namespace}:@function:{name}` in every read of that function, with a `GET` of 32 bytes each. Memory hits ask nobody. Where one master is busier than the others for that, give services, or parts of one, namespaces of their own |
+//! | load | the master that has `{namespace}:@all` takes part in every read of the tier, the one that has `{namespace}:@function:{name}` in every read of that function, with 32 bytes each. Memory hits ask nobody. Where one master is busier than the others for that, give services, or parts of one, namespaces of their own |
 //! | moving a slot | what is in it is loaded anew once, because a value of another server is not believed; no call fails or waits longer than for the redirection |
 //! | the backplane | one connection from each node to each master, with a channel for each master, so that a node is told of every change once. The Cluster's bus carries each message to all its servers, replicas too: what an invalidation costs grows with them |
 //! | a lost master | the whole tier counts as away until a replica has taken its place: see below |
@@ -86,4 +86,4 @@
 //!
 //! [`Cachet::stats`](crate::Cachet::stats) counts for each function. `bypassed` grows in an outage; `refused_fills` are loads
 //! that an invalidation overtook; `undecodable` after a deploy means that two programs write different things under one
-//! name, or a seal that not every node has.
+//! name, a seal that not every node has, or another `max_shared_bytes`.

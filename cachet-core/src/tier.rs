@@ -80,7 +80,9 @@ pub trait Tier: fmt::Debug + Send + Sync + 'static {
     /// noted.
     ///
     /// What is stored though a tag has another version by then is dead from the start. A repeated fill of the same lease
-    /// is answered like the first one, and changes nothing.
+    /// is answered like the first one, and changes nothing. Reads tell the lease with the value, and
+    /// give back what the entry was: lifetime and grace to the millisecond, `load_time` to the microsecond, `modified` to
+    /// the second, all of which a [`Seal`](crate::Seal) is over.
     fn fill(&self, lookup: Lookup, lease: Lease, entry: NewEntry) -> TierFuture<'_, bool>;
 
     /// Lets a lease go on for that long from now, and says whether it still stood.
@@ -243,8 +245,10 @@ pub struct NewEntry {
 /// A value as the tier gives it back.
 #[derive(Clone, Debug)]
 pub struct StoredEntry {
-    /// The fill that wrote it.
+    /// The fill that wrote it: the token of its lease.
     pub id: EntryId,
+    /// The digest of the tags' versions that its lease noted.
+    pub tags: [u8; 16],
     /// What was stored.
     pub entry: NewEntry,
     /// For how much longer it is fresh, by the tier's own clock; zero for a stale one.

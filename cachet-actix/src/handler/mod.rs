@@ -116,12 +116,11 @@ where
         tags.extend(in_front(&function, &call));
     }
     let sought = Sought::of(&request, has_body, http, &function, call);
-    let mut found = match sought.at_hand(&function) {
-        Some(found) => Ok(found),
-        None => {
-            let incoming = Incoming { request: request.clone(), has_body };
-            Err(Box::pin(far(incoming, http, function, sought, load)))
-        }
+    let mut found = if let Some(found) = sought.at_hand(&function) {
+        Ok(found)
+    } else {
+        let incoming = Incoming { request: request.clone(), has_body };
+        Err(Box::pin(far(incoming, http, function, sought, load)))
     };
     async move {
         let mut response = match &mut found {

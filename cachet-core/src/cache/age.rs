@@ -16,6 +16,7 @@ use crate::{
     erased::Erased,
     flight::Ticket,
     returns::SharedError,
+    shared::HeldLease,
     tier::{NewEntry, StoredEntry},
 };
 
@@ -120,14 +121,14 @@ impl Cache {
     }
 
     /// A loaded value as the shared tier is given it.
-    pub(super) fn new_entry(&self, key: &str, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
+    pub(super) fn new_entry(&self, lease: &HeldLease, value: &AnyValue, fate: &Fate) -> Option<NewEntry> {
         let lifetime = fate.lifetime?;
         // A refresh that began at the last moment still finds the value that it replaces.
         let shared = &self.shared.as_ref()?.0;
         let grace = if fate.grace.is_zero() { Duration::ZERO } else { fate.grace + shared.lease() };
         let (load_time, validator) = (fate.load_time, fate.validator);
         let entry = NewEntry { lifetime, grace, load_time, modified: fate.modified, validator, body: Bytes::new() };
-        self.with_body(key, entry, value)
+        self.with_body(lease, entry, value)
     }
 }
 

@@ -1,9 +1,6 @@
 //! Asking the shared tier: for the value, or for a lease to load it.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
 use super::{Cache, Permit};
 use crate::{
@@ -60,6 +57,7 @@ impl Cache {
         let (mut asked, mut stale) = (self.clock.now(), None);
         leader.confirming();
         let mut answer = shared.read(lookup.clone()).await;
+        let mut turn = 0;
         loop {
             let standing = match answer {
                 Some(Read::Hit(stored)) => match self.decode(&lookup.key, &stored) {
@@ -90,8 +88,8 @@ impl Cache {
             let patience = match grant {
                 Some(Grant::Lease(lease)) => return Answer::Load(Permit::Leased(lease), stale),
                 Some(Grant::Held(_)) if served.is_some() => return Answer::Busy,
-                Some(Grant::Held(remaining)) => remaining,
-                Some(Grant::Filled) => Duration::ZERO,
+                Some(Grant::Held(remaining)) => Some(remaining),
+                Some(Grant::Filled) => None,
                 Some(Grant::Fenced) => return Answer::Load(Permit::Unleased, None),
                 None => return self.bypass(call),
             };
@@ -101,11 +99,12 @@ impl Cache {
             }
             (asked, stale) = (self.clock.now(), None);
             leader.confirming();
-            answer = if patience.is_zero() {
-                shared.read(lookup.clone()).await
-            } else {
-                shared.wait(lookup.clone(), patience.min(left)).await
+            // A value that has just come is read at once; one that was not to be found there after all is waited for.
+            answer = match patience {
+                None if turn == 0 => shared.read(lookup.clone()).await,
+                patience => shared.wait(lookup.clone(), patience.map_or(left, |most| most.min(left)), turn).await,
             };
+            turn += 1;
         }
     }
 

@@ -138,7 +138,7 @@ impl Lead {
         match self.permit {
             Permit::Leased(lease) => {
                 self.leader.confirming();
-                let stood = match cache.new_entry(lease.key(), value.as_any(), &fate) {
+                let stood = match cache.new_entry(&lease, value.as_any(), &fate) {
                     Some(new) => lease.fill(new).await,
                     None => lease.release().await,
                 };
@@ -227,7 +227,7 @@ impl Lead {
         let (landing, fill) = match self.permit {
             Permit::Leased(lease) => {
                 self.leader.confirming();
-                let new = cache.new_entry(lease.key(), value.as_any(), &fate);
+                let new = cache.new_entry(&lease, value.as_any(), &fate);
                 (Landing::Unleased, new.map(|new| (lease, new)))
             }
             Permit::Alone => (Landing::Alone, None),

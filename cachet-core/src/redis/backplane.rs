@@ -136,11 +136,11 @@ fn read<'a>(push: &'a PushInfo, own: Option<&str>) -> Option<News<'a>> {
     }
 }
 
-/// Reads bytes as a message.
+/// Reads bytes as a message, and says whether they are one.
 #[cfg(feature = "testing")]
-pub(super) fn read_untrusted(bytes: &[u8]) {
+pub(super) fn read_untrusted(bytes: &[u8]) -> bool {
     let data = vec![Value::Nil, Value::BulkString(bytes.to_vec())];
-    let _ = read(&PushInfo { kind: PushKind::Message, data }, None);
+    read(&PushInfo { kind: PushKind::Message, data }, None).is_some()
 }
 
 /// A subscribed connection to each master.

@@ -105,7 +105,7 @@ impl RedisTier {
             call.arg(&lease.token.0[..]).arg(value).arg(millis(entry.lifetime + entry.grace));
             self.tell_too(call);
         }
-        let tags = self.add_tags(&mut calls, fills.iter().map(|(lookup, ..)| lookup));
+        let tags = Self::add_tags(&mut calls, fills.iter().map(|(lookup, ..)| lookup));
         self.exchange("fill", &calls, |mut replies| {
             let versions = versions_in(&tags, replies.split_off(fills.len().min(replies.len())).into_iter())?.collect();
             let stood = replies.into_iter().zip(fills).map(|(reply, (lookup, lease, _))| {
@@ -124,7 +124,7 @@ impl RedisTier {
 
     pub(super) async fn release(&self, lookup: &Lookup, lease: Lease) -> Result<bool, TierError> {
         let mut calls = self.release_all(&[(&lookup.key, lease.token)]);
-        let tags = self.add_tags(&mut calls, [lookup].into_iter());
+        let tags = Self::add_tags(&mut calls, [lookup].into_iter());
         self.exchange("release", &calls, |replies| {
             let mut replies = replies.into_iter();
             let stood = replies.next().map_or(Ok(Value::Nil), |reply| reply.value)? == Value::Int(1);
@@ -138,10 +138,10 @@ impl RedisTier {
     /// load. What keeps the value from those who came after that: the tags' versions are looked at once more, with the
     /// command that ends the lease. Its value may be stored all the same, and is dead, because its digest is of the
     /// versions before the load.
-    fn add_tags<'t>(&self, calls: &mut Calls<'_>, lookups: impl Iterator<Item = &'t Lookup>) -> Vec<Vec<&'t str>> {
-        let groups = self.lanes.groups(&distinct_tags(lookups));
-        add_all(calls, &groups);
-        groups
+    fn add_tags<'t>(calls: &mut Calls<'_>, lookups: impl Iterator<Item = &'t Lookup>) -> Vec<&'t str> {
+        let tags = distinct_tags(lookups);
+        add_all(calls, &tags);
+        tags
     }
 
     pub(super) fn release_all(&self, leases: &[(&str, EntryId)]) -> Calls<'_> {

@@ -1,8 +1,8 @@
 //! Reads that are asked for at the same time go in one exchange.
 //!
 //! Who asks first has a task woken, which sends for all who have asked by the time it runs. Nobody waits for others: on an
-//! idle thread the task runs at once and has one read to send; on a busy one it has many, which is when it matters. Their
-//! keys go in one command, and tags that they share are asked for once.
+//! idle thread the task runs at once and has one read to send; on a busy one it has many, which is when it matters. Tags
+//! that they share are asked for once.
 
 use std::{
     io, mem,
@@ -40,15 +40,16 @@ pub(super) struct Gathering {
 struct Waiting(Mutex<Vec<Asked>>);
 
 impl Gathering {
-    pub(super) async fn read(&self, lanes: &Arc<Lanes>, lookup: Lookup) -> RedisResult<Read> {
+    /// Reads at most so many bytes of the entry.
+    pub(super) async fn read(&self, lanes: &Arc<Lanes>, lookup: Lookup, longest: usize) -> RedisResult<Read> {
         let under_way = UnderWay::begin(&self.under_way);
         if under_way.is_alone {
             // Nobody to share with, and no task to wake.
-            return Box::pin(read_all(lanes, &[lookup])).await.map(|mut read| read.remove(0));
+            return Box::pin(read_all(lanes, &[lookup], longest)).await.map(|mut read| read.remove(0));
         }
         let (answer, answered) = oneshot::channel();
         if self.waiting.add(Asked { lookup, answer }) {
-            tokio::spawn(Unsent(Some(Arc::clone(&self.waiting))).send(Arc::clone(lanes)));
+            tokio::spawn(Unsent(Some(Arc::clone(&self.waiting))).send(Arc::clone(lanes), longest));
         }
         // The task ends early only with its runtime.
         answered.await.unwrap_or_else(|_| Err(io::Error::from(io::ErrorKind::NotConnected).into()))
@@ -93,14 +94,14 @@ impl Drop for UnderWay<'_> {
 struct Unsent(Option<Arc<Waiting>>);
 
 impl Unsent {
-    async fn send(mut self, lanes: Arc<Lanes>) {
+    async fn send(mut self, lanes: Arc<Lanes>, longest: usize) {
         let mut asked = self.take();
         // Who went away meanwhile needs no answer.
         asked.retain(|asked| !asked.answer.is_closed());
         while asked.len() > MOST {
-            tokio::spawn(answer(Arc::clone(&lanes), asked.split_off(asked.len() - MOST)));
+            tokio::spawn(answer(Arc::clone(&lanes), asked.split_off(asked.len() - MOST), longest));
         }
-        answer(lanes, asked).await;
+        answer(lanes, asked, longest).await;
     }
 
     fn take(&mut self) -> Vec<Asked> {
@@ -117,11 +118,11 @@ impl Drop for Unsent {
 
 /// Sends some reads, unless all who wait for them give up before they are answered. The lane learns of that as of any
 /// exchange that is given up.
-async fn answer(lanes: Arc<Lanes>, asked: Vec<Asked>) {
+async fn answer(lanes: Arc<Lanes>, asked: Vec<Asked>, longest: usize) {
     let (lookups, mut answers): (Vec<_>, Vec<_>) = asked.into_iter().map(|asked| (asked.lookup, asked.answer)).unzip();
     let read = tokio::select! {
         biased;
-        read = read_all(&lanes, &lookups) => read,
+        read = read_all(&lanes, &lookups, longest) => read,
         () = all_gone(&mut answers) => return,
     };
     match read {

@@ -48,6 +48,9 @@ const NO_REFRESH: &[u8; 13 + 32] = &[b'0'; 13 + 32];
 /// A writer of a fence, and the end of its time. The scripts know it too.
 const WRITER: usize = 29;
 
+/// The longest fence that the scripts make, of 1024 writers, and so the most bytes of a tag's key.
+pub(super) const LONGEST_FENCE: usize = 1 + 1024 * WRITER;
+
 /// The longest lifetime that a header can claim; what claims more was not written by us.
 const MAX_LIFETIME: Duration = Duration::from_hours(100 * 365 * 24);
 
@@ -82,6 +85,11 @@ pub(super) fn write(id: EntryId, tags: &[u8; 16], entry: &NewEntry) -> Vec<u8> {
     bytes
 }
 
+/// The most bytes of an entry's key, if no body is longer than that.
+pub(super) fn longest(body: usize) -> usize {
+    body.saturating_add(HEAD).max(LONGEST_FENCE)
+}
+
 fn number(value: u128) -> [u8; 8] {
     u64::try_from(value).unwrap_or(u64::MAX).to_le_bytes()
 }
@@ -89,6 +97,11 @@ fn number(value: u128) -> [u8; 8] {
 /// Whether bytes under the key of an entry or a tag are a fence, which a tag's version never is.
 pub(super) fn is_fence(bytes: &[u8]) -> bool {
     matches!(bytes, [b'F', writers @ ..] if !writers.is_empty() && writers.len().is_multiple_of(WRITER))
+}
+
+/// Whether bytes may be a tag's version, of whatever life of its server.
+pub(super) fn is_version(bytes: &[u8]) -> bool {
+    bytes.len() == size_of::<EntryId>()
 }
 
 impl Stored {

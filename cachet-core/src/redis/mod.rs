@@ -13,12 +13,18 @@ mod read;
 mod script;
 mod start;
 mod tags;
+#[cfg(feature = "testing")]
+mod untrusted;
 
 use std::{sync::Arc, time::Duration};
 
 use deadpool_redis::redis::{Pipeline, RedisError};
 
 pub use self::config::Redis;
+#[cfg(all(test, feature = "testing"))]
+pub(crate) use self::untrusted::written;
+#[cfg(feature = "testing")]
+pub(crate) use self::untrusted::{read_entry, read_reply};
 use self::{
     backplane::Voice,
     classes::class_of,
@@ -46,12 +52,15 @@ pub(crate) struct RedisTier {
     tags: Tags,
     fences: Fences,
     gathering: Gathering,
+    /// The most bytes that are read of an entry's key.
+    longest: usize,
 }
 
 impl RedisTier {
     /// Checks the configuration; connects when first asked. The nodes of a namespace tell each other what they change; a
-    /// tier that several runtimes of a process share hands on what any of them changes.
-    pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool) -> Result<Self, String> {
+    /// tier that several runtimes of a process share hands on what any of them changes. No body is longer than `body`
+    /// bytes.
+    pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool, body: usize) -> Result<Self, String> {
         let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
         let is_cluster = lanes.is_cluster();
         Ok(Self {
@@ -62,6 +71,7 @@ impl RedisTier {
             tags: Tags::new(),
             fences: Fences::new(is_cluster),
             gathering: Gathering::default(),
+            longest: layout::longest(body),
         })
     }
 
@@ -146,13 +156,6 @@ impl Tier for RedisTier {
         ping.ignore_errors().cmd("PING");
         Box::pin(async move { self.lanes.probe(&ping).await.map_err(|error| fault_of("probe", error)) })
     }
-}
-
-/// Reads bytes as what a key holds, and as a message of the backplane.
-#[cfg(feature = "testing")]
-pub(crate) fn read_untrusted(bytes: &[u8]) {
-    let _ = layout::Stored::parse(bytes::Bytes::copy_from_slice(bytes));
-    backplane::read_untrusted(bytes);
 }
 
 fn fault_of(operation: &'static str, error: RedisError) -> TierError {

@@ -9,7 +9,7 @@ use foldhash::fast::RandomState;
 use super::{
     RedisTier, fault_of,
     lanes::{Incarnation, Lanes, Reply},
-    layout::{Stored, is_fence},
+    layout::{LONGEST_FENCE, Stored, is_fence, is_version},
     lease::distinct,
     script::Calls,
     tags::{Digest, any_fenced, digest_found},
@@ -36,37 +36,33 @@ impl RedisTier {
     /// In a Cluster each read goes by itself: a master that is away is of no concern to reads of the others' keys.
     pub(super) async fn read(&self, lookup: Lookup) -> Result<Read, TierError> {
         let read = if self.lanes.is_cluster() {
-            Box::pin(read_all(&self.lanes, &[lookup])).await.map(|mut read| read.remove(0))
+            Box::pin(read_all(&self.lanes, &[lookup], self.longest)).await.map(|mut read| read.remove(0))
         } else {
-            self.gathering.read(&self.lanes, lookup).await
+            self.gathering.read(&self.lanes, lookup, self.longest).await
         };
         read.map_err(|error| fault_of("read", error))
     }
 
     pub(super) async fn read_many(&self, lookups: &[Lookup]) -> Result<Vec<Read>, TierError> {
-        read_all(&self.lanes, lookups).await.map_err(|error| fault_of("read", error))
+        read_all(&self.lanes, lookups, self.longest).await.map_err(|error| fault_of("read", error))
     }
 }
 
-/// Reads several values in one exchange. The answers are in the lookups' order.
-pub(super) async fn read_all(lanes: &Lanes, lookups: &[Lookup]) -> RedisResult<Vec<Read>> {
-    let keys: Vec<&str> = lookups.iter().map(|lookup| &*lookup.key).collect();
-    let groups = lanes.places(&keys);
+/// Reads several values in one exchange, at most so many bytes of each. The answers are in the lookups' order.
+pub(super) async fn read_all(lanes: &Lanes, lookups: &[Lookup], longest: usize) -> RedisResult<Vec<Read>> {
     let mut tagged: HashMap<&[String], Tagged, RandomState> = HashMap::default();
     for lookup in lookups {
         tagged.entry(&lookup.tags).or_default();
     }
-    let tags = lanes.groups(&distinct(tagged.keys().flat_map(|tags| tags.iter().map(String::as_str))));
-    let mut calls = Calls::with_capacity(keys.len() + groups.len() + tags.len());
-    for key in &keys {
-        calls.keyed("PTTL", iter::once(*key));
-    }
-    for group in &groups {
-        calls.keyed("MGET", group.iter().map(|at| keys[*at]));
+    let tags = distinct(tagged.keys().flat_map(|tags| tags.iter().map(String::as_str)));
+    let mut calls = Calls::with_capacity(2 * lookups.len() + tags.len());
+    for lookup in lookups {
+        calls.time_of(&lookup.key);
+        calls.bytes_of(&lookup.key, longest);
     }
     add_all(&mut calls, &tags);
     let mut replies = calls.send(lanes).await?.into_iter();
-    let found = found_in(&groups, keys.len(), &mut replies)?;
+    let found: Vec<Found> = lookups.iter().map(|_| Found::next(&mut replies)).collect::<RedisResult<_>>()?;
     let versions: HashMap<&str, Option<Bytes>> = versions_in(&tags, replies)?.collect();
     for (tags, tagged) in &mut tagged {
         *tagged = Tagged::of(tags, &versions);
@@ -74,29 +70,10 @@ pub(super) async fn read_all(lanes: &Lanes, lookups: &[Lookup]) -> RedisResult<V
     Ok(iter::zip(lookups, found).map(|(lookup, found)| found.judge(&tagged[&*lookup.tags])).collect())
 }
 
-/// Puts times and values in their places.
-fn found_in(
-    groups: &[Vec<usize>],
-    count: usize,
-    replies: &mut impl Iterator<Item = Reply>,
-) -> Result<Vec<Found>, RedisError> {
-    let mut found = Vec::with_capacity(count);
-    for _ in 0..count {
-        let (ttl, incarnation) = next_of(replies)?;
-        found.push(Found { value: None, ttl, incarnation });
-    }
-    for group in groups {
-        let (values, incarnation): (Vec<Option<Bytes>>, _) = next_of(replies)?;
-        for (at, value) in iter::zip(group, values) {
-            found[*at] = Found { value, incarnation, ..found[*at] };
-        }
-    }
-    Ok(found)
-}
-
-pub(super) fn add_all(calls: &mut Calls<'_>, groups: &[Vec<&str>]) {
-    for group in groups {
-        calls.command("MGET").arg(group);
+/// Asks for tags' versions; [`versions_in`] reads the answer.
+pub(super) fn add_all(calls: &mut Calls<'_>, tags: &[&str]) {
+    for tag in tags {
+        calls.bytes_of(tag, LONGEST_FENCE);
     }
 }
 
@@ -107,17 +84,29 @@ pub(super) fn next_of<T: FromRedisValue>(
     Ok((from_redis_value(reply.value?)?, reply.incarnation))
 }
 
+/// What a key holds: nothing where it is empty, or of another program's type.
+pub(super) fn next_bytes(
+    replies: &mut impl Iterator<Item = Reply>,
+) -> Result<(Option<Bytes>, Incarnation), RedisError> {
+    let mut replies = replies.map(|reply| match reply.value {
+        Err(error) if error.code() == Some("WRONGTYPE") => Reply { value: Ok(Value::Nil), ..reply },
+        value => Reply { value, ..reply },
+    });
+    let (bytes, incarnation): (Option<Bytes>, _) = next_of(&mut replies)?;
+    Ok((bytes.filter(|bytes| !bytes.is_empty()), incarnation))
+}
+
 /// Who: a failover that lost the removal of a tag's version. When: its entries are on another master, which lost
 /// nothing. What stops them from being alive again: a version of another life of its server is as good as none.
 pub(super) fn versions_in<'t>(
-    groups: &[Vec<&'t str>],
+    tags: &[&'t str],
     mut replies: impl Iterator<Item = Reply>,
 ) -> Result<impl Iterator<Item = (&'t str, Option<Bytes>)>, RedisError> {
-    let mut versions = Vec::new();
-    for group in groups {
-        let (found, incarnation): (Vec<Option<Bytes>>, _) = next_of(&mut replies)?;
-        let counts = |version: &Bytes| is_fence(version) || version.starts_with(&incarnation);
-        versions.extend(group.iter().copied().zip(found.into_iter().map(|version| version.filter(counts))));
+    let mut versions = Vec::with_capacity(tags.len());
+    for tag in tags {
+        let (found, incarnation) = next_bytes(&mut replies)?;
+        let counts = |found: &Bytes| is_fence(found) || (is_version(found) && found.starts_with(&incarnation));
+        versions.push((*tag, found.filter(counts)));
     }
     Ok(versions.into_iter())
 }
@@ -138,10 +127,39 @@ impl Tagged {
     }
 }
 
+/// Reads bytes as what an entry's key holds, in the life of the server and under the tags that it names.
+#[cfg(feature = "testing")]
+pub(super) fn read_untrusted(bytes: Bytes) -> Read {
+    let incarnation = bytes.get(1..).and_then(<[u8]>::first_chunk).copied().unwrap_or_default();
+    let digest = match Stored::parse(bytes.clone()) {
+        Stored::Value { tags, .. } => Some(tags),
+        _ => None,
+    };
+    Found { value: Some(bytes), ttl: 60_000, incarnation }.judge(&Tagged { digest, is_fenced: false })
+}
+
+/// Reads a reply as each that a read is answered with. Says who made something of it.
+#[cfg(feature = "testing")]
+pub(super) fn read_untrusted_replies(reply: &Value) -> Option<&'static str> {
+    let replies = || iter::repeat_with(|| Reply { value: reply.clone().extract_error(), incarnation: *b"8371445e" });
+    let versions: Option<HashMap<_, _>> = versions_in(&["tag"], replies()).ok().map(Iterator::collect);
+    let time = Reply { value: Ok(Value::Int(60_000)), incarnation: *b"8371445e" };
+    let found = Found::next(&mut iter::once(time).chain(replies().take(1)));
+    let read = found.map(|found| found.judge(&Tagged::of(&["tag".to_owned()], &versions.unwrap_or_default())));
+    let _ = Found::next(&mut replies().take(2));
+    read.is_ok_and(|read| matches!(read, Read::Miss { dead: Some(_) })).then_some("value")
+}
+
 /// What `PTTL` says of a key that is not there.
 const ABSENT: i64 = -2;
 
 impl Found {
+    fn next(replies: &mut impl Iterator<Item = Reply>) -> RedisResult<Self> {
+        let (ttl, _) = next_of(replies)?;
+        let (value, incarnation) = next_bytes(replies)?;
+        Ok(Self { value, ttl, incarnation })
+    }
+
     /// Who: a fill. When: between the two commands that read a key's time and its value, in this order. What stops the
     /// value from being given a time that is another's: a value that came since has most of its own left, and is given no
     /// more than that; the time of what was there before is not more than it has. In the other order an old value could
@@ -154,7 +172,7 @@ impl Found {
             {
                 let kept = kept.min(entry.lifetime + entry.grace);
                 let (remaining, stale_for) = (kept.saturating_sub(entry.grace), entry.grace.saturating_sub(kept));
-                Read::Hit(StoredEntry { id, entry, remaining, stale_for })
+                Read::Hit(StoredEntry { id, tags, entry, remaining, stale_for })
             }
             Some(Stored::Fence) if self.ttl >= 0 => Read::Fenced,
             // Whatever else the key holds, a load would not be stored; another's under way will not be either.

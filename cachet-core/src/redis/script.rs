@@ -93,14 +93,22 @@ impl<'a> Calls<'a> {
         self.pipeline.cmd(name)
     }
 
-    /// Adds a plain command of nothing but keys.
-    pub(super) fn keyed<'k>(&mut self, name: &str, keys: impl Iterator<Item = &'k str> + Clone) {
-        let bytes = keys.clone().fold(name.len(), |bytes, key| bytes + key.len());
-        let mut command = Cmd::with_capacity(1 + keys.clone().count(), bytes);
-        command.arg(name);
-        for key in keys {
-            command.arg(key);
-        }
+    /// Adds a question for what is left of a key's time, in ms.
+    pub(super) fn time_of(&mut self, key: &str) {
+        self.add_plain("PTTL", key, &[]);
+    }
+
+    /// Adds a question for what a key holds; what is longer than `longest` bytes is cut off after one more.
+    ///
+    /// `GET` would take whatever somebody has put there, be it half a gigabyte.
+    pub(super) fn bytes_of(&mut self, key: &str, longest: usize) {
+        self.add_plain("GETRANGE", key, &[0, longest]);
+    }
+
+    fn add_plain(&mut self, name: &str, key: &str, numbers: &[usize]) {
+        const DIGITS: usize = 20;
+        let mut command = Cmd::with_capacity(2 + numbers.len(), name.len() + key.len() + DIGITS * numbers.len());
+        command.arg(name).arg(key).arg(numbers);
         self.programs.push(None);
         self.pipeline.add_command(command);
     }

@@ -26,7 +26,7 @@ for at, key in ipairs(KEYS) do
   local left = version and string.sub(version, 1, 1) == 'F' and fenced(key)
   if left then
     versions[at] = left
-  elseif not version or string.sub(version, 1, 8) ~= incarnation then
+  elseif not version or #version ~= 32 or string.sub(version, 1, 8) ~= incarnation then
     versions[at] = made(ARGV[1])
     redis.call('SET', key, versions[at], 'PX', ARGV[2])
   else

@@ -51,6 +51,11 @@ impl HeldLease {
         &self.lookup.key
     }
 
+    /// The lease itself; `None` once its fill was sent.
+    pub(crate) fn lease(&self) -> Option<Lease> {
+        self.lease
+    }
+
     /// The mark of the fill that it allows; zero once that was sent.
     pub(crate) fn mark(&self) -> u16 {
         self.lease.map_or(0, |lease| lease.token.mark())

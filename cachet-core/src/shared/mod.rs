@@ -167,26 +167,27 @@ impl Shared {
     }
 
     /// Waits, at most for `limit`, until the key that another node is loading holds something else than a lease or a
-    /// stale value.
-    pub(crate) async fn wait(&self, lookup: Lookup, limit: Duration) -> Option<Read> {
-        let shared = self.clone();
-        let polling = async move {
-            let waiter = shared.coherence().map(|coherence| coherence.waiting().wait_for(&lookup.key));
-            let mut pause = POLL_PAUSES.0;
+    /// stale value. Whoever has waited for so many `turns` before, and was told something else by the lease than by the
+    /// value, begins with a longer pause: a tier that contradicts itself is not asked the more often for it.
+    pub(crate) async fn wait(&self, lookup: Lookup, limit: Duration, turns: u32) -> Option<Read> {
+        let mut pause = pause_after(turns);
+        let limit = limit.max(pause);
+        let polling = async {
+            let waiter = self.coherence().map(|coherence| coherence.waiting().wait_for(&lookup.key));
             loop {
                 match &waiter {
                     Some(waiter) => drop(time::timeout(pause, waiter.woken()).await),
                     None => time::sleep(pause).await,
                 }
-                match shared.read(lookup.clone()).await? {
+                match self.read(lookup.clone()).await? {
                     Read::Leased => pause = (pause * 2).min(POLL_PAUSES.1),
                     Read::Hit(stored) if stored.remaining.is_zero() => pause = (pause * 2).min(POLL_PAUSES.1),
                     answer => return Some(answer),
                 }
             }
         };
-        let bounded = async move { time::timeout(limit, polling).await.unwrap_or(Some(Read::Leased)) };
-        self.0.thread.spawn(bounded).await.ok().flatten()
+        // On the caller's thread, so that nobody polls for a caller who went away.
+        self.0.thread.here(limit, polling).await.unwrap_or(Some(Read::Leased))
     }
 
     /// The breaker's state, if the tier is asked for values in it: it is not while it is out of reach, or may still hold
@@ -382,4 +383,12 @@ impl Shared {
         }
         Ok(self.0.recovery.is_empty())
     }
+}
+
+fn pause_after(turns: u32) -> Duration {
+    POLL_PAUSES.0.saturating_mul(2_u32.saturating_pow(turns)).min(POLL_PAUSES.1)
+}
+
+async fn time_bounded<T, E>(limit: Duration, waiting: impl Future<Output = Result<T, E>>) -> Option<T> {
+    time::timeout(limit, waiting).await.ok()?.ok()
 }

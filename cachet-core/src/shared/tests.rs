@@ -1,3 +1,5 @@
+mod waits;
+
 use std::{
     sync::{Arc, Mutex, atomic::AtomicBool},
     time::{Instant, SystemTime},

@@ -238,7 +238,7 @@ impl Tables {
         if self.versions(lookup) == Some(held.versions) {
             let (kept, grace) = (held.ends.since(now), entry.grace);
             let (remaining, stale_for) = (kept.saturating_sub(grace), grace.saturating_sub(kept));
-            Read::Hit(StoredEntry { id: held.id, entry: entry.clone(), remaining, stale_for })
+            Read::Hit(StoredEntry { id: held.id, tags: held.versions, entry: entry.clone(), remaining, stale_for })
         } else {
             Read::Miss { dead: Some(held.id) }
         }

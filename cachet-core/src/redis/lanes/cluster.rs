@@ -72,7 +72,7 @@ struct Parcel<'a> {
 }
 
 /// What becomes of a command.
-enum Verdict {
+pub(super) enum Verdict {
     Answered,
     Moved(Address),
     Ask(Address),
@@ -335,7 +335,7 @@ impl<'a> Parcel<'a> {
 }
 
 impl Verdict {
-    fn of(value: &RedisResult<Value>, asked: &str) -> Self {
+    pub(super) fn of(value: &RedisResult<Value>, asked: &str) -> Self {
         let Err(error) = value else { return Self::Answered };
         let address = || error.redirect_node().and_then(|(address, _)| address_of(address, asked));
         match (error.kind(), address()) {

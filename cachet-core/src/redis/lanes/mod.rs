@@ -12,10 +12,14 @@ mod cluster;
 mod sentinel;
 mod server;
 mod slots;
+#[cfg(feature = "testing")]
+mod untrusted;
 mod view;
 
 use deadpool_redis::redis::{Client, Pipeline, RedisResult, Value};
 
+#[cfg(feature = "testing")]
+pub(super) use self::untrusted::{read_untrusted, read_untrusted_text};
 use self::{
     cluster::Cluster,
     sentinel::Sentinel,

@@ -251,7 +251,7 @@ async fn incarnation_of(connection: &mut impl redis::aio::ConnectionLike) -> Red
 }
 
 /// The beginning of the replication id in the answer of `INFO replication`.
-fn incarnation_in(replication: &str) -> Option<Incarnation> {
+pub(super) fn incarnation_in(replication: &str) -> Option<Incarnation> {
     let id = replication.lines().find_map(|line| line.strip_prefix("master_replid:"))?;
     id.as_bytes().first_chunk().copied()
 }

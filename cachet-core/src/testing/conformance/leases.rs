@@ -33,6 +33,9 @@ impl Suite<'_> {
                 assert_eq!(stored.entry.body, "one", "what was stored is read");
                 assert_eq!(stored.entry.lifetime, Duration::from_mins(1), "the lifetime is read");
                 assert_eq!(stored.entry.modified, Self::entry("").modified, "the time of the load is read");
+                assert_eq!(stored.entry.load_time, Self::entry("").load_time, "how long it took is read");
+                assert_eq!(stored.id, lease.token, "a value is known by the lease that it was filled by");
+                assert_eq!(stored.tags, lease.tags, "and by the tags' versions that the lease noted");
                 assert!(stored.remaining <= Duration::from_mins(1), "it has at most its lifetime left");
             }
             other => panic!("a filled key is a hit, not {other:?}"),

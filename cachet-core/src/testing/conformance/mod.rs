@@ -15,6 +15,7 @@ use bytes::Bytes;
 
 use super::{ManualClock, PATIENCE};
 use crate::{
+    envelope::Envelope,
     redis::{Redis, RedisTier},
     tier::{Acquired, EntryId, Lease, Lookup, NewEntry, Read, Target, Tier, TierError},
 };
@@ -32,7 +33,7 @@ use crate::{
 ///
 /// What is wrong with the configuration.
 pub fn redis_tier(redis: impl Into<Redis>) -> Result<Arc<dyn Tier>, String> {
-    Ok(Arc::new(RedisTier::new(&redis.into(), "cachet", false)?))
+    Ok(Arc::new(RedisTier::new(&redis.into(), "cachet", false, Envelope::default().longest_body())?))
 }
 
 /// Checks the promises of [`Tier`] on an implementation, with keys that begin with `prefix`.

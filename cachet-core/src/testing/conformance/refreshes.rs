@@ -113,10 +113,13 @@ impl Suite<'_> {
         let lease = self.refreshing(&key, stale.id).await?;
         let meanwhile = self.hit(&key).await?;
         assert_eq!(meanwhile.id, stale.id, "a value keeps its id while it is refreshed");
+        assert_eq!(meanwhile.tags, stale.tags, "and its tags' versions");
         assert!(self.tier.fill(key.clone(), lease, Self::entry("fresh")).await?, "its fill is let in");
         let answer = self.tier.refresh(key.clone(), LEASE, meanwhile.id).await?;
         assert!(matches!(answer, Acquired::Filled), "a fresh value is not refreshed for a stale one, but {answer:?}");
-        assert_ne!(self.hit(&key).await?.id, stale.id, "another fill has another id");
+        let fresh = self.hit(&key).await?;
+        assert_ne!(fresh.id, stale.id, "another fill has another id");
+        assert_eq!((fresh.id, fresh.tags), (lease.token, lease.tags), "that of its own lease");
         Ok(())
     }
 
