@@ -388,7 +388,3 @@ impl Shared {
 fn pause_after(turns: u32) -> Duration {
     POLL_PAUSES.0.saturating_mul(2_u32.saturating_pow(turns)).min(POLL_PAUSES.1)
 }
-
-async fn time_bounded<T, E>(limit: Duration, waiting: impl Future<Output = Result<T, E>>) -> Option<T> {
-    time::timeout(limit, waiting).await.ok()?.ok()
-}
