@@ -61,6 +61,8 @@ pub(crate) struct Verdict {
     pub(crate) violations: Vec<Violation>,
     pub(crate) reads: u64,
     pub(crate) by_origin: BTreeMap<&'static str, u64>,
+    /// How often each entry was read.
+    pub(crate) by_item: BTreeMap<Item, u64>,
     pub(crate) writes: usize,
     pub(crate) by_outcome: BTreeMap<&'static str, u64>,
     /// Reads from memory of what another node had invalidated, within Δ.
@@ -73,6 +75,13 @@ pub(crate) struct Verdict {
     pub(crate) stalls: usize,
     /// Loads in calm times, when there is one at a time.
     pub(crate) calm_loads: u64,
+}
+
+impl Verdict {
+    /// How often the entry was read that was read least, and how many entries there are.
+    pub(crate) fn least_read(&self) -> (u64, usize) {
+        (self.by_item.values().copied().min().unwrap_or_default(), self.by_item.len())
+    }
 }
 
 pub(crate) struct Checker<'a> {
@@ -141,6 +150,7 @@ impl Checker<'_> {
     fn check_read(&mut self, read: Read) {
         self.verdict.reads += 1;
         *self.verdict.by_origin.entry(origin_name(read.origin)).or_default() += 1;
+        *self.verdict.by_item.entry(read.item).or_default() += 1;
         self.check_time(read);
         let Some(row) = self.rows.get(&read.item.row) else { return };
         let mut found = Vec::new();

@@ -43,7 +43,8 @@ impl fmt::Display for Report<'_> {
             write!(f, ", without {rule}")?;
         }
         writeln!(f)?;
-        writeln!(f, "{} reads {:?}", verdict.reads, verdict.by_origin)?;
+        let (least, entries) = verdict.least_read();
+        writeln!(f, "{} reads {:?}, of each of {entries} entries {least} or more", verdict.reads, verdict.by_origin)?;
         writeln!(f, "{} writes {:?}", verdict.writes, verdict.by_outcome)?;
         writeln!(f, "{} faults {faults:?}", records.faults.len())?;
         writeln!(
