@@ -96,6 +96,9 @@ fn routes(config: &mut ServiceConfig) {
 const MISLEADING: [&str; 5] =
     ["x-forwarded-host", "forwarded", "x-original-url", "x-rewrite-url", "x-http-method-override"];
 
+/// What asks for a path and gives the body.
+type Attack<'a> = dyn Fn(&str) -> String + 'a;
+
 fn says_evil(reply: &Reply) -> bool {
     reply.body.windows(4).any(|bytes| bytes == b"evil")
 }
@@ -151,7 +154,7 @@ fn a_place_that_somebody_made_up_reaches_nobody_else() {
         let request = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         exchange(&server, &request).split_once("\r\n\r\n").expect("an answer has a head").1.to_owned()
     };
-    let attacks: [(&str, &dyn Fn(&str) -> String); 7] = [
+    let attacks: [(&str, &Attack<'_>); 7] = [
         ("Host", &|path| at(path, "evil.test")),
         ("two of them", &|path| at(path, "shop.test\r\nhost: evil.test")),
         ("an absolute target", &|path| at(&format!("http://evil.test{path}"), "shop.test")),
