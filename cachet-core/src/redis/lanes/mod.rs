@@ -9,6 +9,8 @@
 //! replicas and random nodes.
 
 mod cluster;
+mod inquiry;
+mod map;
 mod sentinel;
 mod server;
 mod slots;
@@ -102,11 +104,11 @@ impl Lanes {
         }
     }
 
-    /// The masters whose changes are news: in a Cluster those that its nodes name now.
+    /// The masters whose changes are news: those that Sentinels, or the nodes of a Cluster, name now.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Master>> {
         match &self.0 {
             Topology::Server(server) => Ok(vec![Master::of(server)]),
-            Topology::Sentinel(sentinel) => Ok(vec![Master::of(&*sentinel.master().await?)]),
+            Topology::Sentinel(sentinel) => Ok(vec![Master::of(&*sentinel.confirmed().await?)]),
             Topology::Cluster(cluster) => cluster.masters().await,
         }
     }

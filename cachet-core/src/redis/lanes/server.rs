@@ -31,7 +31,7 @@ const LANES: usize = 4;
 const CONFIRMED: Duration = Duration::from_millis(500);
 
 /// The longest that one connection is waited for, before another one is tried.
-const CONNECTING: Duration = Duration::from_secs(2);
+pub(super) const CONNECTING: Duration = Duration::from_secs(2);
 
 /// An exchange that is given up later than this was waited for in vain; no deadline is as short.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -174,7 +174,10 @@ async fn check_out(pool: &Pool) -> RedisResult<Checkout> {
     }
 }
 
-async fn within<T, E: Into<RedisError>>(limit: Duration, step: impl Future<Output = Result<T, E>>) -> RedisResult<T> {
+pub(super) async fn within<T, E: Into<RedisError>>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, E>>,
+) -> RedisResult<T> {
     match timeout(limit, step).await {
         Ok(outcome) => outcome.map_err(Into::into),
         Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
