@@ -77,7 +77,7 @@ mod tests {
 
     use super::*;
 
-    const AGO: Duration = Duration::from_secs(3600);
+    const AGO: Duration = Duration::from_hours(1);
 
     /// Questions that are answered when the test says so, and how many were asked.
     #[derive(Clone, Default)]

@@ -274,25 +274,25 @@ mod tests {
 
     use super::*;
 
-    fn word(epoch: u64, port: u16) -> RedisResult<Word> {
-        Ok(Word { epoch, address: ("host".to_owned(), port) })
+    fn word(epoch: u64, port: u16) -> Option<Word> {
+        Some(Word { epoch, address: ("host".to_owned(), port) })
     }
 
-    fn silence() -> RedisResult<Word> {
-        Err(io::Error::from(io::ErrorKind::TimedOut).into())
+    /// What comes from Sentinels, of which one may be silent.
+    fn heard(word: Option<Word>) -> RedisResult<Word> {
+        word.ok_or_else(|| io::Error::from(io::ErrorKind::TimedOut).into())
     }
 
     #[tokio::test(start_paused = true)]
     async fn the_latest_word_counts_whoever_comes_first_and_whoever_is_silent() {
-        for words in [
-            vec![word(1, 2), word(0, 1), word(0, 1)],
-            vec![word(0, 1), silence(), word(1, 2)],
-            vec![silence(), word(1, 2), word(1, 3)],
-        ] {
-            assert_eq!(latest_of(iter(words.clone())).await.ok(), word(1, 2).ok());
-            assert_eq!(latest_of(iter(words).chain(pending())).await.ok(), word(1, 2).ok(), "one does not answer");
+        for words in
+            [[word(1, 2), word(0, 1), word(0, 1)], [word(0, 1), None, word(1, 2)], [None, word(1, 2), word(1, 3)]]
+        {
+            let words = iter(words).map(heard);
+            assert_eq!(latest_of(words.clone()).await.ok(), word(1, 2));
+            assert_eq!(latest_of(words.chain(pending())).await.ok(), word(1, 2), "one does not answer");
         }
-        assert!(latest_of(iter([silence(), silence()])).await.is_err());
+        assert!(latest_of(iter([None, None]).map(heard)).await.is_err());
     }
 
     #[test]
