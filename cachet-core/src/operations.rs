@@ -14,7 +14,7 @@
 //! | an invalidation that could not be sent is sent, and believed in before the tier is | a queue in this process, 10 000 targets, beyond that the whole namespace | – | the process ending first: `Invalidation::Queued` says so; [`recovery_grace`](crate::Builder::recovery_grace) zero |
 //! | a writer that dies leaves no stale value | the fence that `#[invalidates]` sets before the body runs | one round trip before the write; loads that are not stored for up to 10 s after a writer that died, or whose fence came later than its end | `invalidate` by hand after the commit: a writer that dies in between has told nobody; a fence that the tier loses before its writer dies, by eviction, `FLUSHALL`, a restart or a failover |
 //! | what was invalidated is not served as stale either | the same | – | `on_outage = "stale"` |
-//! | a server that comes back with old data is not believed | the replication id in every entry | – | – |
+//! | a server that comes back with old data is not believed | the replication id in every entry | what it had is loaded anew | [`Redis::keep_across_restarts`](crate::Redis::keep_across_restarts), which says what comes back |
 //! | bytes in the tier are nobody's word | bounded decoding; with [`seal`](crate::Builder::seal), a keyed digest | decoding; the digest | no seal: whoever can write to the tier can make this service believe anything |
 //!
 //! Loads must not read a replica of the source that lags behind: nothing here can know.

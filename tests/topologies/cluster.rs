@@ -14,7 +14,7 @@ use cachet_core::{
 
 use crate::{
     joins_two_nodes, keeps_the_promises, node, numbered, origin, read, ready_node,
-    support::{RedisCluster, eventually},
+    support::{self, RedisCluster, eventually},
     until,
 };
 
@@ -45,13 +45,13 @@ async fn an_outage_of_one_master_opens_no_connections_to_the_others(cluster: &Re
         well.iter().map(|at| number(at).and_then(|number| number.parse().ok()).unwrap_or(0_u64)).sum::<u64>()
     };
     let before = opened();
-    pair.iter().for_each(|server| server.pause());
+    pair.into_iter().for_each(support::Redis::pause);
     for _ in 0..TRIES {
         let probing = tokio::time::timeout(Duration::from_millis(150), tier.probe());
         assert!(!probing.await.is_ok_and(|answer| answer.is_ok()), "a master hangs");
     }
     let opened = opened() - before;
-    pair.iter().for_each(|server| server.resume());
+    pair.into_iter().for_each(support::Redis::resume);
     // The test has asked each of them once meanwhile. A lane may have waited for its first use.
     assert!(opened < TRIES, "{opened} connections in {TRIES} tries");
     until("every slot is somebody's", async || cluster.is_whole() && tier.probe().await.is_ok()).await;

@@ -53,14 +53,14 @@ impl RedisTier {
     /// Checks the configuration; connects when first asked. The nodes of a namespace tell each other what they change; a
     /// tier that several runtimes of a process share hands on what any of them changes.
     pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool) -> Result<Self, String> {
-        let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
+        let lanes = Lanes::new(redis.place()?, redis.lives()).map_err(|error| error.to_string())?;
         let is_cluster = lanes.is_cluster();
         Ok(Self {
             lanes: Arc::new(lanes),
             voice: Voice::new(namespace, is_alone),
-            leases: Leases::new(),
+            leases: Leases::new(redis.lives()),
             fills: Fills::new(is_cluster),
-            tags: Tags::new(),
+            tags: Tags::new(redis.lives()),
             fences: Fences::new(is_cluster),
             gathering: Gathering::default(),
         })

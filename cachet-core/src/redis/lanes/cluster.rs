@@ -8,7 +8,7 @@ use deadpool_redis::redis::{
 use futures_util::future::{join_all, try_join_all};
 
 use super::{
-    Incarnation, Master, Reply,
+    Incarnation, Lives, Master, Reply,
     map::{Address, Atlas, Map, Node},
     server::Answers,
     slots::{address_of, slot_of_command},
@@ -48,8 +48,8 @@ enum Verdict {
 }
 
 impl Cluster {
-    pub(super) fn new(seeds: Vec<ConnectionInfo>) -> Self {
-        Self(Arc::new(Atlas::new(seeds)))
+    pub(super) fn new(seeds: Vec<ConnectionInfo>, lives: Lives) -> Self {
+        Self(Arc::new(Atlas::new(seeds, lives)))
     }
 
     /// Sends each command to the master of its slot, all at once. Redirections are followed, and what failed goes to the

@@ -17,6 +17,7 @@ use deadpool_redis::redis::{
 use futures_util::{FutureExt, future::select_ok};
 
 use super::{
+    Lives,
     inquiry::{Inquiry, Question},
     server::{CONNECTING, Server, within},
     slots::SLOTS,
@@ -38,6 +39,7 @@ pub(super) type Address = (String, u16);
 #[derive(Debug)]
 pub(super) struct Atlas {
     seeds: Vec<ConnectionInfo>,
+    lives: Lives,
     map: RwLock<Arc<Map>>,
     asking: Inquiry,
 }
@@ -58,8 +60,8 @@ pub(super) struct Node {
 }
 
 impl Atlas {
-    pub(super) fn new(seeds: Vec<ConnectionInfo>) -> Self {
-        Self { seeds, map: RwLock::default(), asking: Inquiry::default() }
+    pub(super) fn new(seeds: Vec<ConnectionInfo>, lives: Lives) -> Self {
+        Self { seeds, lives, map: RwLock::default(), asking: Inquiry::default() }
     }
 
     pub(super) fn map(&self) -> Arc<Map> {
@@ -138,7 +140,7 @@ impl Atlas {
 
     pub(super) fn node(&self, id: String, address: Address) -> RedisResult<Node> {
         let seed = self.seeds.first().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        Ok(Node { id, server: Server::new(reached_at(seed, &address))?, address })
+        Ok(Node { id, server: Server::new(reached_at(seed, &address), self.lives)?, address })
     }
 
     /// The node at an address that another one named.
@@ -255,8 +257,8 @@ mod tests {
 
     #[test]
     fn however_many_nodes_are_named_few_are_kept_beside_those_that_have_slots() {
-        let atlas =
-            Atlas::new(vec![redis::IntoConnectionInfo::into_connection_info("redis://host").expect("a good URL")]);
+        let seed = redis::IntoConnectionInfo::into_connection_info("redis://host").expect("a good URL");
+        let atlas = Atlas::new(vec![seed], Lives::Differ);
         let range = |slot| Range { first: slot, last: slot, id: slot.to_string(), address: ("owner".into(), slot) };
         let learned = atlas.map_of((0..100).map(range).collect()).expect("a pool can be made");
         atlas.change(|map| *map = learned);

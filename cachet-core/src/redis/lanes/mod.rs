@@ -24,7 +24,7 @@ use self::{
     server::{Answers, Server},
 };
 pub(super) use self::{server::Incarnation, view::masters_named};
-use super::config::Place;
+use super::config::{Lives, Place};
 use crate::tier::MAX_BATCH;
 
 #[derive(Debug)]
@@ -53,13 +53,13 @@ pub(super) struct Master {
 
 impl Lanes {
     /// Connects when first asked.
-    pub(super) fn new(place: Place) -> RedisResult<Self> {
+    pub(super) fn new(place: Place, lives: Lives) -> RedisResult<Self> {
         Ok(Self(match place {
-            Place::Server(info) => Topology::Server(Box::new(Server::new(info)?)),
+            Place::Server(info) => Topology::Server(Box::new(Server::new(info, lives)?)),
             Place::Sentinel { sentinels, master, servers } => {
-                Topology::Sentinel(Sentinel::new(sentinels, master, servers)?)
+                Topology::Sentinel(Sentinel::new(sentinels, master, servers, lives)?)
             }
-            Place::Cluster { nodes } => Topology::Cluster(Cluster::new(nodes)),
+            Place::Cluster { nodes } => Topology::Cluster(Cluster::new(nodes, lives)),
         }))
     }
 

@@ -22,6 +22,7 @@ use tokio::{
 };
 
 use super::{
+    Lives,
     inquiry::{Inquiry, Question},
     map::{Address, reached_at},
     server::{Answers, Server, within},
@@ -52,6 +53,7 @@ struct Group {
     sentinels: Vec<Arc<Watcher>>,
     name: String,
     servers: ConnectionInfo,
+    lives: Lives,
     master: Mutex<Option<(Address, Arc<Server>)>>,
     asking: Inquiry,
 }
@@ -70,10 +72,15 @@ struct Word {
 }
 
 impl Sentinel {
-    pub(super) fn new(sentinels: Vec<ConnectionInfo>, name: String, servers: ConnectionInfo) -> RedisResult<Self> {
+    pub(super) fn new(
+        sentinels: Vec<ConnectionInfo>,
+        name: String,
+        servers: ConnectionInfo,
+        lives: Lives,
+    ) -> RedisResult<Self> {
         let sentinels =
             sentinels.into_iter().map(|info| Watcher::new(info).map(Arc::new)).collect::<RedisResult<_>>()?;
-        let group = Group { sentinels, name, servers, master: Mutex::default(), asking: Inquiry::default() };
+        let group = Group { sentinels, name, servers, lives, master: Mutex::default(), asking: Inquiry::default() };
         Ok(Self { group: Arc::new(group), listener: Mutex::default() })
     }
 
@@ -133,7 +140,7 @@ impl Group {
         match &*master {
             Some((known, server)) if *known == address => Ok(Arc::clone(server)),
             _ => {
-                let server = Arc::new(Server::new(reached_at(&self.servers, &address))?);
+                let server = Arc::new(Server::new(reached_at(&self.servers, &address), self.lives)?);
                 *master = Some((address, Arc::clone(&server)));
                 Ok(server)
             }
@@ -288,9 +295,9 @@ mod tests {
         for words in
             [[word(1, 2), word(0, 1), word(0, 1)], [word(0, 1), None, word(1, 2)], [None, word(1, 2), word(1, 3)]]
         {
-            let words = iter(words).map(heard);
-            assert_eq!(latest_of(words.clone()).await.ok(), word(1, 2));
-            assert_eq!(latest_of(words.chain(pending())).await.ok(), word(1, 2), "one does not answer");
+            let words = || iter(words.clone()).map(heard);
+            assert_eq!(latest_of(words()).await.ok(), word(1, 2));
+            assert_eq!(latest_of(words().chain(pending())).await.ok(), word(1, 2), "one does not answer");
         }
         assert!(latest_of(iter([None, None]).map(heard)).await.is_err());
     }
