@@ -281,8 +281,8 @@ mod tests {
 
     use super::*;
 
-    fn word(epoch: u64, port: u16) -> Option<Word> {
-        Some(Word { epoch, address: ("host".to_owned(), port) })
+    fn word(epoch: u64, port: u16) -> Word {
+        Word { epoch, address: ("host".to_owned(), port) }
     }
 
     /// What comes from Sentinels, of which one may be silent.
@@ -292,12 +292,14 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_latest_word_counts_whoever_comes_first_and_whoever_is_silent() {
-        for words in
-            [[word(1, 2), word(0, 1), word(0, 1)], [word(0, 1), None, word(1, 2)], [None, word(1, 2), word(1, 3)]]
-        {
+        for words in [
+            [Some(word(1, 2)), Some(word(0, 1)), Some(word(0, 1))],
+            [Some(word(0, 1)), None, Some(word(1, 2))],
+            [None, Some(word(1, 2)), Some(word(1, 3))],
+        ] {
             let words = || iter(words.clone()).map(heard);
-            assert_eq!(latest_of(words()).await.ok(), word(1, 2));
-            assert_eq!(latest_of(words().chain(pending())).await.ok(), word(1, 2), "one does not answer");
+            assert_eq!(latest_of(words()).await.ok(), Some(word(1, 2)));
+            assert_eq!(latest_of(words().chain(pending())).await.ok(), Some(word(1, 2)), "one does not answer");
         }
         assert!(latest_of(iter([None, None]).map(heard)).await.is_err());
     }
