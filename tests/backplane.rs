@@ -348,3 +348,33 @@ async fn memory_from_before_a_lapse_of_trust_is_not_served_after_it() {
     lapsing.called(Operation::Heartbeat, heartbeats + 1).await;
     assert_ne!(other.scope(numbered(6)).await, old);
 }
+
+/// Who: a user who may do anything but subscribe. When: the node tries again and again. What keeps the tier: a backplane
+/// that is refused says nothing about it.
+#[tokio::test]
+async fn a_backplane_that_is_refused_takes_nothing_from_the_tier() {
+    use cachet_core::{
+        testing::{Faults, FaultyTier, Injection, Operation, redis_tier},
+        tier::Fault,
+    };
+
+    for fault in [Fault::Denied, Fault::Outage] {
+        let redis = Redis::start();
+        let faults = Faults::new();
+        faults.always(Operation::Subscribe, Injection::Error(fault));
+        let tier = FaultyTier::over(redis_tier(redis.url()).expect("the URL is valid"), &faults);
+        // A breaker that opened would be open for the rest of the test.
+        let builder = Cachet::builder().namespace("cachet").shared_tier(tier).recovery_grace(DEADLINE);
+        let deaf = builder.build().expect("the configuration is valid");
+        let other = node(&redis, "cachet").await;
+        for id in 0..6 {
+            faults.called(Operation::Subscribe, id + 1).await;
+            let loaded = other.scope(numbered(id)).await;
+            assert_eq!(
+                (origin(&deaf, id).await, deaf.scope(numbered(id)).await),
+                (Origin::Shared, loaded),
+                "{fault:?}"
+            );
+        }
+    }
+}

@@ -118,9 +118,9 @@ impl Builder {
     /// For how long memory may answer with a value that another node has invalidated, at the most: the bound for when news
     /// of it do not come, because the connection that brings them is lost or hangs. Default 1 s.
     ///
-    /// Usually news come within a millisecond. A heartbeat goes out four times in this span; without an answer memory is
-    /// not asked until one comes, which costs reads of the shared tier and nothing else. It applies to a tier that has a
-    /// [`Backplane`](crate::tier::Backplane), as Redis has.
+    /// Usually news come within a millisecond. A heartbeat goes out four times in this span; without an answer memory
+    /// answers only with what was asked for within this span until one comes, which costs reads of the shared tier and
+    /// nothing else. It applies to a tier that has a [`Backplane`](crate::tier::Backplane), as Redis has.
     #[must_use]
     pub fn staleness_bound(mut self, bound: Duration) -> Self {
         self.staleness_bound = bound;
@@ -130,7 +130,8 @@ impl Builder {
     /// How long a shared tier that was out of reach is asked for no values once it answers again. Default 600 ms.
     ///
     /// Other nodes may have kept invalidations meanwhile, which they send as soon as they reach it, trying five times a
-    /// second; until they have, it may still hold what was invalidated. Zero believes it at once.
+    /// second at least, or three times in a longer grace; until they have, it may still hold what was invalidated. Zero
+    /// believes it at once.
     #[must_use]
     pub fn recovery_grace(mut self, grace: Duration) -> Self {
         self.recovery_grace = grace;

@@ -6,7 +6,8 @@
 //! News can be lost, and a connection can hang without a sign. So memory is *trusted* only until a moment, which a
 //! heartbeat on the connection that brings the news puts off: sent at `s` and answered, it shows that everything
 //! published before `s` has been taken, so until `s` + Δ no hit misses a change that is more than Δ old. Where trust is
-//! over, an entry still answers for Δ from the moment its own answer was asked for, which is the same bound.
+//! over, an entry still answers for Δ from the moment its own answer was asked for, which is the same bound; so it does
+//! where the connection broke, if it was asked for after that. That shields the tier and, in an outage, the source.
 //!
 //! That nothing published was missed is not all: what could not be published is kept by its node. So trust that lapsed, or
 //! was lost, comes back to an empty memory.

@@ -82,6 +82,23 @@ fn an_outage_is_said_once() {
     assert_eq!(log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).count(), 1, "{log}");
 }
 
+/// The tier goes on without its backplane; a refusal that is repeated is not news.
+#[test]
+fn a_backplane_that_is_refused_is_said_once_and_is_no_outage() {
+    let (shop, redis) = (Shop::new(), Redis::start());
+    redis.command(&["ACL", "SETUSER", "default", "-subscribe"]);
+    let node = shop.node_with(&redis);
+    eventually("it is tried again and again", || {
+        assert_eq!(node.get("/posts/1").status, 200);
+        let told = redis.told(&["INFO", "commandstats"], "cmdstat_subscribe").unwrap_or_default();
+        let refused = told.split_once("rejected_calls=").and_then(|(_, rest)| rest.split(',').next()?.parse().ok());
+        refused.unwrap_or(0_u32) >= 4
+    });
+    let log = node.log();
+    let told: Vec<&str> = log.lines().filter(|line| line.contains("WARN") || line.contains("ERROR")).collect();
+    assert!(matches!(told[..], [line] if line.contains("ERROR") && line.contains("the backplane refuses")), "{log}");
+}
+
 /// Frozen and not killed, so Redis still has the old values when it goes on.
 #[test]
 fn a_write_in_an_outage_reaches_redis_afterwards() {

@@ -45,22 +45,41 @@ impl SentinelGroup {
     }
 
     pub(crate) fn url(&self) -> String {
+        self.url_from(0)
+    }
+
+    /// The same for a client that does not know the Sentinels before this one.
+    pub(crate) fn url_from(&self, first: usize) -> String {
         let host = |sentinel: &Redis| format!("127.0.0.1:{}", sentinel.port_for_others());
-        let hosts: Vec<String> = self.sentinels.iter().map(host).collect();
+        let hosts: Vec<String> = self.sentinels[first..].iter().map(host).collect();
         let scheme = if self.servers[0].speaks_tls() { "rediss" } else { "redis" };
         format!("{scheme}+sentinel://{}/{NAME}", hosts.join(","))
     }
 
     /// The server that the first Sentinel takes for the master.
     pub(crate) fn master(&self) -> usize {
-        let told = self.sentinels[0].command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
+        self.master_by(0)
+    }
+
+    /// The server that one of the Sentinels takes for the master.
+    pub(crate) fn master_by(&self, sentinel: usize) -> usize {
+        let told = self.sentinels[sentinel].command(&["SENTINEL", "GET-MASTER-ADDR-BY-NAME", NAME]);
         let port: u16 = told.lines().nth(1).and_then(|port| port.parse().ok()).expect("host and port");
         self.servers.iter().position(|server| server.port_for_others() == port).expect("one of ours")
     }
 
     /// Has the Sentinels make another one the master, although this one lives.
     pub(crate) fn fail_over(&self) {
-        self.sentinels[0].command(&["SENTINEL", "FAILOVER", NAME]);
+        self.fail_over_by(0);
+    }
+
+    /// The same by one of the Sentinels.
+    pub(crate) fn fail_over_by(&self, sentinel: usize) {
+        self.sentinels[sentinel].command(&["SENTINEL", "FAILOVER", NAME]);
+    }
+
+    pub(crate) fn sentinels(&self) -> &[Redis] {
+        &self.sentinels
     }
 
     pub(crate) fn server(&self, at: usize) -> &Redis {

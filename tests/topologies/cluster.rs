@@ -14,7 +14,7 @@ use cachet_core::{
 
 use crate::{
     joins_two_nodes, keeps_the_promises, node, numbered, origin, read, ready_node,
-    support::{RedisCluster, eventually},
+    support::{self, RedisCluster, eventually},
     until,
 };
 
@@ -26,9 +26,35 @@ async fn a_cluster_keeps_the_promises_while_slots_move_and_masters_change() {
     joins_two_nodes(&redis, "cluster").await;
     every_change_is_told_once(&redis).await;
     scripts_that_servers_forgot_are_sent_again(&cluster, &redis).await;
+    an_outage_of_one_master_opens_no_connections_to_the_others(&cluster, &redis).await;
     a_slot_on_its_way_is_followed(&cluster, &redis, "moving").await;
     crate::acl::a_user_with_few_rights_suffices_in_a_cluster(&cluster).await;
     a_promoted_replica_is_followed(&cluster, &redis).await;
+}
+
+/// Who: all nodes, again and again. When: one master hangs. What keeps the others from being stormed: who has which slot is
+/// asked over the connections that there are.
+async fn an_outage_of_one_master_opens_no_connections_to_the_others(cluster: &RedisCluster, redis: &Redis) {
+    const TRIES: u64 = 10;
+    let tier = redis_tier(redis.clone()).expect("the configuration is valid");
+    until("there are connections", async || tier.probe().await.is_ok()).await;
+    let [hung, well @ ..] = &cluster.masters()[..] else { panic!("there are three") };
+    let pair = [*hung, cluster.replica_of(*hung)].map(|at| cluster.server(at));
+    let opened = || {
+        let number = |at: &usize| cluster.server(*at).told(&["INFO", "stats"], "total_connections_received");
+        well.iter().map(|at| number(at).and_then(|number| number.parse().ok()).unwrap_or(0_u64)).sum::<u64>()
+    };
+    let before = opened();
+    pair.into_iter().for_each(support::Redis::pause);
+    for _ in 0..TRIES {
+        let probing = tokio::time::timeout(Duration::from_millis(150), tier.probe());
+        assert!(!probing.await.is_ok_and(|answer| answer.is_ok()), "a master hangs");
+    }
+    let opened = opened() - before;
+    pair.into_iter().for_each(support::Redis::resume);
+    // The test has asked each of them once meanwhile. A lane may have waited for its first use.
+    assert!(opened < TRIES, "{opened} connections in {TRIES} tries");
+    until("every slot is somebody's", async || cluster.is_whole() && tier.probe().await.is_ok()).await;
 }
 
 /// A Cluster hands on to all of its nodes what any of them publishes.

@@ -7,6 +7,7 @@ mod failover;
 mod frozen;
 mod migration;
 mod sentinel;
+mod silent;
 mod standalone;
 mod tls;
 mod unix;

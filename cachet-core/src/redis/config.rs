@@ -7,6 +7,8 @@ use deadpool_redis::redis::{
 };
 use rustls::crypto::{CryptoProvider, ring};
 
+use crate::without::{Rule, without};
+
 /// The port of a Sentinel whose URL names none.
 const SENTINEL_PORT: &str = ":26379";
 
@@ -52,12 +54,13 @@ pub struct Redis {
     root_certificate: Option<Vec<u8>>,
     client: Option<ClientTlsConfig>,
     sentinel: Option<(String, String)>,
+    lives: Lives,
 }
 
 impl Redis {
     /// A Redis by its URL. [`Builder::build`](crate::Builder::build) checks it.
     pub fn url(url: impl Into<String>) -> Self {
-        Self { url: url.into(), root_certificate: None, client: None, sentinel: None }
+        Self { url: url.into(), root_certificate: None, client: None, sentinel: None, lives: Lives::Differ }
     }
 
     /// Certificates in PEM that the servers' are checked by, in the place of the system's. Needs a URL with TLS.
@@ -79,6 +82,36 @@ impl Redis {
     pub fn sentinel_credentials(mut self, user: impl Into<String>, password: impl Into<String>) -> Self {
         self.sentinel = Some((user.into(), password.into()));
         self
+    }
+
+    /// Serves what the servers had before a restart or a failover, for those who persist Redis on purpose. By default such
+    /// values are misses.
+    ///
+    /// What was invalidated comes back, too: after a restart all that was invalidated since the snapshot, or since the last
+    /// `fsync` of the append-only file, was made; after a failover what the new master had not heard of yet. It is served
+    /// until its time is over or it is invalidated again, and no
+    /// [`staleness_bound`](crate::Builder::staleness_bound) limits that. A load that began before such an invalidation may
+    /// be stored after all. So this is for values that are invalidated seldom, or not at all, and cost much to load.
+    ///
+    /// All nodes of a namespace have to agree: what one with and one without it store, the other one does not read.
+    ///
+    /// ```
+    /// use cachet_core::{Cachet, Redis};
+    ///
+    /// # fn main() -> Result<(), cachet_core::Error> {
+    /// let cachet = Cachet::builder().redis(Redis::url("redis://10.0.0.1").keep_across_restarts()).build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn keep_across_restarts(mut self) -> Self {
+        self.lives = Lives::AreOne;
+        self
+    }
+
+    /// How much a server's lives differ.
+    pub(super) fn lives(&self) -> Lives {
+        if without(Rule::Incarnation) { Lives::AreOne } else { self.lives }
     }
 
     /// What all of it comes to, or what is wrong with it, in words without a secret.
@@ -160,6 +193,15 @@ impl Redis {
             .map_err(|_| "`client_certificate` cannot be read as a certificate and a key in PEM")?;
         Ok(client.get_connection_info().clone())
     }
+}
+
+/// What a server is after a restart or a failover.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Lives {
+    /// Another one, whose values are others.
+    Differ,
+    /// The same as before.
+    AreOne,
 }
 
 /// Where commands go.

@@ -8,7 +8,9 @@ use std::{
 use deadpool_redis::redis::{RedisError, Value};
 
 use super::{
-    RedisTier, fault_of,
+    RedisTier,
+    config::Lives,
+    fault_of,
     fence::{CLOCK, FENCED},
     lanes::Reply,
     script::{Calls, MADE, Program, carried_out, incarnation, left, millis, nonce},
@@ -85,10 +87,10 @@ struct Settled {
 }
 
 impl Leases {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(lives: Lives) -> Self {
         Self {
-            acquire: Program::new(&[incarnation(), MADE, FENCED, LEASED, ACQUIRE]),
-            refresh: Program::new(&[incarnation(), MADE, FENCED, CLOCK, REFRESH]),
+            acquire: Program::new(&[incarnation(lives), MADE, FENCED, LEASED, ACQUIRE]),
+            refresh: Program::new(&[incarnation(lives), MADE, FENCED, CLOCK, REFRESH]),
         }
     }
 }

@@ -61,14 +61,14 @@ impl RedisTier {
     /// tier that several runtimes of a process share hands on what any of them changes. No body is longer than `body`
     /// bytes.
     pub(crate) fn new(redis: &Redis, namespace: &str, is_alone: bool, body: usize) -> Result<Self, String> {
-        let lanes = Lanes::new(redis.place()?).map_err(|error| error.to_string())?;
+        let lanes = Lanes::new(redis.place()?, redis.lives()).map_err(|error| error.to_string())?;
         let is_cluster = lanes.is_cluster();
         Ok(Self {
             lanes: Arc::new(lanes),
             voice: Voice::new(namespace, is_alone),
-            leases: Leases::new(),
+            leases: Leases::new(redis.lives()),
             fills: Fills::new(is_cluster),
-            tags: Tags::new(),
+            tags: Tags::new(redis.lives()),
             fences: Fences::new(is_cluster),
             gathering: Gathering::default(),
             longest: layout::longest(body),

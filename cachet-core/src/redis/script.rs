@@ -6,11 +6,11 @@ use std::time::Duration;
 
 use deadpool_redis::redis::{self, Arg, Cmd, ErrorKind, Pipeline, RedisError, Script, ServerErrorKind, Value};
 
-use super::lanes::{Lanes, Reply};
-use crate::{
-    unique::unique,
-    without::{Rule, without},
+use super::{
+    config::Lives,
+    lanes::{Lanes, Reply},
 };
+use crate::unique::unique;
 
 /// `incarnation` is the beginning of the replication id.
 const INCARNATION: &str = "
@@ -18,7 +18,7 @@ local replication = redis.call('INFO', 'replication')
 local incarnation = string.sub(string.match(replication, 'master_replid:(%x+)'), 1, 8)
 ";
 
-/// Every life of the server is the same.
+/// Every life of the server is the same one.
 const ONE_LIFE: &str = "
 local incarnation = '00000000'
 ";
@@ -53,8 +53,11 @@ end
 ";
 
 /// What scripts that look at the incarnation begin with.
-pub(super) fn incarnation() -> &'static str {
-    if without(Rule::Incarnation) { ONE_LIFE } else { INCARNATION }
+pub(super) fn incarnation(lives: Lives) -> &'static str {
+    match lives {
+        Lives::Differ => INCARNATION,
+        Lives::AreOne => ONE_LIFE,
+    }
 }
 
 /// A script that the server is sent once and then knows by its digest.

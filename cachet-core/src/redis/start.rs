@@ -12,10 +12,7 @@ use super::{
     script::Calls,
     tags::Digest,
 };
-use crate::{
-    tier::{Lookup, Read, StoredEntry, TierError},
-    without::{Rule, without},
-};
+use crate::tier::{Lookup, Read, StoredEntry, TierError};
 
 /// What was read of an entry's key.
 struct Start {
@@ -67,7 +64,7 @@ impl Start {
     /// the same for all but the values of nodes that are configured otherwise, and of those nothing makes sense.
     fn fresh(self, digest: Option<Digest>) -> Option<StoredEntry> {
         let Stored::Value { id, tags, entry } = Stored::parse(self.bytes) else { return None };
-        let is_of_this_life = id.0.starts_with(&self.incarnation) || without(Rule::Incarnation);
+        let is_of_this_life = id.0.starts_with(&self.incarnation);
         let kept = Duration::from_millis(u64::try_from(self.ttl).unwrap_or_default());
         let remaining = kept.min(entry.lifetime + entry.grace).saturating_sub(entry.grace);
         let is_fresh = is_of_this_life && digest == Some(tags) && !remaining.is_zero();

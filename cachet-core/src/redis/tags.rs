@@ -8,6 +8,7 @@ use bytes::Bytes;
 use deadpool_redis::redis::Value;
 
 use super::{
+    config::Lives,
     fence::FENCED,
     layout::is_fence,
     script::{Calls, MADE, Program, incarnation, left, millis, nonce},
@@ -49,8 +50,8 @@ pub(super) enum Version {
 pub(super) struct Tags(Program);
 
 impl Tags {
-    pub(super) fn new() -> Self {
-        Self(Program::new(&[incarnation(), MADE, FENCED, TAG_VERSIONS]))
+    pub(super) fn new(lives: Lives) -> Self {
+        Self(Program::new(&[incarnation(lives), MADE, FENCED, TAG_VERSIONS]))
     }
 
     /// The versions that a load begins with, of tags in one slot; [`Version::list`] reads the answer.

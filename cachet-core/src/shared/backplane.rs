@@ -8,12 +8,19 @@ use super::Shared;
 use crate::{
     backplane::{Inbox, Subscription},
     coherence::{self, Coherence},
+    tier::{Fault, TierError},
 };
 
 /// The longest pause before a lost subscription is tried again; it begins at a fraction, chosen by chance, so that not
 /// all nodes come at once.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
+
+const KEEPS_LITTLE: &str =
+    "the backplane is lost; until it is back, memory keeps what it gets for the staleness bound at the most";
+
+/// A subscription is given that long, however short Δ and the deadline are.
+const SUBSCRIBING: Duration = Duration::from_secs(1);
 
 /// After so many times Δ without an answer a connection is given up.
 const PATIENCE: u32 = 4;
@@ -44,44 +51,61 @@ impl Shared {
     }
 
     async fn keep_up(self, coherence: Arc<Coherence>, inbox: Inbox) {
-        let mut pause = FIRST_PAUSE;
+        let (mut pause, mut is_told) = (FIRST_PAUSE, false);
         loop {
-            if let Some(subscription) = self.subscribe(&inbox).await {
-                // What changed while nobody listened is unknown.
-                coherence.advance_all();
-                if self.follow(&coherence, &*subscription).await {
-                    pause = FIRST_PAUSE;
-                }
-                coherence.lose();
-                self.suspend();
-                // Where the tier is gone as well, that is the news, and it is told once.
-                match self.bounded("probe", |tier| async move { tier.probe().await }).await {
-                    Ok(()) => {
-                        tracing::warn!(
-                            tier = self.name(),
-                            "the backplane is lost; memory is asked again once it is back"
-                        );
+            match self.subscribe(&inbox).await {
+                Ok(subscription) => {
+                    // What changed while nobody listened is unknown.
+                    coherence.advance_all();
+                    if self.follow(&coherence, &*subscription).await {
+                        (pause, is_told) = (FIRST_PAUSE, false);
                     }
-                    Err(error) => self.log(&error),
+                    coherence.lose();
+                    self.suspend();
+                    is_told = is_told || self.told_of_silence(None).await;
                 }
+                // The tier may be as well as ever, and is asked. Where it is not, that is told already.
+                Err(error) if !is_told && !self.0.breaker.is_open() => {
+                    is_told = self.told_of_silence(Some(&error)).await;
+                }
+                Err(_) => {}
             }
             time::sleep(pause.mul_f64(fastrand::f64())).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
         }
     }
 
-    async fn subscribe(&self, inbox: &Inbox) -> Option<Box<dyn Subscription>> {
-        let backplane = self.0.tier.backplane()?;
-        // Nobody waits for it, so it may take as long as a heartbeat.
-        let patience = self.coherence().map_or(self.0.deadline, |coherence| coherence.bound().max(self.0.deadline));
-        match time::timeout(patience, backplane.subscribe(inbox.clone())).await {
-            Ok(Ok(subscription)) => Some(subscription),
-            Ok(Err(error)) => {
-                self.took_fault(&error);
-                None
+    async fn subscribe(&self, inbox: &Inbox) -> Result<Box<dyn Subscription>, TierError> {
+        // Nobody waits for it, so it may take as long as a heartbeat, and as connections take.
+        let bound = self.coherence().map_or(SUBSCRIBING, |coherence| coherence.bound());
+        let patience = bound.max(self.0.deadline).max(SUBSCRIBING);
+        let subscribing = async {
+            match self.0.tier.backplane() {
+                Some(backplane) => backplane.subscribe(inbox.clone()).await,
+                None => std::future::pending().await,
             }
-            Err(_) => None,
+        };
+        time::timeout(patience, subscribing).await.unwrap_or_else(|_| Err(self.overran("subscribe", patience)))
+    }
+
+    /// Says that no news come, and whether it did: where the tier is gone as well, that is the news, and it is told once.
+    async fn told_of_silence(&self, error: Option<&TierError>) -> bool {
+        if let Err(error) = self.bounded("probe", |tier| async move { tier.probe().await }).await {
+            self.took_fault(&error);
+            if self.0.breaker.is_open() {
+                // It may have been opened without a word.
+                self.log(&error);
+            }
+            return false;
         }
+        match error.map(|error| (error, error.source.as_ref())) {
+            Some((error, cause)) if error.fault == Fault::Denied => {
+                tracing::error!(%error, %cause, "the backplane refuses this client; check its rights");
+            }
+            Some((error, cause)) => tracing::warn!(%error, %cause, "{KEEPS_LITTLE}"),
+            None => tracing::warn!(tier = self.name(), "{KEEPS_LITTLE}"),
+        }
+        true
     }
 
     /// Listens until the connection is lost. Says whether it was ever trusted.

@@ -7,6 +7,7 @@
 mod backplane;
 mod batch;
 mod lease;
+mod pauses;
 #[cfg(test)]
 mod tests;
 mod thread;
@@ -24,6 +25,7 @@ use std::{
 
 use tokio::{sync::Semaphore, time};
 
+use self::pauses::Pauses;
 pub(crate) use self::{
     lease::{Grant, HeldLease},
     thread::Thread,
@@ -36,9 +38,6 @@ use crate::{
     tier::{EntryId, Fault, Lease, Lookup, Read, Target, Tier, TierError},
     without::{Rule, without},
 };
-
-/// How often a tier that failed is tried again.
-const RETRY_EVERY: Duration = Duration::from_millis(200);
 
 /// Faults that are no outage change no state, so they are logged once in so long.
 const LOG_EVERY: Duration = Duration::from_secs(10);
@@ -220,7 +219,7 @@ impl Shared {
     {
         let asked = self.asking()?;
         let bounded = self.0.thread.here(self.0.deadline, exchange(Arc::clone(&self.0.tier)));
-        self.believed(bounded.await.unwrap_or_else(|_| Err(self.overran(operation))), asked)
+        self.believed(bounded.await.unwrap_or_else(|_| Err(self.overran(operation, self.0.deadline))), asked)
     }
 
     /// Takes the answer, unless it may be from before an invalidation that was kept since: by this node, or by others in
@@ -238,8 +237,8 @@ impl Shared {
         }
     }
 
-    fn overran(&self, operation: &'static str) -> TierError {
-        let source = format!("no answer within {} ms", self.0.deadline.as_millis()).into();
+    fn overran(&self, operation: &'static str, limit: Duration) -> TierError {
+        let source = format!("no answer within {} ms", limit.as_millis()).into();
         TierError { tier: self.name(), operation, fault: Fault::Outage, source }
     }
 
@@ -257,7 +256,7 @@ impl Shared {
         let bounded = self.0.thread.spawn(async move { time::timeout(deadline, exchange).await });
         match bounded.await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(self.overran(operation)),
+            Ok(Err(_)) => Err(self.overran(operation, deadline)),
             Err(stopped) => {
                 Err(TierError { tier: self.name(), operation, fault: Fault::Reply, source: Box::new(stopped) })
             }
@@ -364,14 +363,16 @@ impl Shared {
 
     /// Tries until everything kept was sent, and says which opening of the breaker that was for.
     async fn catch_up(&self) -> breaker::State {
+        let mut pauses = Pauses::within(self.0.grace);
         loop {
             let opening = self.0.breaker.state();
             match self.caught_up().await {
                 Ok(true) => return opening,
-                Ok(false) => {}
+                // It answers, and there is more to send.
+                Ok(false) => pauses = Pauses::within(self.0.grace),
                 Err(error) => self.log(&error),
             }
-            time::sleep(RETRY_EVERY).await;
+            time::sleep(pauses.next().unwrap_or_default()).await;
         }
     }
 

@@ -1,7 +1,10 @@
 mod waits;
 
 use std::{
-    sync::{Arc, Mutex, atomic::AtomicBool},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicU32},
+    },
     time::{Instant, SystemTime},
 };
 
@@ -21,6 +24,7 @@ const LONG: Duration = Duration::from_secs(30);
 struct Noting {
     log: Mutex<Vec<String>>,
     out_of_reach: AtomicBool,
+    probes: AtomicU32,
     /// What reads wait for.
     gate: Mutex<Option<Arc<Notify>>>,
 }
@@ -105,6 +109,7 @@ impl Tier for Notes {
     }
 
     fn probe(&self) -> TierFuture<'_, ()> {
+        self.0.probes.fetch_add(1, Ordering::SeqCst);
         self.answer(String::new(), ())
     }
 }
@@ -242,6 +247,17 @@ async fn a_second_loss_during_the_grace_has_a_grace_of_its_own() {
     assert!((grace..grace * 2).contains(&begun.elapsed()), "{:?}", begun.elapsed());
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_tier_that_stays_away_is_tried_less_and_less_often_as_far_as_the_grace_allows() {
+    let tier = Notes::default();
+    tier.out_of_reach(true);
+    let shared = shared_after(&tier, Duration::from_secs(30));
+    shared.suspend();
+    time::sleep(Duration::from_mins(1)).await;
+    let tries = tier.0.probes.load(Ordering::SeqCst);
+    assert!((10..30).contains(&tries), "{tries} tries in a minute");
+}
+
 /// Who: a read, and another node that keeps an invalidation in an outage. When: the answer comes so late that the outage and
 /// its grace are over. What stops the old value: it was asked for before them.
 #[tokio::test(start_paused = true)]
@@ -253,7 +269,7 @@ async fn an_answer_from_before_an_outage_is_not_believed_after_it() {
     assert!(reading.as_mut().now_or_never().is_none());
     shared.suspend();
     while shared.is_suspended() {
-        time::sleep(RETRY_EVERY).await;
+        time::sleep(pauses::FIRST).await;
     }
     gate.notify_one();
     assert!(reading.await.is_none());

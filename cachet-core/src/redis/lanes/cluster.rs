@@ -1,24 +1,18 @@
-//! The masters of a Cluster: who has which slot, and commands on the way to them.
+//! The masters of a Cluster: commands on the way to them.
 
-use std::{
-    collections::HashMap,
-    io,
-    sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
-};
+use std::{collections::HashMap, io, sync::Arc, time::Duration};
 
 use deadpool_redis::redis::{
-    self, Client, Cmd, ConnectionAddr, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind,
-    Value, from_redis_value,
+    Cmd, ConnectionInfo, ErrorKind, Pipeline, RedisError, RedisResult, ServerErrorKind, Value,
 };
-use futures_util::future::{join_all, select_ok, try_join_all};
-use tokio::sync::Mutex;
+use futures_util::future::{join_all, try_join_all};
 
 use super::{
-    Incarnation, Master, Reply,
-    server::{Answers, Server},
-    slots::{SLOTS, address_of, slot_of_command},
-    view::{Named, Range, masters_named},
+    Incarnation, Lives, Master, Reply,
+    map::{Address, Atlas, Map, Node},
+    server::Answers,
+    slots::{address_of, slot_of_command},
+    view::Named,
 };
 
 /// A command goes to so many places before its last answer is its answer.
@@ -27,33 +21,8 @@ const ROUNDS: usize = 5;
 /// Who has which slot is asked no more often because of a master that fails.
 const ASKED_EVERY: Duration = Duration::from_millis(100);
 
-/// So many masters are asked at a time, beside the nodes that the URL names.
-const ASKED: usize = 6;
-
-pub(super) type Address = (String, u16);
-
 #[derive(Debug)]
-pub(super) struct Cluster {
-    seeds: Vec<ConnectionInfo>,
-    map: RwLock<Arc<Map>>,
-    /// Who holds it asks; inside it stands when somebody last did.
-    asking: Mutex<Option<Instant>>,
-}
-
-/// Who has which slot, as far as we know: a wrong one is corrected by the node that is asked.
-#[derive(Clone, Debug, Default)]
-struct Map {
-    /// By slot. None for one that nobody has.
-    owners: Vec<Option<Arc<Node>>>,
-    nodes: HashMap<Address, Arc<Node>>,
-}
-
-#[derive(Debug)]
-struct Node {
-    id: String,
-    address: Address,
-    server: Server,
-}
+pub(super) struct Cluster(Arc<Atlas>);
 
 /// A command without its last answer.
 struct Open<'a> {
@@ -79,8 +48,8 @@ pub(super) enum Verdict {
 }
 
 impl Cluster {
-    pub(super) fn new(seeds: Vec<ConnectionInfo>) -> Self {
-        Self { seeds, map: RwLock::default(), asking: Mutex::default() }
+    pub(super) fn new(seeds: Vec<ConnectionInfo>, lives: Lives) -> Self {
+        Self(Arc::new(Atlas::new(seeds, lives)))
     }
 
     /// Sends each command to the master of its slot, all at once. Redirections are followed, and what failed goes to the
@@ -121,7 +90,7 @@ impl Cluster {
         for answers in join_all(masters.iter().map(|master| master.server.send(ping))).await {
             answers?.carried_out()?;
         }
-        if map.owners.iter().any(Option::is_none) {
+        if !map.is_whole() {
             return Err(io::Error::new(io::ErrorKind::NotConnected, "a slot of the Cluster is nobody's").into());
         }
         Ok(())
@@ -129,13 +98,13 @@ impl Cluster {
 
     /// Those that have slots, and those that slots are on their way to, which only their old masters know.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Master>> {
-        let map = self.learn(Duration::ZERO).await?;
+        let map = self.0.confirmed().await?;
         let mut masters: HashMap<String, Arc<Node>> =
             map.masters().into_iter().map(|node| (node.id.clone(), node)).collect();
         for named in try_join_all(map.masters().iter().map(|node| node.names_masters())).await? {
             for Named { id, address } in named {
                 if !masters.contains_key(&id) {
-                    masters.insert(id.clone(), Arc::new(self.node(id, address)?));
+                    masters.insert(id.clone(), Arc::new(self.0.node(id, address)?));
                 }
             }
         }
@@ -145,79 +114,13 @@ impl Cluster {
 
     /// The map, asked for again if a master on the way of these commands, or any if there are none, is not to be relied on.
     async fn map_for(&self, open: &[Open<'_>]) -> RedisResult<Arc<Map>> {
-        let map = self.map();
+        let map = self.0.map();
         let is_good = |slot: u16| map.owner(slot).is_some_and(|node| !node.server.is_suspect());
         let good = match open {
-            [] => !map.owners.is_empty() && map.masters().iter().all(|master| !master.server.is_suspect()),
+            [] => !map.is_empty() && map.masters().iter().all(|master| !master.server.is_suspect()),
             open => open.iter().all(|open| open.ask.is_some() || is_good(open.slot)),
         };
-        if good { Ok(map) } else { self.learn(ASKED_EVERY).await }
-    }
-
-    fn map(&self) -> Arc<Map> {
-        Arc::clone(&self.map.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn change(&self, change: impl FnOnce(&mut Map)) {
-        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
-        change(Arc::make_mut(&mut map));
-    }
-
-    /// Asks several nodes and believes the first, unless somebody did a short while ago. One that is behind is corrected by
-    /// those it names.
-    async fn learn(&self, ago: Duration) -> RedisResult<Arc<Map>> {
-        let mut asked = self.asking.lock().await;
-        let map = self.map();
-        if !map.owners.is_empty() && asked.is_some_and(|asked| asked.elapsed() < ago) {
-            return Ok(map);
-        }
-        *asked = Some(Instant::now());
-        let mut known = map.masters();
-        known.sort_by_key(|node| node.server.is_suspect());
-        let masters = known.iter().take(ASKED).map(|node| node.server.client().get_connection_info());
-        let asking = masters.chain(&self.seeds).map(|node| Box::pin(slots_by(node)));
-        match select_ok(asking).await {
-            Ok((ranges, _)) => {
-                let learned = self.map_of(ranges)?;
-                self.change(|map| *map = learned);
-                Ok(self.map())
-            }
-            // What was known is the best guess.
-            Err(_) if !map.owners.is_empty() => Ok(map),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// A node that is known stays, with its connections.
-    fn map_of(&self, ranges: Vec<Range>) -> RedisResult<Map> {
-        let known = self.map();
-        let mut map = Map { owners: vec![None; SLOTS.into()], nodes: HashMap::new() };
-        for Range { first, last, id, address } in ranges {
-            let node = match map.nodes.get(&address).or_else(|| known.nodes.get(&address).filter(|node| node.id == id))
-            {
-                Some(node) => Arc::clone(node),
-                None => Arc::new(self.node(id, address.clone())?),
-            };
-            map.nodes.insert(address, Arc::clone(&node));
-            let slots = map.owners.get_mut(usize::from(first)..=usize::from(last));
-            slots.into_iter().flatten().for_each(|owner| *owner = Some(Arc::clone(&node)));
-        }
-        Ok(map)
-    }
-
-    fn node(&self, id: String, address: Address) -> RedisResult<Node> {
-        let seed = self.seeds.first().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound))?;
-        Ok(Node { id, server: Server::new(reached_at(seed, &address))?, address })
-    }
-
-    /// The node at an address that another one named.
-    fn node_at(&self, address: Address) -> RedisResult<Arc<Node>> {
-        if let Some(node) = self.map().nodes.get(&address) {
-            return Ok(Arc::clone(node));
-        }
-        let node = Arc::new(self.node(String::new(), address.clone())?);
-        self.change(|map| drop(map.nodes.insert(address, Arc::clone(&node))));
-        Ok(node)
+        if good { Ok(map) } else { self.0.learn(ASKED_EVERY).await }
     }
 
     /// Puts answers in their place, and gives commands that have to go elsewhere back.
@@ -236,11 +139,10 @@ impl Cluster {
                     continue;
                 }
                 Verdict::Moved(address) => {
-                    let owner = self.node_at(address)?;
                     open.ask = None;
-                    self.change(|map| map.owners[usize::from(open.slot)] = Some(owner));
+                    self.0.moved(open.slot, self.0.node_at(address)?);
                 }
-                Verdict::Ask(address) => open.ask = Some(self.node_at(address)?),
+                Verdict::Ask(address) => open.ask = Some(self.0.node_at(address)?),
             }
             again.push(open);
         }
@@ -249,39 +151,12 @@ impl Cluster {
 
     /// The commands of a node that failed, if others have its slots now.
     async fn succeeded<'a>(&self, before: &Map, parcel: Parcel<'a>) -> Result<Vec<Open<'a>>, Parcel<'a>> {
-        let Ok(now) = self.learn(ASKED_EVERY).await else { return Err(parcel) };
+        let Ok(now) = self.0.learn(ASKED_EVERY).await else { return Err(parcel) };
         let has_moved = |open: &Open<'_>| {
             open.ask.is_none()
                 && now.owner(open.slot).map(|node| &node.address) != before.owner(open.slot).map(|node| &node.address)
         };
         if parcel.open.iter().all(has_moved) { Ok(parcel.open) } else { Err(parcel) }
-    }
-}
-
-impl Node {
-    async fn names_masters(&self) -> RedisResult<Vec<Named>> {
-        let mut question = Pipeline::new();
-        question.ignore_errors().cmd("CLUSTER").arg("NODES");
-        let answer = self.server.send(&question).await?.values.into_iter().next();
-        Ok(masters_named(&from_redis_value::<String>(answer.unwrap_or(Ok(Value::Nil))?)?, &self.address.0))
-    }
-}
-
-impl Map {
-    fn owner(&self, slot: u16) -> Option<&Arc<Node>> {
-        self.owners.get(usize::from(slot))?.as_ref()
-    }
-
-    /// Each node that has slots, once.
-    fn masters(&self) -> Vec<Arc<Node>> {
-        let mut masters: Vec<Arc<Node>> = Vec::new();
-        for owner in self.owners.iter().flatten() {
-            // Slots come in long ranges.
-            if !masters.iter().rev().any(|master| Arc::ptr_eq(master, owner)) {
-                masters.push(Arc::clone(owner));
-            }
-        }
-        masters
     }
 }
 
@@ -344,35 +219,4 @@ impl Verdict {
             _ => Self::Answered,
         }
     }
-}
-
-/// Asks over a connection of its own, so that one that hangs is nobody else's.
-async fn slots_by(node: &ConnectionInfo) -> RedisResult<Vec<Range>> {
-    let mut connection = Client::open(node.clone())?.get_multiplexed_async_connection().await?;
-    let lines: Vec<Value> = redis::cmd("CLUSTER").arg("SLOTS").query_async(&mut connection).await?;
-    let asked = host_of(node.addr());
-    let ranges: Option<Vec<Range>> = lines.iter().map(|line| Range::of(line, asked)).collect();
-    match ranges {
-        Some(ranges) if !ranges.is_empty() => Ok(ranges),
-        _ => Err(io::Error::new(io::ErrorKind::NotConnected, "the server knows of no slots of a Cluster").into()),
-    }
-}
-
-fn host_of(address: &ConnectionAddr) -> &str {
-    match address {
-        ConnectionAddr::Tcp(host, _) | ConnectionAddr::TcpTls { host, .. } => host,
-        _ => "",
-    }
-}
-
-/// Another server that is reached in the same way.
-pub(super) fn reached_at(like: &ConnectionInfo, (host, port): &Address) -> ConnectionInfo {
-    let (host, port) = (host.clone(), *port);
-    let address = match like.addr() {
-        ConnectionAddr::TcpTls { insecure, tls_params, .. } => {
-            ConnectionAddr::TcpTls { host, port, insecure: *insecure, tls_params: tls_params.clone() }
-        }
-        _ => ConnectionAddr::Tcp(host, port),
-    };
-    like.clone().set_addr(address)
 }

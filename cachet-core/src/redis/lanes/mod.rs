@@ -9,6 +9,8 @@
 //! replicas and random nodes.
 
 mod cluster;
+mod inquiry;
+mod map;
 mod sentinel;
 mod server;
 mod slots;
@@ -26,7 +28,10 @@ use self::{
     server::{Answers, Server},
 };
 pub(super) use self::{server::Incarnation, view::masters_named};
-use super::{config::Place, script::carried_out};
+use super::{
+    config::{Lives, Place},
+    script::carried_out,
+};
 use crate::tier::MAX_BATCH;
 
 #[derive(Debug)]
@@ -55,13 +60,13 @@ pub(super) struct Master {
 
 impl Lanes {
     /// Connects when first asked.
-    pub(super) fn new(place: Place) -> RedisResult<Self> {
+    pub(super) fn new(place: Place, lives: Lives) -> RedisResult<Self> {
         Ok(Self(match place {
-            Place::Server(info) => Topology::Server(Box::new(Server::new(info)?)),
+            Place::Server(info) => Topology::Server(Box::new(Server::new(info, lives)?)),
             Place::Sentinel { sentinels, master, servers } => {
-                Topology::Sentinel(Sentinel::new(sentinels, master, servers)?)
+                Topology::Sentinel(Sentinel::new(sentinels, master, servers, lives)?)
             }
-            Place::Cluster { nodes } => Topology::Cluster(Cluster::new(nodes)),
+            Place::Cluster { nodes } => Topology::Cluster(Cluster::new(nodes, lives)),
         }))
     }
 
@@ -106,11 +111,11 @@ impl Lanes {
         }
     }
 
-    /// The masters whose changes are news: in a Cluster those that its nodes name now.
+    /// The masters whose changes are news: those that Sentinels, or the nodes of a Cluster, name now.
     pub(super) async fn masters(&self) -> RedisResult<Vec<Master>> {
         match &self.0 {
             Topology::Server(server) => Ok(vec![Master::of(server)]),
-            Topology::Sentinel(sentinel) => Ok(vec![Master::of(&*sentinel.master().await?)]),
+            Topology::Sentinel(sentinel) => Ok(vec![Master::of(&*sentinel.confirmed().await?)]),
             Topology::Cluster(cluster) => cluster.masters().await,
         }
     }

@@ -22,7 +22,7 @@ use deadpool_redis::{
 };
 use tokio::{sync::Mutex, time::timeout};
 
-use crate::without::{Rule, without};
+use super::Lives;
 
 /// One connection would do for throughput; a second one keeps small answers from waiting behind a large one.
 const LANES: usize = 4;
@@ -31,7 +31,7 @@ const LANES: usize = 4;
 const CONFIRMED: Duration = Duration::from_millis(500);
 
 /// The longest that one connection is waited for, before another one is tried.
-const CONNECTING: Duration = Duration::from_secs(2);
+pub(super) const CONNECTING: Duration = Duration::from_secs(2);
 
 /// An exchange that is given up later than this was waited for in vain; no deadline is as short.
 const PATIENCE: Duration = Duration::from_millis(5);
@@ -46,6 +46,7 @@ pub(super) struct Server {
     pool: Pool,
     client: Client,
     checkouts: [Arc<Mutex<Option<Checkout>>>; LANES],
+    lives: Lives,
     turn: AtomicUsize,
     suspect: AtomicBool,
 }
@@ -73,7 +74,7 @@ struct Lane {
 }
 
 impl Server {
-    pub(super) fn new(info: ConnectionInfo) -> RedisResult<Self> {
+    pub(super) fn new(info: ConnectionInfo, lives: Lives) -> RedisResult<Self> {
         // The one deadline is the caller's; the library's own would cut a longer one short.
         let timeouts = AsyncConnectionConfig::new().set_response_timeout(None).set_connection_timeout(None);
         let client = Client::open(info.clone())?;
@@ -83,7 +84,7 @@ impl Server {
             .build()
             .map_err(io::Error::other)?;
         let (turn, suspect) = Default::default();
-        Ok(Self { pool, client, checkouts: Default::default(), turn, suspect })
+        Ok(Self { pool, client, checkouts: Default::default(), lives, turn, suspect })
     }
 
     /// Where a connection of another kind is made.
@@ -117,7 +118,7 @@ impl Server {
         let (values, incarnation) = if lane.confirmed.is_due() {
             let mut connection = lane.connection.clone();
             // Both are written before either is answered, in this order.
-            let (values, now) = tokio::join!(sending, incarnation_of(&mut connection));
+            let (values, now) = tokio::join!(sending, incarnation_of(&mut connection, self.lives));
             let now = now?;
             lane.confirmed.renew(asked);
             (values?, now)
@@ -146,13 +147,13 @@ impl Server {
         if let Some(checkout) = &*lane {
             return Ok(checkout.lane());
         }
-        let pool = self.pool.clone();
-        let connecting = tokio::spawn(async move { Ok(lane.insert(check_out(&pool).await?).lane()) });
+        let (pool, lives) = (self.pool.clone(), self.lives);
+        let connecting = tokio::spawn(async move { Ok(lane.insert(check_out(&pool, lives).await?).lane()) });
         connecting.await.map_err(io::Error::other)?
     }
 }
 
-async fn check_out(pool: &Pool) -> RedisResult<Checkout> {
+async fn check_out(pool: &Pool, lives: Lives) -> RedisResult<Checkout> {
     let asked = Instant::now();
     let connecting = async {
         pool.get().await.map_err(|error| match error {
@@ -161,7 +162,7 @@ async fn check_out(pool: &Pool) -> RedisResult<Checkout> {
         })
     };
     let mut connection = within(CONNECTING, connecting).await?;
-    match within(CONNECTING, incarnation_of(&mut connection)).await {
+    match within(CONNECTING, incarnation_of(&mut connection, lives)).await {
         Ok(incarnation) => {
             let confirmed = Arc::new(Confirmation::at(asked));
             Ok(Checkout { connection, incarnation, confirmed, broken: Arc::default() })
@@ -174,7 +175,10 @@ async fn check_out(pool: &Pool) -> RedisResult<Checkout> {
     }
 }
 
-async fn within<T, E: Into<RedisError>>(limit: Duration, step: impl Future<Output = Result<T, E>>) -> RedisResult<T> {
+pub(super) async fn within<T, E: Into<RedisError>>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, E>>,
+) -> RedisResult<T> {
     match timeout(limit, step).await {
         Ok(outcome) => outcome.map_err(Into::into),
         Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
@@ -239,12 +243,12 @@ impl Drop for InUse<'_> {
 }
 
 /// Which life of the server a connection leads to: a restart or a failover changes it. Values of a replica are nobody's.
-async fn incarnation_of(connection: &mut impl redis::aio::ConnectionLike) -> RedisResult<Incarnation> {
+async fn incarnation_of(connection: &mut impl redis::aio::ConnectionLike, lives: Lives) -> RedisResult<Incarnation> {
     let replication: String = redis::cmd("INFO").arg("replication").query_async(connection).await?;
     if replication.lines().any(|line| line == "role:slave") {
         return Err(io::Error::new(io::ErrorKind::NotConnected, "the server is a replica").into());
     }
-    if without(Rule::Incarnation) {
+    if lives == Lives::AreOne {
         return Ok([b'0'; INCARNATION]);
     }
     Ok(incarnation_in(&replication).unwrap_or_default())

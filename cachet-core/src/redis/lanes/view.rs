@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use deadpool_redis::redis::Value;
 
 use super::{
-    cluster::Address,
+    map::Address,
     slots::{SLOTS, address_of},
 };
 
