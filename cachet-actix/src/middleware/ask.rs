@@ -84,7 +84,11 @@ impl Ask {
     /// Leaves of the request what the key and `Vary` can tell apart.
     pub(super) fn impose(&self, request: &mut ServiceRequest, configuration: &Configuration) {
         self.key.impose(request);
-        let is_hidden = |name: &&HeaderName| is_misleading(name) && !configuration.declared.contains(name);
+        // Gateways make the same variable of `X_Forwarded_Host` and `X-Forwarded-Host`, of `Accept_Language` and
+        // `Accept-Language`.
+        let is_ambiguous = |name: &HeaderName| name.as_str().contains('_');
+        let is_hidden =
+            |name: &&HeaderName| (is_misleading(name) || is_ambiguous(name)) && !configuration.declared.contains(name);
         let hidden: Vec<_> = request.headers().keys().filter(is_hidden).cloned().collect();
         for name in hidden {
             request.headers_mut().remove(name);
