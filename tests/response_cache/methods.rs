@@ -47,6 +47,18 @@ fn nothing_is_invalidated_at_another_origin_or_by_a_change_that_failed() {
 }
 
 #[test]
+fn a_change_whose_answer_may_hide_that_it_happened_invalidates() {
+    for (status, is_gone) in [(500, true), (502, true), (503, true), (504, true), (501, false), (405, false)] {
+        let server = Server::start();
+        let target = format!("{PAGE}&status={status}");
+        server.get(&target);
+        assert!(server.get(&target).is_hit(), "{status}");
+        server.send("PUT", &target, &[]);
+        assert_eq!(!server.get(&target).is_hit(), is_gone, "{status}");
+    }
+}
+
+#[test]
 fn every_variant_and_every_declared_key_goes_at_once() {
     let server = Server::with(|cache| cache.keyed_by(["x-shop".parse().expect("a name")]));
     let target = "/?cache-control=max-age=60&vary=accept-language";

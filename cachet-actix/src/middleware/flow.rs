@@ -214,7 +214,8 @@ where
     }
 
     /// A method that changes something: what is stored of its URI is fenced before, and gone after it succeeded
-    /// (RFC 9111 §4.4). A fetch that began before cannot bring the old answer back.
+    /// (RFC 9111 §4.4). A fetch that began before cannot bring the old answer back. So it is after an error of the
+    /// server's, which may hide that the origin did what it was asked.
     async fn change(&self, request: ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error> {
         let key = Key::of_change(&request);
         let writing = match &key {
@@ -223,22 +224,26 @@ where
         };
         // A writer that fails or is cancelled may have changed something: the guard invalidates.
         let response = self.pass(request, "method", None).await?;
-        let succeeded = response.status().is_success() || response.status().is_redirection();
-        match (key, writing) {
-            (Some(key), Some(writing)) if succeeded => {
+        let Some((key, writing)) = key.zip(writing) else { return Ok(response) };
+        match response.status() {
+            status if status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED => writing.abandon().await,
+            status if status.is_server_error() => writing.commit().await,
+            _ => {
                 writing.commit().await;
-                for name in [LOCATION, CONTENT_LOCATION] {
-                    for reference in response.headers().get_all(name) {
-                        if let Some(referred) = key.refer(reference) {
-                            self.cache.runtime.invalidate_tag(referred.tag()).await;
-                        }
-                    }
-                }
+                self.invalidate_named_by(response.headers(), &key).await;
             }
-            (_, Some(writing)) => writing.abandon().await,
-            (_, None) => {}
         }
         Ok(response)
+    }
+
+    async fn invalidate_named_by(&self, headers: &HeaderMap, key: &Key) {
+        for name in [LOCATION, CONTENT_LOCATION] {
+            for reference in headers.get_all(name) {
+                if let Some(referred) = key.refer(reference) {
+                    self.cache.runtime.invalidate_tag(referred.tag()).await;
+                }
+            }
+        }
     }
 }
 
