@@ -12,4 +12,5 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 mod unkeyed;
+mod validation;
 mod variants;

@@ -92,6 +92,20 @@ fn an_answer_from_before_a_change_is_not_stored_after_it() {
 }
 
 #[test]
+fn an_answer_that_was_invalidated_on_its_way_does_not_say_that_it_is_stored() {
+    let server = Server::with(|cache| cache.tags(|_| vec!["page".to_owned()]));
+    let target = "/page?cache-control=max-age=60&held=1";
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| server.get(target));
+        server.origin.holds(1);
+        actix_web::rt::System::new().block_on(server.runtime.invalidate_tag("page"));
+        server.origin.release(1);
+        let status = reader.join().expect("no panic").cache_status();
+        assert!(status.contains("fwd=uri-miss") && !status.contains("stored"), "{status}");
+    });
+}
+
+#[test]
 fn a_body_that_is_under_way_during_a_change_is_not_stored_after_it() {
     let server = Server::start();
     let target = "/page?cache-control=max-age=60&stream=2&held=body";

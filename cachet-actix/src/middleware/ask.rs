@@ -5,8 +5,8 @@ use actix_web::{
     http::{
         Method,
         header::{
-            AUTHORIZATION, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
-            IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, UPGRADE,
+            AUTHORIZATION, COOKIE, HeaderMap, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+            IF_UNMODIFIED_SINCE, RANGE, UPGRADE,
         },
     },
 };
@@ -144,26 +144,8 @@ impl Ask {
         self.usage(found) == Use::Fresh
     }
 
-    /// Puts the cache's own conditions in the place of the client's, which are held against the outcome.
-    pub(super) fn condition(&self, request: &mut HeaderMap, seen: &Seen) -> bool {
-        if self.is_preconditioned() || self.personal {
-            return false;
-        }
-        let tags: Vec<_> = seen.held.iter().filter_map(|found| found.kept.headers().get(ETAG).cloned()).collect();
-        let modified = seen.selected.as_ref().and_then(|found| found.kept.headers().get(LAST_MODIFIED).cloned());
-        if tags.is_empty() && modified.is_none() {
-            return false;
-        }
-        for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
-            request.remove(name);
-        }
-        let list = tags.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
-        if let Some(list) = HeaderValue::from_bytes(&list).ok().filter(|list| !list.is_empty()) {
-            request.insert(IF_NONE_MATCH, list);
-        }
-        if let Some(modified) = modified {
-            request.insert(IF_MODIFIED_SINCE, modified);
-        }
-        true
+    /// Whether the origin may be asked in the cache's own words.
+    pub(super) fn is_for_cache(&self) -> bool {
+        !self.is_preconditioned() && !self.personal
     }
 }

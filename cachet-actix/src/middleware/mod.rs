@@ -10,6 +10,7 @@ mod key;
 mod policy;
 mod record;
 mod resources;
+mod revalidate;
 mod trip;
 mod vary;
 
