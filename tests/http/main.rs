@@ -6,6 +6,7 @@ mod cached_json;
 mod coded;
 mod coded_json;
 mod handlers;
+mod in_front;
 mod properties;
 mod ranges;
 mod server;

@@ -145,21 +145,6 @@ fn a_part_is_not_of_a_state_that_was_young_when_it_was_sent() {
 }
 
 #[test]
-fn a_part_goes_to_clients_whose_answers_nobody_encodes() {
-    let server = Server::start();
-    let target = "/?cache-control=max-age=60&etag=%22a%22";
-    server.get(target);
-    for (codings, status) in [("gzip, br", 200), ("*", 200), ("identity", 206), ("gzip;q=0", 206)] {
-        let part = server.get_with(target, &[("range", "bytes=0-4"), ("accept-encoding", codings)]);
-        assert_eq!((part.status, part.is_hit()), (status, true), "{codings}");
-    }
-    let coded = "/?cache-control=max-age=60&etag=%22a%22&content-encoding=gzip";
-    server.get(coded);
-    let part = server.get_with(coded, &[("range", "bytes=0-4"), ("accept-encoding", "gzip")]);
-    assert_eq!((part.status, part.is_hit()), (206, true), "it says how it is coded");
-}
-
-#[test]
 fn an_answer_is_as_old_as_its_head_and_its_body_were_long_in_coming() {
     for held in ["held=1", "stream=2&held=body"] {
         let server = Server::start();

@@ -56,6 +56,11 @@ impl Server {
         Self::with_handler(|cache| cache, handler)
     }
 
+    /// A server with other services than that.
+    pub(crate) fn with_services(services: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Self {
+        Self::serve(Cachet::builder().memory_only(), |cache| cache, Origin::default(), services)
+    }
+
     pub(crate) fn with_handler(
         configure: impl Fn(ResponseCache) -> ResponseCache,
         handler: impl Fn(u64, &HttpRequest) -> HttpResponse + Clone + Send + 'static,

@@ -2,7 +2,13 @@
 
 use std::sync::{Arc, Mutex};
 
-use actix_web::{HttpRequest, HttpResponse, http::StatusCode};
+use actix_web::{
+    HttpRequest, HttpResponse,
+    http::StatusCode,
+    middleware::Compress,
+    web::{get, scope},
+};
+use cachet_actix::{CacheControl, Validated, Validators};
 
 use crate::{server::Server, support::eventually};
 
@@ -188,6 +194,25 @@ fn nobody_is_given_a_coding_by_a_tag_that_all_codings_share() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn what_a_middleware_encoded_goes_to_those_who_take_it() {
+    let server = Server::with_services(|config| {
+        let answer = || async {
+            let current = Validators::etag("v7");
+            Validated::new("good day to you ".repeat(200), current).cache(CacheControl::public().max_age(60))
+        };
+        config.service(scope("").wrap(Compress::default()).route("/", get().to(answer)));
+    });
+    for coding in ["gzip", "", "gzip", "identity", "gzip", ""] {
+        let fields = [("accept-encoding", coding)];
+        let reply = server.get_with("/", if coding.is_empty() { &[] } else { &fields });
+        // The plain body says nothing of other ones, so that it may be for all.
+        let coded = reply.header("content-encoding");
+        assert!(coded.is_none() || coding == "gzip", "{coding}: {}", reply.cache_status());
+        assert_eq!(reply.status, 200);
     }
 }
 

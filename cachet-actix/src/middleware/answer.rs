@@ -35,9 +35,8 @@ pub(super) fn answer(method: &Method, request: &HeaderMap, kept: &Kept, age: Dur
         }
     }
     // The origin might have cut out a part as well: whether parts can be put together is for the client to see from the
-    // validators. They say so only where nothing in front may have encoded another part, under the same tag.
-    let is_settled = |accepts_codings: bool| !accepts_codings || head.headers().contains_key(CONTENT_ENCODING);
-    let asked = preconditions.range().filter(|range| status == StatusCode::OK && is_settled(range.accepts_codings()));
+    // validators.
+    let asked = preconditions.range().filter(|_| status == StatusCode::OK);
     // What tells states apart by their dates is how old the state was when it was sent (RFC 9110 §8.8.2.2).
     let made = head.headers().get(DATE).and_then(date).unwrap_or(now);
     let selection = asked.map_or(Selection::Whole, |range| range.select(&own, kept.body.len() as u64, made));
