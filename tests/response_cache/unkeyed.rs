@@ -30,7 +30,7 @@ fn a_handler_does_not_see_what_is_in_no_key() {
 #[test]
 fn a_handler_does_not_see_what_gateways_take_for_another_field() {
     let server = Server::of(|_, request| {
-        let names: Vec<_> = request.headers().keys().map(|name| name.as_str()).collect();
+        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
         HttpResponse::Ok().insert_header(("cache-control", "max-age=60")).body(names.join(" "))
     });
     let reply = server.get_with("/", &[("X_Forwarded_Host", "evil.test"), ("Accept_Language", "de"), ("x-any", "1")]);
