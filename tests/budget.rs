@@ -5,11 +5,18 @@ use std::{
     env,
     io::{self, Write as _},
     mem::size_of_val,
-    path::Path,
     process::Command,
     sync::Arc,
 };
 
+use actix_web::{
+    App, FromRequest, HttpResponse, Responder, get,
+    http::header::{ETAG, HeaderValue, IF_NONE_MATCH},
+    rt::System,
+    test::{TestRequest, call_service, init_service},
+    web::{Path, scope},
+};
+use cachet_actix::{__private::Incoming, ResponseCache};
 use cachet_core::{Cachet, cached};
 
 #[cached(ttl = 3600)]
@@ -71,6 +78,60 @@ fn the_future_of_a_cached_function_stays_small() {
     assert!(cached <= plain + 512, "{cached} bytes beside {plain}");
 }
 
+#[cached(ttl = 3600, http = "public, max-age=60")]
+async fn handled(id: Path<u64>) -> String {
+    tokio::task::yield_now().await;
+    format!("{id}")
+}
+
+/// actix-web allocates it for each request, and more than about 1000 bytes take a slow way through glibc.
+#[actix_web::test]
+async fn the_future_of_a_cached_handler_stays_small() {
+    let incoming = Incoming::extract(&TestRequest::default().to_http_request()).await.expect("it never fails");
+    let size = size_of_val(&handled(incoming, Path::from(1)));
+    assert!(size <= 1000, "{size} bytes");
+}
+
+#[get("/fixed/{id}")]
+async fn fixed(_id: Path<u64>) -> impl Responder {
+    HttpResponse::Ok().insert_header(("cache-control", "public, max-age=60")).insert_header(("etag", "\"a\"")).body("1")
+}
+
+#[get("/handled/{id}")]
+#[cached(ttl = 3600, http = "public, max-age=60")]
+async fn served(id: Path<u64>) -> String {
+    format!("{id}")
+}
+
+/// Counted beside an answer of fixed bytes. A response cache spells the URI and makes two keys of it.
+#[test]
+fn a_hit_over_http_allocates_little() {
+    let system = System::new();
+    let responses = ResponseCache::new(&Cachet::builder().memory_only().build().expect("the defaults are valid"));
+    let app = App::new().service(served).service(fixed).service(scope("/behind").wrap(responses).service(fixed));
+    let app = system.block_on(init_service(app));
+    let ask = |path: &str, tag: Option<&HeaderValue>| {
+        let request = TestRequest::with_uri(path).insert_header(("host", "shop.test"));
+        let request =
+            tag.into_iter().fold(request, |request, tag| request.insert_header((IF_NONE_MATCH, tag))).to_request();
+        let mut answer = None;
+        let measured = allocation_counter::measure(|| answer = Some(system.block_on(call_service(&app, request))));
+        let response = answer.expect("it was answered").into_parts().1;
+        (measured.count_total, response.status().as_u16(), response.headers().get(ETAG).cloned())
+    };
+    // What is kept from one answer for the next is made by the first ones, or when the clock moves on.
+    let again = |path: &str, tag: Option<&HeaderValue>| {
+        (0..8).map(|_| ask(path, tag)).min_by_key(|(count, ..)| *count).expect("it was asked")
+    };
+    let (own, _, _) = again("/fixed/1", None);
+    for (path, most) in [("/handled/1", own), ("/behind/fixed/1", own + 9)] {
+        let (whole, status, tag) = again(path, None);
+        assert!(status == 200 && whole <= most, "{path}: {status}, {whole} allocations beside {own}");
+        let (short, status, _) = again(path, tag.as_ref());
+        assert!(status == 304 && short <= most, "{path}: {status}, {short} allocations beside {own}");
+    }
+}
+
 /// Instructions of a hit that a change may not exceed, as `cachet-core/examples/hit.rs` makes them on x86-64. They are
 /// what it costs now and a twentieth for the next compiler; a change that costs less lowers them.
 const INSTRUCTIONS: [(&str, u64); 3] = [("number", 304), ("pair", 354), ("blocking", 299)];
@@ -103,7 +164,7 @@ fn not_checked(reason: &str) {
 /// The example in the profile that benchmarks use, so that what is inlined depends on no other crate.
 fn built_example() -> String {
     let root = env!("CARGO_MANIFEST_DIR");
-    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| Path::new(root).join("target"), Into::into);
+    let target = env::var_os("CARGO_TARGET_DIR").map_or_else(|| std::path::Path::new(root).join("target"), Into::into);
     let built = Command::new(env!("CARGO"))
         .current_dir(root)
         .args(["build", "--quiet", "--locked", "--profile", "bench", "--package", "cachet-core", "--example", "hit"])

@@ -1,7 +1,6 @@
 //! `Cache-Status` (RFC 9211): what the cache did with a request.
 
 use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
-use std::fmt::Write as _;
 
 /// The field's name.
 pub(crate) const CACHE_STATUS: HeaderName = HeaderName::from_static("cache-status");
@@ -34,31 +33,36 @@ impl CacheStatus {
     }
 
     fn member(&self, name: &str) -> String {
-        let mut member = name.to_owned();
-        let mut add = |parameter: std::fmt::Arguments<'_>| _ = write!(member, "; {parameter}");
+        let mut member = String::with_capacity(name.len() + 32);
+        member.push_str(name);
+        let mut add = |parameter: &str, value: &str| {
+            for part in ["; ", parameter, value] {
+                member.push_str(part);
+            }
+        };
         if self.hit {
-            add(format_args!("hit"));
+            add("hit", "");
         }
         if let Some(reason) = self.forwarded {
-            add(format_args!("fwd={reason}"));
+            add("fwd=", reason);
         }
         if let Some(status) = self.forwarded_status {
-            add(format_args!("fwd-status={status}"));
+            add("fwd-status=", itoa::Buffer::new().format(status));
         }
         if let Some(ttl) = self.ttl {
-            add(format_args!("ttl={ttl}"));
+            add("ttl=", itoa::Buffer::new().format(ttl));
         }
         if self.stored {
-            add(format_args!("stored"));
+            add("stored", "");
         }
         if self.collapsed {
-            add(format_args!("collapsed"));
+            add("collapsed", "");
         }
         if let Some(key) = &self.key {
-            add(format_args!("key={}", quoted(key)));
+            add("key=", &quoted(key));
         }
         if let Some(detail) = self.detail {
-            add(format_args!("detail={}", quoted(detail)));
+            add("detail=", &quoted(detail));
         }
         member
     }

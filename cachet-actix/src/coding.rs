@@ -172,14 +172,17 @@ pub(crate) fn is_worth_encoding(content_type: Option<&str>, bytes: usize) -> boo
 #[derive(Debug, Default)]
 pub(crate) struct Accepted<'a> {
     /// Names with their weights in thousandths; `*` among them.
-    members: Vec<(&'a str, u16)>,
+    members: Vec<(&'a [u8], u16)>,
 }
 
 impl<'a> Accepted<'a> {
     /// Reads the field, over all of its lines. Malformed members are passed over: they name no coding.
     pub(crate) fn of(headers: &'a HeaderMap) -> Self {
-        let lines = headers.get_all(ACCEPT_ENCODING).filter_map(|line: &HeaderValue| line.to_str().ok());
-        Self { members: lines.flat_map(|line| line.split(',')).filter_map(member).collect() }
+        let mut members = Vec::new();
+        for line in headers.get_all(ACCEPT_ENCODING) {
+            members.extend(line.as_bytes().split(|&byte| byte == b',').filter_map(member));
+        }
+        Self { members }
     }
 
     /// The coding of the answer; `None` for the body as it is, which also those get who take nothing that we have.
@@ -195,7 +198,7 @@ impl<'a> Accepted<'a> {
 
     /// Whether an intermediary, or a middleware, could encode what we send as it is.
     pub(crate) fn any(&self) -> bool {
-        self.members.iter().any(|(name, weight)| *weight > 0 && !name.eq_ignore_ascii_case("identity"))
+        self.members.iter().any(|(name, weight)| *weight > 0 && !name.eq_ignore_ascii_case(b"identity"))
     }
 
     /// Whether the client takes a coding, ours or another's.
@@ -209,23 +212,24 @@ impl<'a> Accepted<'a> {
 
     fn named(&self, coding: &str) -> Option<u16> {
         // RFC 9110 §8.4.1.3: `x-gzip` is `gzip`.
-        let is_named =
-            |name: &str| name.eq_ignore_ascii_case(coding) || (coding == "gzip" && name.eq_ignore_ascii_case("x-gzip"));
+        let is_named = |name: &[u8]| {
+            name.eq_ignore_ascii_case(coding.as_bytes()) || (coding == "gzip" && name.eq_ignore_ascii_case(b"x-gzip"))
+        };
         self.members.iter().find(|(name, _)| is_named(name)).map(|(_, weight)| *weight)
     }
 }
 
-fn member(text: &str) -> Option<(&str, u16)> {
-    let mut parts = text.split(';').map(str::trim);
+fn member(text: &[u8]) -> Option<(&[u8], u16)> {
+    let mut parts = text.split(|&byte| byte == b';').map(<[u8]>::trim_ascii);
     let name = parts.next().filter(|name| !name.is_empty())?;
     let weight = match parts.next() {
         None => 1000,
         Some(parameter) => {
-            let (name, value) = parameter.split_once('=')?;
-            if !name.trim().eq_ignore_ascii_case("q") {
+            let (name, value) = std::str::from_utf8(parameter).ok()?.split_once('=')?;
+            if !name.trim_ascii().eq_ignore_ascii_case("q") {
                 return None;
             }
-            thousandths(value.trim())?
+            thousandths(value.trim_ascii())?
         }
     };
     parts.next().is_none().then_some((name, weight))
@@ -237,7 +241,8 @@ fn thousandths(text: &str) -> Option<u16> {
     if fraction.len() > 3 || !fraction.bytes().all(|byte| byte.is_ascii_digit()) {
         return None;
     }
-    let fraction = format!("{fraction:0<3}").parse::<u16>().ok()?;
+    let digits = fraction.bytes().map(|digit| u16::from(digit - b'0')).chain([0; 3]).take(3);
+    let fraction = digits.fold(0, |number, digit| number * 10 + digit);
     match (whole, fraction) {
         ("0", fraction) => Some(fraction),
         ("1", 0) => Some(1000),

@@ -164,6 +164,7 @@ mod cache_control;
 mod cache_status;
 mod cached_json;
 mod coding;
+mod counted;
 mod edge;
 mod error;
 mod handler;

@@ -41,6 +41,12 @@ const OF_REPRESENTATION: [HeaderName; 12] = [
     HeaderName::from_static("content-md5"),
 ];
 
+/// Whether a field goes into the 304 of an answer, which has an entity tag or not: `Last-Modified` goes where there is one
+/// (RFC 9110 §15.4.5). `Age` stays: the client's cache would take the entry for new without it.
+pub(crate) fn goes_with_short(name: &HeaderName, has_tag: bool) -> bool {
+    !OF_REPRESENTATION.contains(name) && (!has_tag || *name != LAST_MODIFIED)
+}
+
 /// What an answer says to caches.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Head {
@@ -67,9 +73,15 @@ impl Head {
         self
     }
 
-    pub(crate) fn vary(mut self, field: HeaderName) -> Self {
-        if !self.vary.contains(&field) {
-            self.vary.push(field);
+    pub(crate) fn vary(self, field: HeaderName) -> Self {
+        self.vary_by([field])
+    }
+
+    pub(crate) fn vary_by(mut self, fields: impl IntoIterator<Item = HeaderName>) -> Self {
+        for field in fields {
+            if !self.vary.contains(&field) {
+                self.vary.push(field);
+            }
         }
         self
     }
@@ -109,6 +121,14 @@ impl Head {
         }
     }
 
+    /// Completes a 304 that has none of the fields of a representation.
+    pub(crate) fn complete_short(&self, mut response: HttpResponse) -> HttpResponse {
+        let now = SystemTime::now();
+        self.write_caching(response.headers_mut(), now);
+        self.validators.write_one(response.headers_mut(), now);
+        response
+    }
+
     /// The 304 in place of a 200 that is not made at all.
     pub(crate) fn not_modified(&self) -> HttpResponse {
         let (now, mut response) = (SystemTime::now(), HttpResponse::new(StatusCode::OK));
@@ -125,7 +145,7 @@ impl Head {
             headers.insert(CACHE_CONTROL, policy.clone());
         }
         if let Some(age) = self.age {
-            headers.insert(AGE, HeaderValue::from(age.as_secs()));
+            headers.insert(AGE, seconds(age));
             if let Some(made) = self.validators.made(age, now).filter(|_| age.as_secs() > 0) {
                 headers.insert(DATE, made);
             }
@@ -139,24 +159,24 @@ impl Head {
     }
 }
 
+/// A span as a field's value. It takes one allocation, where `HeaderValue::from` takes two.
+pub(crate) fn seconds(span: Duration) -> HeaderValue {
+    let mut buffer = itoa::Buffer::new();
+    HeaderValue::from_str(buffer.format(span.as_secs())).expect("digits")
+}
+
 impl From<Validators> for Head {
     fn from(validators: Validators) -> Self {
         Self { validators, ..Self::default() }
     }
 }
 
-/// Makes a 304 of a 200. `Age` stays: the client's cache would take the entry for new without it. `Last-Modified` goes
-/// where there is an entity tag (RFC 9110 §15.4.5). The server adds `Date`.
+/// Makes a 304 of a 200. The server adds `Date`.
 pub(crate) fn shorten<B>(response: HttpResponse<B>) -> HttpResponse {
     let (mut head, _) = response.into_parts();
     *head.status_mut() = StatusCode::NOT_MODIFIED;
-    let headers = head.headers_mut();
-    for name in &OF_REPRESENTATION {
-        headers.remove(name);
-    }
-    if headers.contains_key(ETAG) {
-        headers.remove(LAST_MODIFIED);
-    }
+    let has_tag = head.headers().contains_key(ETAG);
+    head.headers_mut().retain(|name, _| goes_with_short(name, has_tag));
     head.set_body(BoxBody::new(body::None::new()))
 }
 

@@ -3,7 +3,7 @@
 mod fields;
 
 use std::{
-    sync::{Arc, Mutex, OnceLock, PoisonError},
+    sync::{Mutex, OnceLock, PoisonError},
     time::SystemTime,
 };
 
@@ -23,10 +23,11 @@ use bytes::Bytes;
 use cachet_core::Validator;
 use serde::{Deserialize, Serialize};
 
-use self::fields::Fields;
+use self::fields::{Fields, Recipient};
 use crate::{
     cache_control::forbids_keeping,
     coding::{Coding, Encoded},
+    counted::Counted,
     handler::Tagging,
     validators::{EntityTag, Validators},
 };
@@ -51,13 +52,17 @@ const OF_CONTENT: [HeaderName; 3] = [CONTENT_TYPE, CONTENT_ENCODING, CONTENT_LAN
 
 /// A finished answer: what `#[cached(http = "…")]` keeps.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct StoredResponse {
+#[serde(transparent)]
+pub struct StoredResponse(Counted<Content>);
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Content {
     status: u16,
     headers: Vec<(String, Vec<u8>)>,
     body: Bytes,
     /// What this process knows beside it.
     #[serde(skip)]
-    local: Arc<Local>,
+    local: Local,
 }
 
 /// What an encoded response begins with: status, fields, and the length of the body.
@@ -117,12 +122,17 @@ fn varies_within(headers: &HeaderMap, keyed: &[&str]) -> bool {
 }
 
 /// The members of `Vary`; `None` for a line that is no text.
-pub(crate) fn vary_members(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
+fn vary_members(headers: &HeaderMap) -> impl Iterator<Item = Option<&str>> {
     let lines = headers.get_all(VARY).map(|line| line.to_str().ok());
     lines.flat_map(|line| {
         let none = line.is_none().then_some(None);
         line.unwrap_or_default().split(',').map(str::trim).filter(|member| !member.is_empty()).map(Some).chain(none)
     })
+}
+
+/// The members of `Vary` that are field names.
+pub(crate) fn named_by_vary(headers: &HeaderMap) -> impl Iterator<Item = HeaderName> {
+    vary_members(headers).filter_map(|member| HeaderName::from_bytes(member?.as_bytes()).ok())
 }
 
 impl StoredResponse {
@@ -135,57 +145,84 @@ impl StoredResponse {
             let tag = tagging.tag(|| content_hash(head.headers(), &body), &body);
             headers.push((ETAG.as_str().to_owned(), tag.as_header_value().as_bytes().to_vec()));
         }
-        Self { status: head.status().as_u16(), headers, body, local: Arc::default() }
+        Self::with(head.status().as_u16(), headers, body, Local::default())
     }
 
     /// An index with the name of the one that it replaces, or else with a name of its own.
     pub(crate) fn index_after(replaced: Option<&Self>) -> Self {
         let name = replaced.filter(|replaced| replaced.is_index()).map(Self::body);
         let name = name.unwrap_or_else(|| fastrand::u128(..).to_le_bytes().to_vec().into());
-        Self { status: INDEX, headers: Vec::new(), body: name, local: Arc::default() }
+        Self::with(INDEX, Vec::new(), name, Local::default())
     }
 
     /// Takes what a stored response begins with, for an answer that has no body.
     pub(crate) fn without_body((status, headers, length): Start) -> Self {
         let local = Local { length: usize::try_from(length).ok(), ..Local::default() };
-        Self { status, headers, body: Bytes::new(), local: Arc::new(local) }
+        Self::with(status, headers, Bytes::new(), local)
+    }
+
+    fn with(status: u16, headers: Vec<(String, Vec<u8>)>, body: Bytes, local: Local) -> Self {
+        Self(Counted::from(Content { status, headers, body, local }))
     }
 
     pub(crate) fn is_index(&self) -> bool {
-        self.status == INDEX
+        self.0.status == INDEX
     }
 
     /// The name of the index, if the variant may be stored under it. What stood there before a handler had variants is
     /// as good a name.
     pub(crate) fn admits(&self, variant: Validator) -> Option<Validator> {
-        let mut variants = self.local.variants.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut variants = self.0.local.variants.lock().unwrap_or_else(PoisonError::into_inner);
         let is_known = variants.contains(&variant);
         if !is_known && variants.len() < MOST_VARIANTS {
             variants.push(variant);
         }
         let is_admitted = variants.contains(&variant);
-        is_admitted.then(|| Validator::of_bytes(&self.body))
+        is_admitted.then(|| Validator::of_bytes(&self.0.body))
     }
 
-    /// The answer again, with this body in place of its own. What a shared tier gave is not trusted: an impossible status
-    /// is a 500.
-    pub(crate) fn to_response_with(&self, body: Bytes) -> HttpResponse {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = HttpResponse::with_body(status, BoxBody::new(body));
+    /// The answer again. What a shared tier gave is not trusted: an impossible status is a 500.
+    pub(crate) fn to_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::with_body(self.status(), BoxBody::new(self.body()));
         self.fields().write(response.headers_mut());
         response
     }
 
-    pub(crate) fn to_response(&self) -> HttpResponse {
-        self.to_response_with(self.body())
+    /// The same with this body in place of its own, and without `Vary` and what is among the [`validators`](Self::validators)
+    /// of a success: those are told anew.
+    pub(crate) fn to_response_with(&self, body: Bytes) -> HttpResponse {
+        let mut response = HttpResponse::with_body(self.status(), BoxBody::new(body));
+        self.fields().write_to(Recipient::Anybody, response.headers_mut());
+        response
+    }
+
+    /// The same for a client that has the body: a 304, with no more fields than one may have.
+    pub(crate) fn to_short_response(&self) -> HttpResponse {
+        let mut response = HttpResponse::with_body(StatusCode::NOT_MODIFIED, BoxBody::new(body::None::new()));
+        self.fields().write_to(Recipient::Holder, response.headers_mut());
+        response
+    }
+
+    pub(crate) fn status(&self) -> StatusCode {
+        StatusCode::from_u16(self.0.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+    }
+
+    /// Whether the handler's answer has a field of that name.
+    pub(crate) fn says(&self, name: &HeaderName) -> bool {
+        self.fields().has(name)
+    }
+
+    /// The fields that the handler's answer varies by, as it says itself.
+    pub(crate) fn varies_by(&self) -> &[HeaderName] {
+        self.fields().vary()
     }
 
     pub(crate) fn body(&self) -> Bytes {
-        self.body.clone()
+        self.0.body.clone()
     }
 
     pub(crate) fn is_success(&self) -> bool {
-        (200..300).contains(&self.status)
+        (200..300).contains(&self.0.status)
     }
 
     /// Whether the body goes out in the coding that a client likes best.
@@ -195,12 +232,12 @@ impl StoredResponse {
 
     /// The encoded body, which is made when the first client asks for it; `None` where it is no smaller.
     pub(crate) async fn encoded(&self, coding: Coding) -> Option<Bytes> {
-        if let Some(encoded) = self.local.encoded.known(coding) {
+        if let Some(encoded) = self.0.local.encoded.known(coding) {
             return encoded.clone();
         }
-        let (body, local) = (self.body(), Arc::clone(&self.local));
-        let encode = move || local.encoded.of(coding, &body);
-        if self.body.len() <= MOST_ENCODED_INLINE { encode() } else { web::block(encode).await.ok().flatten() }
+        let stored = self.clone();
+        let encode = move || stored.0.local.encoded.of(coding, &stored.0.body);
+        if self.0.body.len() <= MOST_ENCODED_INLINE { encode() } else { web::block(encode).await.ok().flatten() }
     }
 
     /// The entity tag of the body in a coding.
@@ -214,8 +251,8 @@ impl StoredResponse {
     }
 
     fn fields(&self) -> &Fields {
-        let length = self.local.length.unwrap_or(self.body.len());
-        self.local.fields.get_or_init(|| Fields::read(self.is_success(), &self.headers, length))
+        let length = self.0.local.length.unwrap_or(self.0.body.len());
+        self.0.local.fields.get_or_init(|| Fields::read(self.is_success(), &self.0.headers, length))
     }
 }
 
@@ -361,12 +398,8 @@ mod tests {
 
     #[test]
     fn an_answer_that_somebody_forged_does_no_harm() {
-        let forged = StoredResponse {
-            status: 7,
-            headers: vec![("x y".into(), b"1".into()), ("x".into(), b"1\r\nset-cookie: a".into())],
-            body: Bytes::new(),
-            local: Arc::default(),
-        };
+        let fields = vec![("x y".into(), b"1".into()), ("x".into(), b"1\r\nset-cookie: a".into())];
+        let forged = StoredResponse::with(7, fields, Bytes::new(), Local::default());
         let response = forged.to_response();
         assert_eq!(response.status(), 500);
         assert!(response.headers().is_empty());

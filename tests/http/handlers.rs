@@ -70,6 +70,21 @@ async fn own_fields() -> HttpResponse {
         .body("a,b")
 }
 
+#[get("/lines")]
+#[cached(ttl = 60, http = "public")]
+async fn two_lines() -> HttpResponse {
+    HttpResponse::Ok()
+        .append_header(("cache-control", "public"))
+        .append_header(("cache-control", "max-age=7"))
+        .body("a")
+}
+
+#[get("/gone")]
+#[cached(ttl = 60, http = "public")]
+async fn gone() -> HttpResponse {
+    HttpResponse::Gone().insert_header(("vary", "accept-encoding")).body("gone")
+}
+
 #[get("/gated/{id}")]
 #[cached(ttl = 60, http = "public")]
 async fn gated(id: Path<u64>, gate: Data<Semaphore>) -> Option<String> {
@@ -96,7 +111,7 @@ async fn headless() -> Headless {
 
 fn routes(config: &mut ServiceConfig) {
     config.service(under).service(over).service(both).service(headless);
-    config.service(pages).service(moved).service(own_fields);
+    config.service(pages).service(moved).service(own_fields).service(two_lines).service(gone);
 }
 
 #[test]
@@ -210,6 +225,17 @@ fn what_a_handler_says_itself_comes_first() {
     let kept = ["etag", "cache-control", "content-location", "content-type"];
     let expected = [Some("W/\"own,with,commas\""), Some("public, max-age=7"), Some("/own/1"), None];
     assert_eq!(fields(&short, &kept), expected);
+}
+
+#[test]
+fn all_lines_of_what_a_handler_says_reach_the_client() {
+    let server = Server::start(routes);
+    for _ in 0..2 {
+        let reply = server.get("/lines");
+        assert_eq!(reply.headers.iter().filter(|(name, _)| name == "cache-control").count(), 2);
+        assert_eq!(server.get("/gone").header("vary"), Some("accept-encoding"), "nobody else says it of an error");
+    }
+    assert_eq!((server.loads("two_lines"), server.loads("gone")), (1, 1));
 }
 
 #[test]

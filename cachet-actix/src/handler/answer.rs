@@ -11,7 +11,6 @@ use actix_web::{
         },
     },
 };
-use bytes::Bytes;
 use cachet_core::Cached;
 
 use super::http::Http;
@@ -19,7 +18,7 @@ use crate::{
     coding::{Accepted, Coding},
     preconditions::Preconditions,
     respond::Head,
-    stored::{StoredResponse, vary_members},
+    stored::{StoredResponse, named_by_vary},
     validators::Verdict,
 };
 
@@ -40,28 +39,32 @@ pub(super) async fn answer(
     let accepted = Accepted::of(request.headers());
     let is_encodable = entry.is_encodable();
     let wanted = accepted.best().filter(|_| is_encodable);
-    let (coding, mut response) = match held(preconditions, entry, wanted).next() {
-        // A client that has it needs no body.
-        Some(coding) => (coding, entry.to_response_with(Bytes::new())),
-        None => encoded(entry, wanted).await,
-    };
+    if let Some(coding) = held(preconditions, entry, wanted).next() {
+        return head(request, http, entry, coding).complete_short(entry.to_short_response());
+    }
+    let (coding, mut response) = encoded(entry, wanted).await;
     if let Some(coding) = coding {
         response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
     } else if accepted.any() {
         stay_plain(entry, response.headers_mut());
     }
-    let mut head = Head::from(entry.validators(coding, entry.modified())).age(entry.age());
-    for field in vary(http, response.headers(), is_encodable).into_iter().chain(http.misleading(request.headers())) {
-        head = head.vary(field);
+    if is_no_error(&response) { head(request, http, entry, coding).complete(preconditions, response) } else { response }
+}
+
+/// What an answer that is no error says to caches.
+fn head(request: &HttpRequest, http: &Http, entry: &Cached<StoredResponse>, coding: Option<Coding>) -> Head {
+    let own = entry.varies_by().iter().cloned();
+    let fields = http.vary_names().chain(own).chain(entry.is_encodable().then_some(ACCEPT_ENCODING));
+    let fields = fields.chain(http.misleading(request.headers()));
+    let head = Head::from(entry.validators(coding, entry.modified())).age(entry.age()).vary_by(fields);
+    if entry.says(&CACHE_CONTROL) {
+        return head;
     }
-    response.headers_mut().remove(VARY);
-    let own = response.headers().get(CACHE_CONTROL).cloned();
-    if let Some(targeted) = http.cdn_cache_control().filter(|_| own.is_none() && is_no_error(&response))
-        && !response.headers().contains_key(CDN_CACHE_CONTROL)
-    {
-        response.headers_mut().insert(CDN_CACHE_CONTROL, targeted);
+    let head = head.cache_control(http.cache_control(entry));
+    match http.cdn_cache_control().filter(|_| !entry.says(&CDN_CACHE_CONTROL)) {
+        Some(targeted) => head.header(CDN_CACHE_CONTROL, targeted),
+        None => head,
     }
-    head.cache_control(own.unwrap_or_else(|| http.cache_control(entry))).complete(preconditions, response)
 }
 
 /// Whether the answer has no body because the client has it.
@@ -99,7 +102,8 @@ async fn encoded(entry: &Cached<StoredResponse>, wanted: Option<Coding>) -> (Opt
     {
         return (Some(coding), entry.to_response_with(body));
     }
-    (None, entry.to_response())
+    let is_error = entry.status().is_client_error() || entry.status().is_server_error();
+    (None, if is_error { entry.to_response() } else { entry.to_response_with(entry.body()) })
 }
 
 /// Says that no coding is applied, where a middleware such as `Compress` would encode the body under the same strong tag:
@@ -109,12 +113,6 @@ fn stay_plain(entry: &StoredResponse, headers: &mut HeaderMap) {
     if is_strong && !headers.contains_key(CONTENT_ENCODING) && !entry.body().is_empty() {
         headers.insert(CONTENT_ENCODING, HeaderValue::from_static(""));
     }
-}
-
-/// The request's fields that an answer depends on: those of the key, those that the handler named itself, and the codings.
-fn vary(http: &Http, headers: &HeaderMap, is_encodable: bool) -> Vec<HeaderName> {
-    let own = vary_members(headers).filter_map(|member| HeaderName::from_bytes(member?.as_bytes()).ok());
-    http.vary_names().chain(own).chain(is_encodable.then_some(ACCEPT_ENCODING)).collect()
 }
 
 fn is_no_error<B>(response: &HttpResponse<B>) -> bool {
@@ -151,7 +149,7 @@ fn with_policy(http: &Http, success: HeaderValue, mut response: HttpResponse) ->
         response.headers_mut().insert(CACHE_CONTROL, policy);
     }
     if is_success {
-        let named: Vec<_> = vary(&Http::new(""), response.headers(), false);
+        let named: Vec<_> = named_by_vary(response.headers()).collect();
         for field in http.vary_names().filter(|field| !named.contains(field)) {
             response.headers_mut().append(VARY, HeaderValue::from(field));
         }

@@ -16,6 +16,8 @@ use crate::{
 /// The options of a handler: all of them were checked and normalised by the macro.
 pub struct Http {
     directives: &'static str,
+    /// The same as a field's value.
+    policy: HeaderValue,
     /// Whether `max-age` is left to the entry.
     takes_lifetime: bool,
     cdn: Option<&'static str>,
@@ -51,7 +53,8 @@ impl Http {
     pub const fn new(directives: &'static str) -> Self {
         let takes_lifetime =
             !lists(directives, "max-age") && !lists(directives, "no-store") && !lists(directives, "no-cache");
-        Self { directives, takes_lifetime, cdn: None, vary: &[], tagging: Tagging::Strong, sees_more: false }
+        let policy = HeaderValue::from_static(directives);
+        Self { directives, policy, takes_lifetime, cdn: None, vary: &[], tagging: Tagging::Strong, sees_more: false }
     }
 
     /// `CDN-Cache-Control`: the same directives for content delivery networks (RFC 9213).
@@ -127,6 +130,9 @@ impl Http {
     /// Why the answer may be for the one who asks alone: the request says something that the key does not know, and the
     /// handler may have looked. Where there are variants, what misleads a handler tells them apart.
     pub(super) fn may_be_personal(&self, request: &HttpRequest) -> Option<&'static str> {
+        if !self.sees_more {
+            return None;
+        }
         let headers = request.headers();
         let says = |name: HeaderName| headers.contains_key(&name) && !self.vary.contains(&name.as_str());
         let reasons = [
@@ -137,7 +143,7 @@ impl Http {
                 "the request says what it is for, and the key does not",
             ),
         ];
-        reasons.into_iter().find(|(holds, _)| self.sees_more && *holds).map(|(_, reason)| reason)
+        reasons.into_iter().find(|(holds, _)| *holds).map(|(_, reason)| reason)
     }
 
     /// Whether the policy lets nobody but the client keep the answer.
@@ -147,7 +153,8 @@ impl Http {
 
     pub(super) fn cache_control(&self, entry: &Cached<StoredResponse>) -> HeaderValue {
         if self.takes_lifetime {
-            let text = format!("{}, max-age={}", self.directives, entry.lifetime().as_secs());
+            let mut seconds = itoa::Buffer::new();
+            let text = [self.directives, ", max-age=", seconds.format(entry.lifetime().as_secs())].concat();
             HeaderValue::try_from(text).expect("the macro refuses what no field may hold")
         } else {
             self.unaged()
@@ -155,7 +162,7 @@ impl Http {
     }
 
     pub(super) fn unaged(&self) -> HeaderValue {
-        HeaderValue::from_static(self.directives)
+        self.policy.clone()
     }
 
     pub(super) fn cdn_cache_control(&self) -> Option<HeaderValue> {

@@ -2,6 +2,7 @@
 
 mod answer;
 mod http;
+mod sought;
 mod start;
 mod variants;
 
@@ -23,6 +24,7 @@ pub(crate) use self::http::Tagging;
 pub use self::http::{Http, tag_by};
 use self::{
     answer::{answer, personal, unkept},
+    sought::Sought,
     start::known_to_client,
     variants::variant,
 };
@@ -57,6 +59,14 @@ pub struct Unstored {
     failed: bool,
 }
 
+impl Unstored {
+    /// The answer of one who has none of its own.
+    fn answer(&self) -> HttpResponse {
+        let shared = self.shared.as_ref().map(StoredResponse::to_response);
+        shared.expect("who has no answer of its own is given a shared one")
+    }
+}
+
 /// What the runtime is told of a handler's answers. The followers of a flight are given those that are not kept and
 /// that are not their caller's own; a stored response has its entity tag among its headers.
 pub fn probed() -> Probed<Shape<RESULT>> {
@@ -77,13 +87,16 @@ pub fn is_final(unstored: &dyn Any) -> bool {
 ///
 /// Methods that do more than read go to the handler, past the cache: their action is what the client wants. So does what
 /// may be for the one who asks alone, and what has too many variants.
-pub async fn respond<F, L, Fut>(
+///
+/// What memory has is found before the future is made, so that it holds no more than the answer needs: actix-web allocates
+/// one for each request.
+pub fn respond<F, L, Fut>(
     incoming: Incoming,
     http: &'static Http,
     function: F,
     call: Keyed,
     load: L,
-) -> HttpResponse
+) -> impl Future<Output = HttpResponse>
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     L: FnOnce() -> Fut + 'static,
@@ -91,35 +104,51 @@ where
     Fut::Output: Responder,
 {
     let Incoming(request) = incoming;
-    if !reads(request.method()) {
-        return run(&request, load).await;
-    }
     let mut tags = Vec::new();
-    if EdgeTags::are_wanted(&request) {
+    if reads(request.method()) && EdgeTags::are_wanted(&request) {
         tags.extend_from_slice(call.tags());
         tags.extend(in_front(&function, &call));
     }
-    let mut response = read(&request, http, function, call, load).await;
-    EdgeTags::mark(&mut response, tags);
-    response
+    let sought = Sought::of(&request, http, &function, call);
+    let mut found = match sought.at_hand(&function) {
+        Some(found) => Ok(found),
+        None => Err(Box::pin(far(request.clone(), http, function, sought, load))),
+    };
+    async move {
+        let mut response = match &mut found {
+            Ok(Ok(entry)) => answer(&Preconditions::of(&request), &request, http, entry).await,
+            Ok(Err(unstored)) => unkept(http, unstored.answer()),
+            Err(far) => far.await,
+        };
+        EdgeTags::mark(&mut response, tags);
+        response
+    }
 }
 
-/// Answers a GET or HEAD.
-async fn read<F, L, Fut>(request: &HttpRequest, http: &'static Http, function: F, call: Keyed, load: L) -> HttpResponse
+/// Answers what memory alone does not.
+async fn far<F, L, Fut>(request: HttpRequest, http: &'static Http, function: F, sought: Sought, load: L) -> HttpResponse
 where
     F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
     L: FnOnce() -> Fut + 'static,
     Fut: Future + 'static,
     Fut::Output: Responder,
 {
-    if let Some(reason) = http.may_be_personal(request) {
-        return personal(http, reason, run(request, load).await);
-    }
-    let call = if http.varies() { variant(&function, http, request, call).await } else { Some(call) };
-    let Some(call) = call else { return unkept(http, run(request, load).await) };
-    let preconditions = Preconditions::of(request);
-    if let Some(entry) = known_to_client(&function, &preconditions, request, &call).await {
-        return answer(&preconditions, request, http, &entry).await;
+    let call = match sought {
+        Sought::Entry(call) => call,
+        Sought::Unknown(_) if !reads(request.method()) => return run(&request, load).await,
+        Sought::Unknown(call) => {
+            if let Some(reason) = http.may_be_personal(&request) {
+                return personal(http, reason, run(&request, load).await);
+            }
+            let Some(call) = variant(&function, http, &request, call).await else {
+                return unkept(http, run(&request, load).await);
+            };
+            call
+        }
+    };
+    let preconditions = Preconditions::of(&request);
+    if let Some(entry) = known_to_client(&function, &preconditions, &request, &call).await {
+        return answer(&preconditions, &request, http, &entry).await;
     }
     // The answer of the handler's run for this very request, if it ran and the answer is not kept.
     let (mut own, mut load) = (None::<Left>, Some(load));
@@ -134,14 +163,11 @@ where
     match (found, own.and_then(|left| left.take())) {
         // It is left of a release in which the handler had variants, and of no use to this one.
         (Ok(index), _) if index.is_index() => match load {
-            Some(load) => unkept(http, run(request, load).await),
+            Some(load) => unkept(http, run(&request, load).await),
             None => unkept(http, HttpResponse::from_error(ErrorInternalServerError("an entry without a response"))),
         },
-        (Ok(entry), _) => answer(&preconditions, request, http, &entry).await,
-        (Err(unstored), own) => {
-            let answer = own.or_else(|| unstored.shared.as_ref().map(StoredResponse::to_response));
-            unkept(http, answer.expect("who has no answer of its own is given a shared one"))
-        }
+        (Ok(entry), _) => answer(&preconditions, &request, http, &entry).await,
+        (Err(unstored), own) => unkept(http, own.unwrap_or_else(|| unstored.answer())),
     }
 }
 

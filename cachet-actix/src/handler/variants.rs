@@ -8,11 +8,11 @@
 
 use actix_web::{HttpRequest, http::header::HeaderMap, rt};
 use cachet_core::{
-    __private::{Function, Keyed, RESULT, Shape, fetch_response},
+    __private::{Function, Keyed, RESULT, Shape, fetch_response, hit_response},
     Refresh, Validator,
 };
 
-use super::{Handled, http::Http};
+use super::{Handled, http::Http, sought::Sought};
 use crate::stored::StoredResponse;
 
 /// Longer values, of all fields together, are answered and not stored.
@@ -32,10 +32,27 @@ where
         rt::spawn(refresh);
     }
     let name = index.ok()?.admits(values)?;
-    Some(call.with(|key| {
+    Some(under(name, values, call))
+}
+
+/// The same where memory has the index.
+pub(super) fn variant_at_hand<F>(function: &F, http: &Http, request: &HttpRequest, call: Keyed) -> Sought
+where
+    F: Function<Returns = Handled, Shape = Shape<{ RESULT }>>,
+{
+    let Some(values) = values(http, request.headers(), http.host(request)) else { return Sought::Unknown(call) };
+    match hit_response(function, &call).and_then(|index| index.ok()?.admits(values)) {
+        Some(name) => Sought::Entry(under(name, values, call)),
+        None => Sought::Unknown(call),
+    }
+}
+
+/// The key of a variant under the index of that name.
+fn under(name: Validator, values: Validator, call: Keyed) -> Keyed {
+    call.with(|key| {
         key.literal("#");
         key.str(&format!("{name}{values}"));
-    }))
+    })
 }
 
 /// The hash of the fields' values: keys stay short, and no secret of a client is written into a shared tier.

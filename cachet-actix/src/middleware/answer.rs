@@ -4,11 +4,12 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::{
     HttpResponse,
+    body::{self, BoxBody},
     http::{
         Method, StatusCode,
         header::{
-            AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, DATE, ETAG, HeaderMap, HeaderName,
-            HeaderValue, LAST_MODIFIED,
+            AGE, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap, HeaderName,
+            HeaderValue,
         },
     },
 };
@@ -17,38 +18,31 @@ use super::kept::Kept;
 use crate::{
     preconditions::Preconditions,
     range::{Selection, cut},
-    respond::shorten,
-    validators::{Validators, Verdict, date},
+    respond::seconds,
+    validators::Verdict,
 };
 
 /// Answers a GET or HEAD with what is stored, `age` after the origin made it.
 pub(super) fn answer(method: &Method, request: &HeaderMap, kept: &Kept, age: Duration) -> HttpResponse {
-    let (status, now) = (kept.status(), SystemTime::now());
-    let mut head = HttpResponse::with_body(status, ());
-    *head.headers_mut() = kept.headers();
-    head.headers_mut().insert(AGE, HeaderValue::from(age.as_secs()));
-    let (preconditions, own) = (Preconditions::read(method, request), Validators::new().overridden_by(head.headers()));
-    if status.is_success() {
-        let current = dated(own.clone(), head.headers());
-        if let Verdict::NotModified = preconditions.verdict(&current, now) {
-            return shorten(head);
-        }
+    let (status, now, preconditions) = (kept.status(), SystemTime::now(), Preconditions::read(method, request));
+    let age = seconds(age);
+    if status.is_success() && preconditions.verdict(kept.dated(), now) == Verdict::NotModified {
+        let mut short = HttpResponse::with_body(StatusCode::NOT_MODIFIED, BoxBody::new(body::None::new()));
+        kept.write_short(short.headers_mut());
+        short.headers_mut().insert(AGE, age);
+        return short;
     }
+    let mut head = HttpResponse::with_body(status, ());
+    kept.write(head.headers_mut());
+    head.headers_mut().insert(AGE, age);
     // The origin might have cut out a part as well: whether parts can be put together is for the client to see from the
     // validators.
     let asked = preconditions.range().filter(|_| status == StatusCode::OK);
+    let length = kept.body.len() as u64;
     // What tells states apart by their dates is how old the state was when it was sent (RFC 9110 §8.8.2.2).
-    let made = head.headers().get(DATE).and_then(date).unwrap_or(now);
-    let selection = asked.map_or(Selection::Whole, |range| range.select(&own, kept.body.len() as u64, made));
+    let made = kept.made().unwrap_or(now);
+    let selection = asked.map_or(Selection::Whole, |range| range.select(kept.validators(), length, made));
     cut(head, kept.body.clone(), selection)
-}
-
-/// The validators of a stored answer. Without a date of modification, that of the answer itself has to do.
-fn dated(own: Validators, headers: &HeaderMap) -> Validators {
-    match headers.get(DATE).and_then(date).filter(|_| !headers.contains_key(LAST_MODIFIED)) {
-        Some(made) => own.modified(made),
-        None => own,
-    }
 }
 
 /// Fields of a stored answer that a 304 does not change: they belong to the body (RFC 9111 §3.2).

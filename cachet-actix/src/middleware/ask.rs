@@ -1,5 +1,7 @@
 //! A request as the cache sees it: whether it is one for the cache at all, and what it may be answered with.
 
+use std::cell::OnceCell;
+
 use actix_web::{
     dev::ServiceRequest,
     http::{
@@ -23,7 +25,9 @@ use crate::misleading::{has_body, is_misleading};
 /// A GET or HEAD that the cache may answer.
 pub(super) struct Ask {
     pub(super) key: Key,
-    pub(super) tags: Vec<String>,
+    /// The configuration's tags of its answer.
+    more_tags: Vec<String>,
+    tags: OnceCell<Vec<String>>,
     pub(super) wishes: Wishes,
     /// It has credentials: only what is for everybody answers it, and nobody waits for it.
     pub(super) personal: bool,
@@ -67,18 +71,20 @@ impl Ask {
             return Err(reason);
         }
         let key = Key::of(request, &configuration.declared)?;
-        let mut tags = vec![key.tag()];
-        if let Some(more) = &configuration.tags {
-            tags.extend(more(request.head()));
-        }
         Ok(Self {
             key,
-            tags,
+            more_tags: configuration.tags.as_ref().map(|tags| tags(request.head())).unwrap_or_default(),
+            tags: OnceCell::new(),
             wishes: if configuration.rules.honours { Wishes::of(headers) } else { Wishes::default() },
             personal: headers.contains_key(AUTHORIZATION) || headers.contains_key(COOKIE),
             condition: Condition::of(headers),
             is_get: *request.method() == Method::GET,
         })
+    }
+
+    /// The tags of its answer. A hit has no use for them, and one is a hash.
+    pub(super) fn tags(&self) -> &[String] {
+        self.tags.get_or_init(|| [vec![self.key.tag()], self.more_tags.clone()].concat())
     }
 
     /// Leaves of the request what the key and `Vary` can tell apart.

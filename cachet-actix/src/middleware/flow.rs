@@ -32,7 +32,7 @@ use super::{
     collapse::{Landing, Leading, Part, board},
     key::Key,
     policy::Use,
-    resources::{Found, Resources, Seen},
+    resources::{Found, Glance, Resources, Seen},
     revalidate::ask_for_all,
     trip::{Trip, drain},
 };
@@ -102,7 +102,7 @@ where
         match *request.method() {
             Method::GET | Method::HEAD => {}
             Method::OPTIONS | Method::TRACE | Method::CONNECT => return self.pass(request, "method", None).await,
-            _ => return self.change(request).await,
+            _ => return Box::pin(self.change(request)).await,
         }
         let ask = match Ask::of(&request, &self.cache.configuration) {
             Ok(ask) => ask,
@@ -110,7 +110,22 @@ where
         };
         ask.impose(&mut request, &self.cache.configuration);
 
-        let mut seen = self.cache.resources.look(&ask, request.headers()).await;
+        let glance = self.cache.resources.glance(&ask, request.headers());
+        match &glance.selected {
+            Some(found) if ask.is_content_with(found) => Ok(self.cache.hit(request, &ask, found, false)),
+            // Each request has its future made, and that of a hit is small.
+            _ => Box::pin(self.far(request, ask, glance)).await,
+        }
+    }
+
+    /// Answers what memory alone does not.
+    async fn far(
+        self: Rc<Self>,
+        request: ServiceRequest,
+        ask: Ask,
+        glance: Glance,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let mut seen = self.cache.resources.complete(glance, &ask, request.headers()).await;
         let mut collapsed = false;
         loop {
             match seen.selected.clone().map(|found| (ask.usage(&found), found)) {
@@ -151,7 +166,7 @@ where
     ) -> Result<ServiceResponse<BoxBody>, Error> {
         let uri = request.uri().to_string();
         let opening = if ask.stores() || ask.updates(&seen) {
-            self.cache.resources.begin(&ask.key, &ask.tags).await
+            self.cache.resources.begin(&ask.key, ask.tags()).await
         } else {
             None
         };

@@ -1,22 +1,26 @@
 //! A stored answer, and the list of those that belong to one URI.
 
 use std::{
-    ops::Deref,
-    sync::{Arc, OnceLock},
+    sync::OnceLock,
     time::{Duration, SystemTime},
 };
 
 use actix_web::http::{
     StatusCode,
     header::{
-        AGE, CONNECTION, ETAG, HeaderMap, HeaderName, HeaderValue, PROXY_AUTHENTICATE, PROXY_AUTHORIZATION, TE,
-        TRAILER, TRANSFER_ENCODING, UPGRADE,
+        AGE, CONNECTION, DATE, ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MODIFIED, PROXY_AUTHENTICATE,
+        PROXY_AUTHORIZATION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
     },
 };
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use super::policy::{Terms, second};
+use crate::{
+    counted::Counted,
+    respond::goes_with_short,
+    validators::{Validators, date},
+};
 
 /// Fields of one connection (RFC 9110 §7.6.1), and `Age`, which each answer has its own of.
 const OF_MESSAGE: [HeaderName; 8] =
@@ -25,49 +29,13 @@ const OF_MESSAGE: [HeaderName; 8] =
 /// The same where the library has no name for them.
 const OF_MESSAGE_TOO: [&str; 3] = ["keep-alive", "proxy-connection", "proxy-authentication-info"];
 
-/// A value that is stored and handed out without a copy.
-#[derive(Debug)]
-pub(super) struct Rc<T>(Arc<T>);
-
-impl<T> Clone for Rc<T> {
-    fn clone(&self) -> Self {
-        Self(Arc::clone(&self.0))
-    }
-}
-
-impl<T> Deref for Rc<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> From<T> for Rc<T> {
-    fn from(value: T) -> Self {
-        Self(Arc::new(value))
-    }
-}
-
-impl<T: Serialize> Serialize for Rc<T> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.0.serialize(serializer)
-    }
-}
-
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Rc<T> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        T::deserialize(deserializer).map(Self::from)
-    }
-}
-
 /// What the tiers hold.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) enum Slot {
     /// The answers of one URI.
-    Variants(Rc<Vec<Variant>>),
+    Variants(Counted<Vec<Variant>>),
     /// One of them.
-    Response(Rc<Kept>),
+    Response(Counted<Kept>),
 }
 
 impl Slot {
@@ -116,7 +84,46 @@ pub(super) struct Kept {
     pub(super) terms: Terms,
     /// The fields, read once for all answers.
     #[serde(skip)]
-    read: OnceLock<Vec<(HeaderName, HeaderValue)>>,
+    read: OnceLock<Read>,
+}
+
+#[derive(Clone, Debug)]
+struct Read {
+    fields: Vec<Field>,
+    /// Its `Date`.
+    made: Option<SystemTime>,
+    validators: Validators,
+    /// The same, where without a date of modification that of the answer itself has to do.
+    dated: Validators,
+}
+
+#[derive(Clone, Debug)]
+struct Field {
+    name: HeaderName,
+    value: HeaderValue,
+    goes_with_short: bool,
+}
+
+impl Read {
+    /// What a shared tier gave is not trusted: an impossible field is left out.
+    fn of(stored: &[(String, Vec<u8>)]) -> Self {
+        let possible = |(name, value): &(String, Vec<u8>)| {
+            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
+        };
+        let headers: HeaderMap = stored.iter().filter_map(possible).collect();
+        let has_tag = headers.contains_key(ETAG);
+        let field = |(name, value): (&HeaderName, &HeaderValue)| Field {
+            goes_with_short: goes_with_short(name, has_tag),
+            name: name.clone(),
+            value: value.clone(),
+        };
+        let validators = Validators::new().overridden_by(&headers);
+        let made = headers.get(DATE).and_then(date);
+        let dated = made
+            .filter(|_| !headers.contains_key(LAST_MODIFIED))
+            .map_or_else(|| validators.clone(), |made| validators.clone().modified(made));
+        Self { fields: headers.iter().map(field).collect(), made, validators, dated }
+    }
 }
 
 impl Kept {
@@ -126,21 +133,47 @@ impl Kept {
         Self { status: status.as_u16(), headers, body, terms, read: OnceLock::new() }
     }
 
-    /// What a shared tier gave is not trusted: an impossible status is a 500, an impossible field is left out.
+    /// What a shared tier gave is not trusted: an impossible status is a 500.
     pub(super) fn status(&self) -> StatusCode {
         StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     pub(super) fn headers(&self) -> HeaderMap {
-        let possible = |(name, value): &(String, Vec<u8>)| {
-            Some((HeaderName::from_bytes(name.as_bytes()).ok()?, HeaderValue::from_bytes(value).ok()?))
-        };
-        let read = self.read.get_or_init(|| self.headers.iter().filter_map(possible).collect());
-        let mut headers = HeaderMap::with_capacity(read.len() + 2);
-        for (name, value) in read {
-            headers.append(name.clone(), value.clone());
-        }
+        let mut headers = HeaderMap::with_capacity(self.headers.len());
+        self.write(&mut headers);
         headers
+    }
+
+    pub(super) fn write(&self, headers: &mut HeaderMap) {
+        for field in &self.read().fields {
+            headers.append(field.name.clone(), field.value.clone());
+        }
+    }
+
+    /// Writes what a 304 has of the fields.
+    pub(super) fn write_short(&self, headers: &mut HeaderMap) {
+        for field in self.read().fields.iter().filter(|field| field.goes_with_short) {
+            headers.append(field.name.clone(), field.value.clone());
+        }
+    }
+
+    /// Its validators, as it names them.
+    pub(super) fn validators(&self) -> &Validators {
+        &self.read().validators
+    }
+
+    /// When its origin made it, as it says.
+    pub(super) fn made(&self) -> Option<SystemTime> {
+        self.read().made
+    }
+
+    /// What a client's conditions are held against.
+    pub(super) fn dated(&self) -> &Validators {
+        &self.read().dated
+    }
+
+    fn read(&self) -> &Read {
+        self.read.get_or_init(|| Read::of(&self.headers))
     }
 
     fn bytes(&self) -> usize {

@@ -11,10 +11,7 @@ use actix_web::{
         uri::PathAndQuery,
     },
 };
-use cachet_core::{
-    __private::{KeyBuf, Keyed},
-    CacheKey, Validator,
-};
+use cachet_core::{__private::KeyBuf, CacheKey, Validator};
 use url::Url;
 
 /// A resource, as this cache knows it.
@@ -40,7 +37,7 @@ impl Key {
                 let _ = writeln!(fields, "{name}:{}", value.as_bytes().escape_ascii());
             }
         }
-        Ok(Self { origin: format!("{scheme}://{authority}"), authority, target, declared: fields })
+        Ok(Self { origin: [scheme, "://", &authority].concat(), authority, target, declared: fields })
     }
 
     /// What a method that changes something changes. Unlike a reader it may name that in a way that others resolve:
@@ -85,7 +82,7 @@ impl Key {
     }
 
     pub(super) fn uri(&self) -> String {
-        format!("{}{}", self.origin, self.target)
+        [&*self.origin, &*self.target].concat()
     }
 
     /// The tag that every answer to the URI carries, whatever else is in its key.
@@ -93,14 +90,14 @@ impl Key {
         format!("@response:{}", Validator::of_bytes(self.uri().as_bytes()))
     }
 
-    /// What stands under the key, with the tags of the request.
-    pub(super) fn variants(&self, tags: Vec<String>) -> Keyed {
-        Keyed::new(self.text("variants"), tags)
+    /// What the list of answers stands under.
+    pub(super) fn variants(&self) -> KeyBuf {
+        self.of_part("variants")
     }
 
-    /// One answer.
-    pub(super) fn response(&self, id: u128, tags: Vec<String>) -> Keyed {
-        Keyed::new(self.text(&format!("{id:032x}")), tags)
+    /// What one of them stands under.
+    pub(super) fn response(&self, id: u128) -> KeyBuf {
+        self.of_part(&id)
     }
 
     /// Everything in one text, for those who wait for one another.
@@ -108,11 +105,12 @@ impl Key {
         format!("{}\n{}{selecting}", self.uri(), self.declared)
     }
 
-    fn text(&self, part: &str) -> KeyBuf {
+    fn of_part<P: CacheKey + ?Sized>(&self, part: &P) -> KeyBuf {
         let mut key = KeyBuf::bytes();
-        for text in [&self.origin, &self.target, &self.declared, part] {
+        for text in [&self.origin, &self.target, &self.declared] {
             text.write_key(key.writer());
         }
+        part.write_key(key.writer());
         key
     }
 }
@@ -149,7 +147,7 @@ fn authority(scheme: &str, uri: &Uri, headers: &HeaderMap) -> Option<String> {
         _ if !is_host => None,
         None | Some("") => Some(host.to_owned()),
         Some(port) if port == own_port => Some(host.to_owned()),
-        Some(port) => port.parse::<u16>().ok().map(|port| format!("{host}:{port}")),
+        Some(port) => port.parse::<u16>().ok().map(|port| [host, ":", &port.to_string()].concat()),
     }
 }
 

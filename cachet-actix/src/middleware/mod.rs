@@ -107,6 +107,11 @@ use crate::edge::EdgeTags;
 /// past the cache; one of `actix_web::test` has a host when it is given a `Host`. A
 /// request's `Cache-Control` is ignored unless [`honour_request_directives`](Self::honour_request_directives) is set.
 ///
+/// # What it costs
+///
+/// An answer from memory takes about what a handler of fixed bytes does, a sixth more instructions, whatever stands behind
+/// it; a 304 takes as much (`cargo bench --bench http`). What varies is a hash more.
+///
 /// # Where it stands
 ///
 /// It decides on the fields that it sees: a middleware that sets cookies belongs between it and the handler, so that its

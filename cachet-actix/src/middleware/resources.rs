@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use actix_web::http::header::HeaderMap;
 use cachet_core::{
-    __private::{Filling, PLAIN, Probed, Shape, Spec, Store, unique},
+    __private::{Filling, Keyed, PLAIN, Probed, Shape, Spec, Store, unique},
     Cached, Cachet,
 };
 use tokio::sync::Mutex;
@@ -16,11 +16,12 @@ use tokio::sync::Mutex;
 use super::{
     ask::Ask,
     collapse::landings,
-    kept::{Kept, Rc, Slot, Variant},
+    kept::{Kept, Slot, Variant},
     key::Key,
     revalidate::{is_in_coding_for, is_told_apart},
     vary,
 };
+use crate::counted::Counted;
 
 /// The most answers to other requests that one request is held against at the origin.
 const MOST_OTHERS: usize = 8;
@@ -38,14 +39,21 @@ pub(super) struct Resources {
 #[derive(Clone)]
 pub(super) struct Found {
     pub(super) id: u128,
-    pub(super) kept: Rc<Kept>,
+    pub(super) kept: Counted<Kept>,
     pub(super) resident: Duration,
+}
+
+/// What memory has for a request.
+pub(super) struct Glance {
+    landings: u64,
+    variants: Option<Counted<Vec<Variant>>>,
+    pub(super) selected: Option<Found>,
 }
 
 /// What is stored for a request.
 pub(super) struct Seen {
     landings: u64,
-    variants: Rc<Vec<Variant>>,
+    variants: Counted<Vec<Variant>>,
     /// The answer that belongs to it.
     pub(super) selected: Option<Found>,
     /// Answers to other requests for the URI, of which the origin may say that one is the answer to this one.
@@ -82,9 +90,29 @@ impl Resources {
 
     /// What is stored for a request.
     pub(super) async fn look(&self, ask: &Ask, request: &HeaderMap) -> Seen {
+        self.complete(self.glance(ask, request), ask, request).await
+    }
+
+    /// What memory has of it.
+    pub(super) fn glance(&self, ask: &Ask, request: &HeaderMap) -> Glance {
         let landings = landings();
-        let variants = self.variants(&ask.key, &ask.tags).await;
-        let selected = self.select(&ask.key, &ask.tags, &variants, request).await;
+        let variants = self.store.at_hand(&ask.key.variants()).and_then(listed);
+        let newest = variants.as_ref().and_then(|variants| newest_first(variants, request).next());
+        let selected = newest.and_then(|variant| found(variant, &self.store.at_hand(&ask.key.response(variant.id))?));
+        Glance { landings, variants, selected }
+    }
+
+    /// Looks in the other tiers for what a glance did not show.
+    pub(super) async fn complete(&self, glance: Glance, ask: &Ask, request: &HeaderMap) -> Seen {
+        let Glance { landings, variants, selected } = glance;
+        let variants = match variants {
+            Some(variants) => variants,
+            None => self.variants(&ask.key, ask.tags()).await,
+        };
+        let selected = match selected {
+            Some(found) => Some(found),
+            None => self.select(&ask.key, ask.tags(), &variants, request).await,
+        };
         let mut seen = Seen { landings, variants, selected, others: Vec::new() };
         if seen.selected.as_ref().is_none_or(|found| !ask.is_content_with(found)) {
             seen.others = self.others(ask, &seen, request).await;
@@ -98,24 +126,19 @@ impl Resources {
         let told_apart = seen.variants.iter().rev().filter(|variant| is_told_apart(variant));
         let mut others = Vec::new();
         for variant in told_apart.filter(|variant| Some(variant.id) != selected).take(MOST_OTHERS) {
-            let found = self.response(&ask.key, &ask.tags, variant).await;
+            let found = self.response(&ask.key, ask.tags(), variant).await;
             others.extend(found.filter(|found| is_in_coding_for(&found.kept, request)));
         }
         others
     }
 
-    async fn variants(&self, key: &Key, tags: &[String]) -> Rc<Vec<Variant>> {
-        match self.store.look(&key.variants(tags.to_vec())).await.map(Cached::into_inner) {
-            Some(Slot::Variants(variants)) => variants,
-            _ => Rc::from(Vec::new()),
-        }
+    async fn variants(&self, key: &Key, tags: &[String]) -> Counted<Vec<Variant>> {
+        let stored = self.store.look(&Keyed::new(key.variants(), tags.to_vec())).await;
+        stored.and_then(listed).unwrap_or_else(|| Counted::from(Vec::new()))
     }
 
-    /// The newest of the answers that match a request (RFC 9111 §4).
     async fn select(&self, key: &Key, tags: &[String], variants: &[Variant], request: &HeaderMap) -> Option<Found> {
-        let mut matching: Vec<_> = variants.iter().filter(|variant| matches(variant, request)).collect();
-        matching.sort_by_key(|variant| variant.made);
-        for variant in matching.into_iter().rev() {
+        for variant in newest_first(variants, request) {
             if let Some(found) = self.response(key, tags, variant).await {
                 return Some(found);
             }
@@ -124,17 +147,14 @@ impl Resources {
     }
 
     async fn response(&self, key: &Key, tags: &[String], variant: &Variant) -> Option<Found> {
-        let stored = self.store.look(&key.response(variant.id, tags.to_vec())).await?;
-        match stored.value() {
-            Slot::Response(kept) => Some(Found { id: variant.id, kept: kept.clone(), resident: stored.age() }),
-            Slot::Variants(_) => None,
-        }
+        let call = Keyed::new(key.response(variant.id), tags.to_vec());
+        found(variant, &self.store.look(&call).await?)
     }
 
     /// To be called before the origin is asked.
     pub(super) async fn begin(&self, key: &Key, tags: &[String]) -> Option<Opening> {
         let id = unique();
-        let filling = self.store.begin(key.response(id, tags.to_vec())).await?;
+        let filling = self.store.begin(Keyed::new(key.response(id), tags.to_vec())).await?;
         Some(Opening { id, filling, tags: tags.to_vec() })
     }
 
@@ -151,8 +171,8 @@ impl Resources {
         let fields = vary::fields(&kept.headers());
         let digest = vary::digest(fields.as_deref().unwrap_or_default(), request);
         let entered = kept.variant(opening.id, fields, digest, SystemTime::now());
-        opening.filling.fill(Slot::Response(Rc::from(kept))).await;
-        if !self.store.holds(&key.response(opening.id, opening.tags.clone())).await {
+        opening.filling.fill(Slot::Response(Counted::from(kept))).await;
+        if !self.store.holds(&Keyed::new(key.response(opening.id), opening.tags.clone())).await {
             return false;
         }
 
@@ -166,7 +186,7 @@ impl Resources {
         // The oldest give way: a client that makes up values pushes out nothing but answers to this URI.
         let surplus = variants.len().saturating_sub(self.most_variants);
         variants.drain(..surplus);
-        self.store.put(&key.variants(opening.tags), Slot::Variants(Rc::from(variants))).await;
+        self.store.put(&Keyed::new(key.variants(), opening.tags), Slot::Variants(Counted::from(variants))).await;
         true
     }
 
@@ -175,7 +195,7 @@ impl Resources {
         let _writer = writer(key).lock().await;
         let mut variants = self.variants(key, tags).await.to_vec();
         variants.retain(|variant| variant.id != id);
-        self.store.put(&key.variants(tags.to_vec()), Slot::Variants(Rc::from(variants))).await;
+        self.store.put(&Keyed::new(key.variants(), tags.to_vec()), Slot::Variants(Counted::from(variants))).await;
     }
 }
 
@@ -202,6 +222,27 @@ impl Seen {
         fields.dedup();
         vary::digest(&fields, request)
     }
+}
+
+fn listed(stored: Cached<Slot>) -> Option<Counted<Vec<Variant>>> {
+    match stored.into_inner() {
+        Slot::Variants(variants) => Some(variants),
+        Slot::Response(_) => None,
+    }
+}
+
+fn found(variant: &Variant, stored: &Cached<Slot>) -> Option<Found> {
+    match stored.value() {
+        Slot::Response(kept) => Some(Found { id: variant.id, kept: kept.clone(), resident: stored.age() }),
+        Slot::Variants(_) => None,
+    }
+}
+
+/// The answers that match a request, as they are preferred (RFC 9111 §4).
+fn newest_first<'a>(variants: &'a [Variant], request: &HeaderMap) -> impl Iterator<Item = &'a Variant> + use<'a> {
+    let mut matching: Vec<_> = variants.iter().filter(|variant| matches(variant, request)).collect();
+    matching.sort_by_key(|variant| variant.made);
+    matching.into_iter().rev()
 }
 
 fn matches(variant: &Variant, request: &HeaderMap) -> bool {

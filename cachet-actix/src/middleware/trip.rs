@@ -136,7 +136,7 @@ impl Trip {
                 let kept = Kept::new(found.kept.status(), &headers, found.kept.body.clone(), terms);
                 cache.resources.keep(&self.ask.key, opening, kept, &self.headers, Some(found.id)).await;
             }
-            None => cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await,
+            None => cache.resources.forget(&self.ask.key, self.ask.tags(), found.id).await,
         }
     }
 
@@ -166,7 +166,7 @@ impl Trip {
                 self.status.detail = Some(reason);
                 // A cookie is for this client, and takes nothing from what is stored.
                 if !headers.contains_key(SET_COOKIE) {
-                    cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await;
+                    cache.resources.forget(&self.ask.key, self.ask.tags(), found.id).await;
                 }
                 (storable(&headers), None)
             }
@@ -237,7 +237,7 @@ impl Trip {
                 && !self.ask.personal
                 && let Some(found) = self.seen.selected.take()
             {
-                cache.resources.forget(&self.ask.key, &self.ask.tags, found.id).await;
+                cache.resources.forget(&self.ask.key, self.ask.tags(), found.id).await;
             }
         }
         // An origin in trouble says nothing about the next answer.

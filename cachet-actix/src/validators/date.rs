@@ -3,7 +3,10 @@
 //! `httpdate` writes them. It does not read them here: it knows no date before 1970, so that an `If-Unmodified-Since`
 //! of 1960 would be ignored and the write performed, and it gives the two digits of a year a fixed century.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::{
+    cell::RefCell,
+    time::{Duration, SystemTime, UNIX_EPOCH},
+};
 
 use actix_web::http::header::HeaderValue;
 
@@ -21,9 +24,25 @@ pub(crate) fn date(value: &HeaderValue) -> Option<SystemTime> {
     read(value.to_str().ok()?.trim_ascii(), SystemTime::now())
 }
 
+/// So many seconds have a place each among the dates that a thread remembers. The entries that a lifetime of minutes leaves
+/// were all loaded in the last of these.
+const REMEMBERED: usize = 256;
+
+thread_local! {
+    /// Dates that were written, since an entry's are the same in each of its answers.
+    static WRITTEN: RefCell<Vec<Option<(u64, HeaderValue)>>> = RefCell::new(vec![None; REMEMBERED]);
+}
+
 /// The field value of a second.
 pub(super) fn http_date(seconds: u64) -> Option<HeaderValue> {
-    HeaderValue::try_from(httpdate::fmt_http_date(second(seconds))).ok()
+    let place = usize::try_from(seconds % REMEMBERED as u64).expect("it is less than the number of places");
+    WRITTEN.with_borrow_mut(|written| match &written[place] {
+        Some((known, date)) if *known == seconds => Some(date.clone()),
+        _ => {
+            let date = HeaderValue::try_from(httpdate::fmt_http_date(second(seconds))).ok()?;
+            Some(written[place].insert((seconds, date)).1.clone())
+        }
+    })
 }
 
 /// The whole second of a time that HTTP has a date for and a clock can show: from 1970 to the year 9999.

@@ -50,8 +50,9 @@ impl EntityTag {
     }
 
     pub(crate) fn tag(&self) -> Tag<'_> {
-        let (tag, _) = Tag::read(self.0.as_bytes()).expect("every constructor makes a well-formed tag");
-        tag
+        let (weak, quoted) = Tag::weakness(self.0.as_bytes());
+        let opaque = quoted.strip_prefix(b"\"").and_then(|inside| inside.strip_suffix(b"\""));
+        Tag { weak, opaque: opaque.expect("every constructor makes a well-formed tag") }
     }
 
     fn write(prefix: &str, version: &str) -> Self {
@@ -119,14 +120,15 @@ pub(crate) struct Tag<'a> {
 impl<'a> Tag<'a> {
     /// Reads the tag that `text` begins with, and gives what follows it.
     fn read(text: &'a [u8]) -> Option<(Self, &'a [u8])> {
-        // `W` is case-sensitive.
-        let (weak, quoted) = match text.strip_prefix(b"W/") {
-            Some(quoted) => (true, quoted),
-            None => (false, text),
-        };
+        let (weak, quoted) = Self::weakness(text);
         let inside = quoted.strip_prefix(b"\"")?;
         let (opaque, rest) = inside.split_at(inside.iter().position(|&byte| !is_tag_character(byte))?);
         Some((Self { weak, opaque }, rest.strip_prefix(b"\"")?))
+    }
+
+    /// Whether a tag is weak, and what follows. `W` is case-sensitive.
+    fn weakness(text: &'a [u8]) -> (bool, &'a [u8]) {
+        text.strip_prefix(b"W/").map_or((false, text), |quoted| (true, quoted))
     }
 
     /// Whether two tags name the same state.

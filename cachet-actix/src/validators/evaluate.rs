@@ -99,21 +99,18 @@ fn if_unmodified_since(date: Option<SystemTime>, current: &Validators, now: Syst
     }
 }
 
-/// Whether a list names the current representation. Malformed members name none.
+/// Whether a list names the current representation. Malformed members name none, and `*` means something only where it
+/// stands alone.
 fn lists(lines: &[HeaderValue], current: &Validators, comparison: Comparison) -> bool {
-    if current.is_absent() {
-        return false;
+    let (mut any, mut others) = (false, false);
+    for member in members(lines).filter(|_| !current.is_absent()) {
+        match member {
+            Member::Tag(listed) if current.is_named_by(listed, comparison) => return true,
+            Member::Any => any = true,
+            Member::Tag(_) | Member::Malformed => others = true,
+        }
     }
-    if is_any(lines) {
-        return true;
-    }
-    members(lines).any(|member| matches!(member, Member::Tag(listed) if current.is_named_by(listed, comparison)))
-}
-
-/// Whether the field is `*`, which means something only where it stands alone.
-fn is_any(lines: &[HeaderValue]) -> bool {
-    let mut members = members(lines).peekable();
-    members.peek().is_some() && members.all(|member| member == Member::Any)
+    any && !others
 }
 
 fn members(lines: &[HeaderValue]) -> impl Iterator<Item = Member<'_>> {

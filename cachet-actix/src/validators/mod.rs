@@ -124,6 +124,14 @@ impl Validators {
         }
     }
 
+    /// Writes what a 304 has of them: `Last-Modified` only where there is no entity tag (RFC 9110 §15.4.5).
+    pub(crate) fn write_one(&self, headers: &mut HeaderMap, now: SystemTime) {
+        match &self.etag {
+            Some(tag) => drop(headers.insert(ETAG, tag.as_header_value().clone())),
+            None => self.write(headers, now),
+        }
+    }
+
     /// The validators that a response's own fields name; those that it lacks are taken from `self`.
     pub(crate) fn overridden_by(mut self, headers: &HeaderMap) -> Self {
         if let Some(own) = headers.get(ETAG) {

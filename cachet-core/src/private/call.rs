@@ -190,6 +190,13 @@ pub(super) fn described<F: Function>(cache: &Cache, found: Found) -> Cached<Stor
     found.entry.cached(cache.now(), found.origin).expect("a function's entries hold its values")
 }
 
+/// A handler's call that memory answers, without a future for it.
+pub fn hit_response<F: Function>(function: &F, call: &Keyed) -> Option<Result<Cached<Stored<F>>, Failure<F>>> {
+    let cache = cache(function);
+    let entry = cache.hit(&call.key)?;
+    Some(hit_or_error::<F>(entry).map(|found| described::<F>(&cache, found)))
+}
+
 /// A refresh behind an answer, which its caller spawns on this thread.
 pub type Behind = Pin<Box<dyn Future<Output = ()>>>;
 

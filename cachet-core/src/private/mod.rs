@@ -13,7 +13,7 @@ pub use self::front::{Debt, follow, in_front, invalidate_tag_and, runtime_in_fro
 pub(crate) use self::{alone::fetch_alone, call::fetch_with, function::cache};
 pub use self::{
     alone::{Alone, alone, alone_blocking},
-    call::{Behind, Loading, Missed, block_on, fetch_response, hit, hit_unless_early},
+    call::{Behind, Loading, Missed, block_on, fetch_response, hit, hit_response, hit_unless_early},
     function::{Failure, Fetched, Function, Key, Keyed, Load, LoadingMethod, Method, Stored, Whole, loading, method},
 };
 pub use self::{

@@ -12,6 +12,7 @@ use crate::{
     clock::Tick,
     entry::{Cached, Entry, Origin},
     erased::erase,
+    key::KeyBuf,
     policy::Spec,
     returns::{PLAIN, Shape, Splits, Value},
     runtime::Cachet,
@@ -46,10 +47,15 @@ where
         Arc::as_ptr(&self.cache).addr()
     }
 
+    /// What memory holds.
+    pub fn at_hand(&self, key: &KeyBuf) -> Option<Cached<V>> {
+        self.cached(self.cache.hit(key)?, Origin::Memory)
+    }
+
     /// What the tiers hold.
     pub async fn look(&self, call: &Keyed) -> Option<Cached<V>> {
-        if let Some(entry) = self.cache.hit(&call.key) {
-            return self.cached(entry, Origin::Memory);
+        if let Some(stored) = self.at_hand(&call.key) {
+            return Some(stored);
         }
         let found = self.cache.peek(call).await?;
         self.cached(found.entry, found.origin)
