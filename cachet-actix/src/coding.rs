@@ -201,6 +201,11 @@ impl<'a> Accepted<'a> {
         self.members.iter().any(|(name, weight)| *weight > 0 && !name.eq_ignore_ascii_case(b"identity"))
     }
 
+    /// Whether the client takes a coding, ours or another's.
+    pub(crate) fn takes(&self, coding: &str) -> bool {
+        self.weight(coding).is_some_and(|weight| weight > 0)
+    }
+
     fn weight(&self, coding: &str) -> Option<u16> {
         self.named(coding).or_else(|| self.named("*"))
     }

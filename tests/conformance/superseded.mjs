@@ -7,9 +7,11 @@
 // | an `Age` that is no number | the answer is stale | the field is ignored (RFC 9111 §5.1) |
 // | several values of `Age` | the answer is stale | the first one counts (RFC 9111 §5.1) |
 // | a parameter of `Age` | the answer is stale | the same, and no longer required |
+// | a 304 with another `ETag` than the stored one | the stored one is fresh again | it updates nothing (RFC 9111 §4.3.4) |
 // | nothing stale where that is forbidden | the origin's own answer, though the origin gave none | any answer that is not the stored one |
 const ignored = { last: { expected_type: 'cached' } }
 const tolerated = { kind: 'check' }
+const notFreshened = { last: { expected_type: undefined } }
 const refused = {
   last: {
     expected_type: undefined,
@@ -29,6 +31,7 @@ const changes = {
   'age-parse-dup-old': ignored,
   'age-parse-parameter': tolerated,
   'age-parse-numeric-parameter': tolerated,
+  '304-etag-update-response-ETag': notFreshened,
   'stale-close-must-revalidate': refused,
   'stale-close-proxy-revalidate': refused,
   'stale-close-no-cache': refused,

@@ -9,6 +9,7 @@ mod coded_json;
 mod handlers;
 #[path = "../support/http2.rs"]
 mod http2;
+mod in_front;
 mod properties;
 mod ranges;
 mod server;

@@ -4,10 +4,12 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use actix_web::{
     HttpResponse, Responder, route,
-    web::{Json, ServiceConfig},
+    web::{Json, ServiceConfig, scope},
 };
-use cachet_actix::{CacheControl, CachedJson, EntityTag, PreconditionError, Preconditions, Validated, Validators};
-use cachet_core::cached;
+use cachet_actix::{
+    CacheControl, CachedJson, EntityTag, PreconditionError, Preconditions, ResponseCache, Validated, Validators,
+};
+use cachet_core::{Cachet, cached};
 
 use crate::{
     fields,
@@ -68,8 +70,10 @@ async fn absent(pre: Preconditions) -> Result<HttpResponse, PreconditionError> {
 }
 
 fn start() -> Server {
-    Server::start(|config: &mut ServiceConfig| {
+    let runtime = Cachet::builder().memory_only().build().expect("a valid configuration");
+    Server::start(move |config: &mut ServiceConfig| {
         config.service(validated).service(json).service(handler).service(weak).service(state).service(absent);
+        config.service(scope("/stored").wrap(ResponseCache::new(&runtime)).service(validated));
     })
 }
 
@@ -272,7 +276,7 @@ fn check(reply: &Reply, full: &Reply, row: &Row) {
 #[test]
 fn every_responder_answers_as_sections_13_and_14_say() {
     let server = start();
-    for target in ["/validated", "/json", "/handler"] {
+    for target in ["/validated", "/json", "/handler", "/stored/validated"] {
         eventually("the second of the load is over", || server.get(target).header("last-modified").is_some());
         let full = server.get(target);
         let date = full.header("last-modified").expect("it was just there");
@@ -281,7 +285,13 @@ fn every_responder_answers_as_sections_13_and_14_say() {
         let names = Names::of(tag, httpdate::parse_http_date(date).expect("a date"));
         let coded = if target == "/validated" { CODED } else { SAYS_ITS_CODING };
         for row in PRECONDITIONS.iter().chain(RANGES).chain([&coded]) {
-            check(&send(&server, target, row, &names), &full, row);
+            let reply = send(&server, target, row, &names);
+            check(&reply, &full, row);
+            if target == "/stored/validated" {
+                let is_the_handlers = row.2.iter().any(|(name, _)| [MATCH, UNSINCE].contains(name));
+                let status = reply.header("cache-status").expect("the cache says what it did");
+                assert_eq!(status.contains("; hit"), !is_the_handlers, "{row:?}: {status}");
+            }
         }
     }
 }

@@ -1,6 +1,12 @@
 //! Bodies are stored while they are sent, whole or not at all.
 
-use std::io::Read;
+use std::{
+    io::{self, Read},
+    thread,
+};
+
+use actix_web::{HttpResponse, body::SizedStream, web::Bytes};
+use futures_util::stream;
 
 use crate::{server::Server, support::eventually};
 
@@ -123,6 +129,73 @@ fn a_part_is_of_the_state_that_the_client_has() {
         let by_its_own_date = server.get_with(&target, &[range, ("if-range", &made)]).status;
         assert_eq!(by_its_own_date, 200, "{validators}: when it was sent is not when it was modified");
     }
+}
+
+#[test]
+fn a_part_is_not_of_a_state_that_was_young_when_it_was_sent() {
+    let server = Server::start();
+    let (modified, later) = ("Sun, 06 Nov 1994 08:49:37 GMT", "Sun, 06 Nov 1994 08:49:38 GMT");
+    for (date, status) in [(modified, 200), (later, 206)] {
+        let fields = format!("cache-control=max-age=2147483648&last-modified={modified}&date={date}");
+        let target = format!("/?{}", fields.replace(' ', "%20"));
+        server.get(&target);
+        let part = server.get_with(&target, &[("range", "bytes=0-4"), ("if-range", modified)]);
+        assert_eq!((part.status, part.is_hit()), (status, true), "{date}");
+    }
+}
+
+#[test]
+fn an_answer_is_as_old_as_its_head_and_its_body_were_long_in_coming() {
+    for held in ["held=1", "stream=2&held=body"] {
+        let server = Server::start();
+        let target = format!("/?cache-control=max-age=60&{held}");
+        thread::scope(|scope| {
+            let reader = scope.spawn(|| server.get(&target));
+            server.origin.holds(1);
+            server.advance(6);
+            server.origin.release(1);
+            reader.join().expect("no panic");
+        });
+        server.advance(1);
+        let hit = server.get(&target);
+        assert_eq!((hit.is_hit(), hit.header("age").as_deref()), (true, Some("7")), "{held}");
+    }
+}
+
+#[test]
+fn a_body_that_takes_longer_than_it_may_be_kept_is_not_stored() {
+    let server = Server::start();
+    let target = "/?cache-control=max-age=5&stream=2&held=body";
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| server.get(target));
+        server.origin.holds(1);
+        server.advance(6);
+        server.origin.release(2);
+        reader.join().expect("no panic");
+    });
+    assert!(!server.get(target).is_hit());
+}
+
+/// Larger than what the sockets of a connection hold.
+const LARGE: usize = 48 << 20;
+
+#[test]
+fn a_client_that_reads_slowly_holds_nobody_up() {
+    let server = Server::with_handler(
+        |cache| cache.max_entry_bytes(2 * LARGE).max_bytes(1 << 30),
+        |_, _| {
+            let chunk = Bytes::from(vec![b'x'; LARGE / 48]);
+            let chunks = stream::iter((0..48).map(move |_| Ok::<_, io::Error>(chunk.clone())));
+            HttpResponse::Ok()
+                .insert_header(("cache-control", "max-age=60"))
+                .body(SizedStream::new(LARGE as u64, chunks))
+        },
+    );
+    let mut slow = server.connect("GET / HTTP/1.1\r\nhost: shop.test\r\nconnection: close\r\n\r\n");
+    slow.read_exact(&mut [0; 64]).expect("the head comes");
+    let other = server.get("/");
+    assert_eq!((other.body.len(), server.origin.runs()), (LARGE, 1), "{}", other.cache_status());
+    drop(slow);
 }
 
 #[test]

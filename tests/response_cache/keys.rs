@@ -42,6 +42,17 @@ fn resources_that_differ_in_anything_are_told_apart() {
 }
 
 #[test]
+fn a_host_may_be_called_as_services_are() {
+    let server = Server::start();
+    for host in ["my_app", "my_app:8080", "127.0.0.1:8080", "[::1]:8080", "shop.test."] {
+        for is_hit in [false, true] {
+            let reply = server.get_with("/?cache-control=max-age=60", &[("host", host)]);
+            assert_eq!(reply.is_hit(), is_hit, "{host}: {}", reply.cache_status());
+        }
+    }
+}
+
+#[test]
 fn what_others_might_read_differently_goes_past_the_cache() {
     let server = Server::start();
     for (target, host, detail) in [

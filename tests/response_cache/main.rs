@@ -14,4 +14,5 @@ mod server;
 #[path = "../support/mod.rs"]
 mod support;
 mod unkeyed;
+mod validation;
 mod variants;

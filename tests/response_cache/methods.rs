@@ -52,6 +52,18 @@ fn nothing_is_invalidated_at_another_origin_or_by_a_change_that_failed() {
 }
 
 #[test]
+fn a_change_whose_answer_may_hide_that_it_happened_invalidates() {
+    for (status, is_gone) in [(500, true), (502, true), (503, true), (504, true), (501, false), (405, false)] {
+        let server = Server::start();
+        let target = format!("{PAGE}&status={status}");
+        server.get(&target);
+        assert!(server.get(&target).is_hit(), "{status}");
+        server.send("PUT", &target, &[]);
+        assert_eq!(!server.get(&target).is_hit(), is_gone, "{status}");
+    }
+}
+
+#[test]
 fn every_variant_and_every_declared_key_goes_at_once() {
     let server = Server::with(|cache| cache.keyed_by(["x-shop".parse().expect("a name")]));
     let target = "/?cache-control=max-age=60&vary=accept-language";
@@ -81,6 +93,20 @@ fn an_answer_from_before_a_change_is_not_stored_after_it() {
         writer.join().expect("no panic");
         server.origin.release(1);
         assert!(!server.get(target).is_hit());
+    });
+}
+
+#[test]
+fn an_answer_that_was_invalidated_on_its_way_does_not_say_that_it_is_stored() {
+    let server = Server::with(|cache| cache.tags(|_| vec!["page".to_owned()]));
+    let target = "/page?cache-control=max-age=60&held=1";
+    thread::scope(|scope| {
+        let reader = scope.spawn(|| server.get(target));
+        server.origin.holds(1);
+        actix_web::rt::System::new().block_on(server.runtime.invalidate_tag("page"));
+        server.origin.release(1);
+        let status = reader.join().expect("no panic").cache_status();
+        assert!(status.contains("fwd=uri-miss") && !status.contains("stored"), "{status}");
     });
 }
 

@@ -94,6 +94,24 @@ fn an_answer_that_was_under_way_at_one_node_during_a_change_at_the_other_is_not_
 }
 
 #[test]
+fn what_is_not_stored_during_a_change_does_not_say_that_it_is() {
+    for kind in ["q=1", "stream=2"] {
+        let redis = Redis::start();
+        let [one, other] = nodes(&redis);
+        let target = format!("/?cache-control=max-age=60&held=1&{kind}");
+        thread::scope(|scope| {
+            let writer = scope.spawn(|| one.send("POST", &target, &[]));
+            one.origin.holds(1);
+            other.origin.release(2);
+            let status = other.get(&target).cache_status();
+            assert!(status.contains("fwd=uri-miss") && !status.contains("stored"), "{kind}: {status}");
+            one.origin.release(2);
+            writer.join().expect("no panic");
+        });
+    }
+}
+
+#[test]
 fn without_redis_the_memory_of_each_node_serves() {
     let mut redis = Redis::start();
     let [one, _] = nodes(&redis);

@@ -62,6 +62,11 @@ impl Default for Inner {
 }
 
 impl Origin {
+    /// Counts an answer, and says which one it is.
+    pub(crate) fn run(&self) -> u64 {
+        self.0.runs.fetch_add(1, Ordering::SeqCst) + 1
+    }
+
     pub(crate) fn runs(&self) -> u64 {
         self.0.runs.load(Ordering::SeqCst)
     }
@@ -106,7 +111,7 @@ pub(crate) async fn answer(
     origin: Data<Origin>,
     body: Bytes,
 ) -> HttpResponse {
-    let run = origin.0.runs.fetch_add(1, Ordering::SeqCst) + 1;
+    let run = origin.run();
     let value = |name: &str| told.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
     let held = value("held");
     if held.is_some_and(|held| held != "body") {

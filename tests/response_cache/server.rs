@@ -8,7 +8,11 @@ use std::{
     time::Duration,
 };
 
-use actix_web::{App, HttpServer, rt::System, web};
+use actix_web::{
+    App, HttpRequest, HttpResponse, HttpServer,
+    rt::System,
+    web::{self, ServiceConfig},
+};
 use cachet_actix::ResponseCache;
 use cachet_core::{Builder, Cachet, testing::ManualClock};
 
@@ -44,15 +48,51 @@ impl Server {
     }
 
     pub(crate) fn over(tiers: Builder, configure: impl Fn(ResponseCache) -> ResponseCache) -> Self {
+        let origin = Origin::default();
+        let data = web::Data::new(origin.clone());
+        Self::serve(tiers, configure, origin, move |config| {
+            config.app_data(data.clone()).default_service(web::to(answer));
+        })
+    }
+
+    /// A server whose handler is the test's own. It is told how often it ran, this time included.
+    pub(crate) fn of(handler: impl Fn(u64, &HttpRequest) -> HttpResponse + Clone + Send + 'static) -> Self {
+        Self::with_handler(|cache| cache, handler)
+    }
+
+    /// A server with other services than that.
+    pub(crate) fn with_services(services: impl Fn(&mut ServiceConfig) + Clone + Send + 'static) -> Self {
+        Self::serve(Cachet::builder().memory_only(), |cache| cache, Origin::default(), services)
+    }
+
+    pub(crate) fn with_handler(
+        configure: impl Fn(ResponseCache) -> ResponseCache,
+        handler: impl Fn(u64, &HttpRequest) -> HttpResponse + Clone + Send + 'static,
+    ) -> Self {
+        let origin = Origin::default();
+        let counted = origin.clone();
+        Self::serve(Cachet::builder().memory_only(), configure, origin, move |config| {
+            let (counted, handler) = (counted.clone(), handler.clone());
+            config.default_service(web::to(move |request: HttpRequest| {
+                let response = handler(counted.run(), &request);
+                async move { response }
+            }));
+        })
+    }
+
+    fn serve(
+        tiers: Builder,
+        configure: impl Fn(ResponseCache) -> ResponseCache,
+        origin: Origin,
+        services: impl Fn(&mut ServiceConfig) + Clone + Send + 'static,
+    ) -> Self {
         let clock = ManualClock::new();
         let runtime = tiers.clock(&clock).build().expect("a valid configuration");
-        let (cache, origin) = (configure(ResponseCache::new(&runtime)), Origin::default());
+        let cache = configure(ResponseCache::new(&runtime));
         let (sender, receiver) = mpsc::channel();
-        let data = web::Data::new(origin.clone());
         thread::spawn(move || {
             System::new().block_on(async move {
-                let app =
-                    move || App::new().wrap(cache.clone()).app_data(data.clone()).default_service(web::to(answer));
+                let app = move || App::new().wrap(cache.clone()).configure(services.clone());
                 let server =
                     HttpServer::new(app).workers(2).disable_signals().bind("127.0.0.1:0").expect("a free port");
                 let server = server.bind_auto_h2c("127.0.0.1:0").expect("another free port");

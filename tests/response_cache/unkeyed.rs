@@ -1,6 +1,6 @@
 //! Poisoning: what a client sends beside the key reaches nobody else.
 
-use actix_web::http::header::HeaderName;
+use actix_web::{HttpResponse, http::header::HeaderName};
 
 use crate::{http2::Answer, server::Server};
 
@@ -25,6 +25,16 @@ fn a_handler_does_not_see_what_is_in_no_key() {
         assert!(victim.is_hit());
         assert!(!victim.body.contains("evil"), "{name}: {}", victim.body);
     }
+}
+
+#[test]
+fn a_handler_does_not_see_what_gateways_take_for_another_field() {
+    let server = Server::of(|_, request| {
+        let names: Vec<_> = request.headers().keys().map(HeaderName::as_str).collect();
+        HttpResponse::Ok().insert_header(("cache-control", "max-age=60")).body(names.join(" "))
+    });
+    let reply = server.get_with("/", &[("X_Forwarded_Host", "evil.test"), ("Accept_Language", "de"), ("x-any", "1")]);
+    assert!(reply.body.contains("x-any") && !reply.body.contains('_'), "{}", reply.body);
 }
 
 #[test]

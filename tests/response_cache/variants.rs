@@ -21,6 +21,18 @@ fn a_client_gets_the_answer_to_what_it_asked() {
 }
 
 #[test]
+fn two_words_are_not_the_one_that_they_make_together() {
+    for (name, attack, victim) in
+        [("accept-language", "d e", "de"), ("accept", "text/h tml", "text/html"), ("accept-charset", "utf -8", "utf-8")]
+    {
+        let server = Server::start();
+        let target = format!("/?cache-control=max-age=60&vary={name}");
+        server.get_with(&target, &[(name, attack)]);
+        assert!(!server.get_with(&target, &[(name, victim)]).is_hit(), "{name}: {attack}");
+    }
+}
+
+#[test]
 fn an_answer_that_varies_on_everything_is_given_to_nobody_else() {
     let server = Server::start();
     for target in ["/?cache-control=max-age=60&vary=*", "/?cache-control=max-age=60&vary=a,*&etag=%22a%22"] {

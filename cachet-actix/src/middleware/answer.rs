@@ -39,7 +39,9 @@ pub(super) fn answer(method: &Method, request: &HeaderMap, kept: &Kept, age: Dur
     // validators.
     let asked = preconditions.range().filter(|_| status == StatusCode::OK);
     let length = kept.body.len() as u64;
-    let selection = asked.map_or(Selection::Whole, |range| range.select(kept.validators(), length, now));
+    // What tells states apart by their dates is how old the state was when it was sent (RFC 9110 §8.8.2.2).
+    let made = kept.made().unwrap_or(now);
+    let selection = asked.map_or(Selection::Whole, |range| range.select(kept.validators(), length, made));
     cut(head, kept.body.clone(), selection)
 }
 

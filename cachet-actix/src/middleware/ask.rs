@@ -7,8 +7,8 @@ use actix_web::{
     http::{
         Method,
         header::{
-            AUTHORIZATION, COOKIE, ETAG, HeaderMap, HeaderName, HeaderValue, IF_MATCH, IF_MODIFIED_SINCE,
-            IF_NONE_MATCH, IF_RANGE, IF_UNMODIFIED_SINCE, LAST_MODIFIED, RANGE, UPGRADE,
+            AUTHORIZATION, COOKIE, HeaderMap, HeaderName, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH,
+            IF_UNMODIFIED_SINCE, RANGE, UPGRADE,
         },
     },
 };
@@ -95,7 +95,11 @@ impl Ask {
     /// Leaves of the request what the key and `Vary` can tell apart.
     pub(super) fn impose(&self, request: &mut ServiceRequest, configuration: &Configuration) {
         self.key.impose(request);
-        let is_hidden = |name: &&HeaderName| is_misleading(name) && !configuration.declared.contains(name);
+        // Gateways make the same variable of `X_Forwarded_Host` and `X-Forwarded-Host`, of `Accept_Language` and
+        // `Accept-Language`.
+        let is_ambiguous = |name: &HeaderName| name.as_str().contains('_');
+        let is_hidden =
+            |name: &&HeaderName| (is_misleading(name) || is_ambiguous(name)) && !configuration.declared.contains(name);
         let hidden: Vec<_> = request.headers().keys().filter(is_hidden).cloned().collect();
         for name in hidden {
             request.headers_mut().remove(name);
@@ -151,26 +155,8 @@ impl Ask {
         self.usage(found) == Use::Fresh
     }
 
-    /// Puts the cache's own conditions in the place of the client's, which are held against the outcome.
-    pub(super) fn condition(&self, request: &mut HeaderMap, seen: &Seen) -> bool {
-        if self.is_preconditioned() || self.personal {
-            return false;
-        }
-        let tags: Vec<_> = seen.held.iter().filter_map(|found| found.kept.headers().get(ETAG).cloned()).collect();
-        let modified = seen.selected.as_ref().and_then(|found| found.kept.headers().get(LAST_MODIFIED).cloned());
-        if tags.is_empty() && modified.is_none() {
-            return false;
-        }
-        for name in [IF_NONE_MATCH, IF_MODIFIED_SINCE, RANGE, IF_RANGE] {
-            request.remove(name);
-        }
-        let list = tags.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
-        if let Some(list) = HeaderValue::from_bytes(&list).ok().filter(|list| !list.is_empty()) {
-            request.insert(IF_NONE_MATCH, list);
-        }
-        if let Some(modified) = modified {
-            request.insert(IF_MODIFIED_SINCE, modified);
-        }
-        true
+    /// Whether the origin may be asked in the cache's own words.
+    pub(super) fn is_for_cache(&self) -> bool {
+        !self.is_preconditioned() && !self.personal
     }
 }

@@ -6,13 +6,12 @@ use std::{
     rc::Rc,
     sync::Arc,
     task::{Context, Poll},
-    time::Instant,
 };
 
 use actix_web::{
     Error, HttpRequest, HttpResponse,
     body::{BoxBody, MessageBody},
-    dev::{Service, ServiceRequest, ServiceResponse},
+    dev::{Payload, Service, ServiceRequest, ServiceResponse},
     http::{
         Method, StatusCode,
         header::{CONTENT_LOCATION, HeaderMap, LOCATION},
@@ -34,6 +33,7 @@ use super::{
     key::{Key, name_host},
     policy::Use,
     resources::{Found, Glance, Resources, Seen},
+    revalidate::ask_for_all,
     trip::{Trip, drain},
 };
 use crate::{cache_status::CacheStatus, edge::EdgeTags, validators::reads};
@@ -160,7 +160,7 @@ where
     /// Asks the origin, and stores what it answers as far as that may be stored.
     async fn fetch(
         &self,
-        mut request: ServiceRequest,
+        request: ServiceRequest,
         ask: Ask,
         seen: Seen,
         lead: Option<Leading>,
@@ -172,15 +172,11 @@ where
             None
         };
         let mut trip = Trip::new(ask, request.head(), seen, opening, lead);
-        trip.condition(request.headers_mut());
-
-        let began = Instant::now();
-        let outcome = self.service.call(request).await;
-        trip.took(began.elapsed());
+        let outcome = self.ask_origin(request, &mut trip).await;
         match outcome {
             Ok(response) => {
                 let (request, response) = response.into_parts();
-                let response = trip.answered(&self.cache, response.map_into_boxed_body()).await;
+                let response = trip.answered(&self.cache, response).await;
                 Ok(ServiceResponse::new(request, response))
             }
             Err(error) => {
@@ -190,11 +186,37 @@ where
         }
     }
 
+    /// Asks the origin, and a second time where its 304 is of no use.
+    async fn ask_origin(
+        &self,
+        mut request: ServiceRequest,
+        trip: &mut Trip,
+    ) -> Result<ServiceResponse<BoxBody>, Error> {
+        let (uri, path) = (request.uri().clone(), request.match_info().clone());
+        trip.condition(request.headers_mut());
+        let clock = &self.cache.resources;
+        let mut began = clock.now();
+        let mut response = self.service.call(request).await?.map_into_boxed_body();
+        if trip.is_left_without(response.response()) {
+            // The request comes back with the answer, marked by those who routed it; a handler that kept a copy of it for
+            // a task of its own has the exchange end here, as actix-web does.
+            let (request, _) = response.into_parts();
+            let mut request = ServiceRequest::from_parts(request, Payload::None);
+            request.head_mut().uri = uri;
+            *request.match_info_mut() = path;
+            trip.ask_again(request.headers_mut());
+            began = clock.now();
+            response = self.service.call(request).await?.map_into_boxed_body();
+        }
+        trip.took(clock.now().saturating_sub(began));
+        Ok(response)
+    }
+
     /// Answers with what is stale, and has the request itself bring a newer one. What goes to the client is answered
     /// under a request that looks the same, since a handler's request belongs to one call.
     fn hit_and_refresh(
         self: Rc<Self>,
-        request: ServiceRequest,
+        mut request: ServiceRequest,
         ask: Ask,
         seen: Seen,
         found: &Found,
@@ -206,6 +228,8 @@ where
             && let Part::Lead(lead) = board(self.cache.resources.identity(), flight)
             && !seen.is_outdated()
         {
+            // What this client has, or wants a part of, is answered; the refresh is for all.
+            ask_for_all(request.headers_mut());
             rt::spawn(async move {
                 if let Ok(response) = self.fetch(request, ask, seen, Some(lead)).await {
                     drain(response.into_body()).await;
@@ -230,7 +254,8 @@ where
     }
 
     /// A method that changes something: what is stored of its URI is fenced before, and gone after it succeeded
-    /// (RFC 9111 §4.4). A fetch that began before cannot bring the old answer back.
+    /// (RFC 9111 §4.4). A fetch that began before cannot bring the old answer back. So it is after an error of the
+    /// server's, which may hide that the origin did what it was asked.
     async fn change(&self, request: ServiceRequest) -> Result<ServiceResponse<BoxBody>, Error> {
         let key = Key::of_change(&request);
         let writing = match &key {
@@ -239,22 +264,26 @@ where
         };
         // A writer that fails or is cancelled may have changed something: the guard invalidates.
         let response = self.pass(request, "method", None).await?;
-        let succeeded = response.status().is_success() || response.status().is_redirection();
-        match (key, writing) {
-            (Some(key), Some(writing)) if succeeded => {
+        let Some((key, writing)) = key.zip(writing) else { return Ok(response) };
+        match response.status() {
+            status if status.is_client_error() || status == StatusCode::NOT_IMPLEMENTED => writing.abandon().await,
+            status if status.is_server_error() => writing.commit().await,
+            _ => {
                 writing.commit().await;
-                for name in [LOCATION, CONTENT_LOCATION] {
-                    for reference in response.headers().get_all(name) {
-                        if let Some(referred) = key.refer(reference) {
-                            self.cache.runtime.invalidate_tag(referred.tag()).await;
-                        }
-                    }
-                }
+                self.invalidate_named_by(response.headers(), &key).await;
             }
-            (_, Some(writing)) => writing.abandon().await,
-            (_, None) => {}
         }
         Ok(response)
+    }
+
+    async fn invalidate_named_by(&self, headers: &HeaderMap, key: &Key) {
+        for name in [LOCATION, CONTENT_LOCATION] {
+            for reference in headers.get_all(name) {
+                if let Some(referred) = key.refer(reference) {
+                    self.cache.runtime.invalidate_tag(referred.tag()).await;
+                }
+            }
+        }
     }
 }
 

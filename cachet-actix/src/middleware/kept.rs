@@ -90,6 +90,8 @@ pub(super) struct Kept {
 #[derive(Clone, Debug)]
 struct Read {
     fields: Vec<Field>,
+    /// Its `Date`.
+    made: Option<SystemTime>,
     validators: Validators,
     /// The same, where without a date of modification that of the answer itself has to do.
     dated: Validators,
@@ -116,9 +118,11 @@ impl Read {
             value: value.clone(),
         };
         let validators = Validators::new().overridden_by(&headers);
-        let made = headers.get(DATE).and_then(date).filter(|_| !headers.contains_key(LAST_MODIFIED));
-        let dated = made.map_or_else(|| validators.clone(), |made| validators.clone().modified(made));
-        Self { fields: headers.iter().map(field).collect(), validators, dated }
+        let made = headers.get(DATE).and_then(date);
+        let dated = made
+            .filter(|_| !headers.contains_key(LAST_MODIFIED))
+            .map_or_else(|| validators.clone(), |made| validators.clone().modified(made));
+        Self { fields: headers.iter().map(field).collect(), made, validators, dated }
     }
 }
 
@@ -156,6 +160,11 @@ impl Kept {
     /// Its validators, as it names them.
     pub(super) fn validators(&self) -> &Validators {
         &self.read().validators
+    }
+
+    /// When its origin made it, as it says.
+    pub(super) fn made(&self) -> Option<SystemTime> {
+        self.read().made
     }
 
     /// What a client's conditions are held against.

@@ -10,6 +10,7 @@ mod key;
 mod policy;
 mod record;
 mod resources;
+mod revalidate;
 mod trip;
 mod vary;
 
@@ -75,20 +76,24 @@ use crate::edge::EdgeTags;
 ///
 /// One request of those that want the same answer asks the handler, in the process; the others wait for it, at most 10 s.
 /// When the answer turns out not to be stored they ask by themselves, all at once, and for 10 s nobody waits for it.
-/// Requests with credentials wait for nobody. What is stale is validated with all stored entity tags. A client's own
-/// `If-None-Match` and `If-Modified-Since` are held against what is stored, and reach the handler only where nothing is;
-/// `If-Match` and `If-Unmodified-Since` always do.
+/// Requests with credentials wait for nobody. What is stale is validated with its validators and the strong entity tags of
+/// the URI's other answers, as far as their coding is one for the request; where the handler's 304 names nothing of it,
+/// the handler is asked again, for all. A client's own `If-None-Match`, `If-Modified-Since` and `Range` are held against
+/// what is stored, and reach the handler only where nothing is; `If-Match` and `If-Unmodified-Since` always do.
 ///
-/// A body is sent on as it comes, and stored before its end is sent. A client that goes away takes the body with it.
-/// Beside a Redis an answer is stored if it is whole within twelve times [`Builder::lease`](cachet_core::Builder::lease).
+/// A body is sent on as it comes, and stored before its end is sent. It is gathered as fast as it comes: a client that
+/// reads slowly holds nobody up, and up to [`max_entry_bytes`](Self::max_entry_bytes) wait for it. One that goes away
+/// takes the body with it. The time that a body takes counts as its age. Beside a Redis an answer is stored if it is whole within twelve times [`Builder::lease`](cachet_core::Builder::lease).
 ///
 /// A method that is not GET, HEAD, OPTIONS or TRACE and that succeeds invalidates its URI, and those of the same origin in
-/// `Location` and `Content-Location` (RFC 9111 §4.4), with all variants. A fence keeps out what was fetched before it.
+/// `Location` and `Content-Location` (RFC 9111 §4.4), with all variants. So does one whose answer is lost, or an error of
+/// the server's other than 501, for its URI: it may have happened. A fence keeps out what was fetched before it.
 /// [`tags`](Self::tags) do the same for [`Cachet::invalidate_tag`].
 ///
 /// A HEAD that goes to the handler freshens what is stored, or does away with it where the two differ (§4.3.5).
 ///
-/// `Cache-Status` (RFC 9211) says what became of each request, with the reason why an answer was not stored.
+/// `Cache-Status` (RFC 9211) says what became of each request, with the reason why an answer was not stored. Of a streamed
+/// body it says `stored` before it is: one that breaks off or is invalidated on its way is not.
 /// [`Cachet::stats`] counts under the name `responses`, where a hit is two look-ups: the URI's, and the answer's.
 ///
 /// # What a client cannot do
@@ -96,9 +101,10 @@ use crate::edge::EdgeTags;
 /// The key is the URI in one spelling: the host in lower case without the scheme's own port, percent-encodings of
 /// unreserved characters undone. The handler sees that spelling, and not the fields that others have poisoned caches
 /// with: `Forwarded`, `X-Forwarded-*`, `X-Original-URL`, `X-HTTP-Method-Override` and their like, unless
-/// [`keyed_by`](Self::keyed_by) declares them. (A GET or HEAD that goes past the cache keeps them, and so does any other
-/// method.) A target is given without scheme and authority: the latter counts before the `Host` field (RFC 9112 §3.2.2),
-/// and the former is the connection's. Fields that `Connection` lists are removed (RFC 9110 §7.6.1).
+/// [`keyed_by`](Self::keyed_by) declares them; nor those with an underscore in their name, which gateways take for
+/// others. (A GET or HEAD that goes past the cache keeps them, and so does any other method.) A target is given without
+/// scheme and authority: the latter counts before the `Host` field (RFC 9112 §3.2.2), and the former is the connection's.
+/// Fields that `Connection` lists are removed (RFC 9110 §7.6.1).
 ///
 /// A request with a body, over HTTP/2 one that has not ended, with dot segments in its path, with another scheme than
 /// `http` or `https`, without a host, with a malformed one or with two goes past the cache; one of `actix_web::test` has a
@@ -113,7 +119,13 @@ use crate::edge::EdgeTags;
 /// # Where it stands
 ///
 /// It decides on the fields that it sees: a middleware that sets cookies belongs between it and the handler, so that its
-/// answers are not stored. Around `Compress` it stores each coding by its `Vary`. Clones share everything, and so do all
+/// answers are not stored. Around `Compress` it stores each coding by its `Vary`. It does not belong inside of `Compress`,
+/// which encodes a whole answer and no part of it, under one tag: a client would put together what does not fit.
+///
+/// Members of `Accept-Encoding` and `Accept-Language` are the same in any order. A handler that takes the first one, whatever
+/// the weights say, lets the first client decide for those that list the same.
+///
+/// Clones share everything, and so do all
 /// response caches of one runtime, whose memory is bounded by [`max_bytes`](Self::max_bytes).
 ///
 /// An answer that is served stale while it is refreshed goes out under a copy of the request: what outer middleware put

@@ -199,6 +199,13 @@ impl Terms {
         (!self.keep.is_zero()).then_some(self)
     }
 
+    /// The same for an answer whose body took so long to come; `None` where it is worth nothing by then.
+    pub(super) fn after(self, span: Duration) -> Option<Self> {
+        let keep = self.keep.saturating_sub(span);
+        let aged = Self { initial_age: self.initial_age + span, keep, ..self };
+        (!keep.is_zero()).then_some(aged)
+    }
+
     /// For how long it is worth its place, from when it came.
     pub(super) fn keep(&self) -> Duration {
         self.keep

@@ -1,99 +1,89 @@
 //! A body that is stored while it is sent.
 
 use std::{
-    future::Future,
-    mem,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     task::{Context, Poll, ready},
+    time::Duration,
 };
 
-use actix_web::body::{BodySize, BoxBody, MessageBody};
+use actix_web::{
+    body::{BodySize, BoxBody, MessageBody},
+    http::{StatusCode, header::HeaderMap},
+    rt,
+};
 use bytes::{Bytes, BytesMut};
+use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
-/// What is done with a whole body.
-pub(super) type Sink = Box<dyn FnOnce(Bytes) -> Pin<Box<dyn Future<Output = ()>>>>;
+use super::{
+    collapse::{Landing, Leading},
+    kept::Kept,
+    key::Key,
+    policy::Terms,
+    resources::{Opening, Resources},
+};
+
+/// An answer that is to be stored as soon as its body is there.
+pub(super) struct Coming {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) terms: Terms,
+    /// When its fields came.
+    pub(super) came: Duration,
+    pub(super) key: Key,
+    /// The request's fields.
+    pub(super) request: HeaderMap,
+    pub(super) opening: Opening,
+    pub(super) replaced: Option<u128>,
+    pub(super) lead: Option<Leading>,
+}
+
+impl Coming {
+    /// Stores it, and says whether it is stored. It has grown old since its fields came (RFC 9111 §4.2.3).
+    pub(super) async fn store(self, resources: &Resources, body: Bytes) -> bool {
+        let Some(terms) = self.terms.after(resources.now().saturating_sub(self.came)) else { return false };
+        let kept = Kept::new(self.status, &self.headers, body, terms);
+        let is_stored = resources.keep(&self.key, self.opening, kept, &self.request, self.replaced).await;
+        if let Some(lead) = self.lead.filter(|_| is_stored) {
+            lead.land(Landing::Stored);
+        }
+        is_stored
+    }
+}
 
 /// Passes a body on and gathers it; a body that came whole is stored before its end is sent, so that who has it finds it
 /// stored. One that breaks off, is longer or shorter than it said, or is larger than may be stored, is stored by nobody;
-/// neither is one whose client goes away, because nobody asks for the rest.
+/// neither is one whose client goes away before it is whole.
+///
+/// It is read as fast as it comes, however slowly its client reads: others may wait for it. One that is not going to be
+/// stored is read by its client alone.
 pub(super) struct Recording {
-    body: BoxBody,
     size: BodySize,
-    gathered: BytesMut,
-    most_bytes: usize,
-    sink: Option<Sink>,
-    state: State,
+    pieces: UnboundedReceiver<Piece>,
+    rest: Option<BoxBody>,
 }
 
-enum State {
-    Passing,
-    /// All that was announced is there; this chunk is sent once the end is certain.
-    Complete(Bytes),
-    Storing(Pin<Box<dyn Future<Output = ()>>>, Option<Bytes>),
-    Over,
-}
+type Error = <BoxBody as MessageBody>::Error;
 
-type Chunk = Option<Result<Bytes, <BoxBody as MessageBody>::Error>>;
+type Chunk = Option<Result<Bytes, Error>>;
+
+/// What is sent to the client.
+enum Piece {
+    Chunk(Result<Bytes, Error>),
+    /// What follows is in nobody's way.
+    Rest(BoxBody),
+}
 
 impl Recording {
-    pub(super) fn new(body: BoxBody, most_bytes: usize, sink: Sink) -> Self {
-        let (size, gathered) = (body.size(), BytesMut::new());
-        Self { body, size, gathered, most_bytes, sink: Some(sink), state: State::Passing }
-    }
-
-    fn discard(&mut self) {
-        self.sink = None;
-        self.gathered = BytesMut::new();
-    }
-
-    fn pass(&mut self, cx: &mut Context<'_>) -> Poll<Option<Chunk>> {
-        Poll::Ready(match ready!(Pin::new(&mut self.body).poll_next(cx)) {
-            Some(Ok(chunk)) => {
-                if self.sink.is_some() {
-                    self.gathered.extend_from_slice(&chunk);
-                }
-                if self.gathered.len() > self.most_bytes || self.is_too_long() {
-                    self.discard();
-                }
-                if self.sink.is_some() && self.size == BodySize::Sized(self.gathered.len() as u64) {
-                    self.state = State::Complete(chunk);
-                    return Poll::Ready(None);
-                }
-                Some(Some(Ok(chunk)))
-            }
-            Some(Err(error)) => {
-                self.discard();
-                Some(Some(Err(error)))
-            }
-            None => {
-                if self.is_too_short() {
-                    self.discard();
-                }
-                self.store(None);
-                None
-            }
-        })
-    }
-
-    fn is_too_long(&self) -> bool {
-        matches!(self.size, BodySize::Sized(size) if self.gathered.len() as u64 > size)
-    }
-
-    fn is_too_short(&self) -> bool {
-        matches!(self.size, BodySize::Sized(size) if (self.gathered.len() as u64) < size)
-    }
-
-    fn store(&mut self, last: Option<Bytes>) {
-        let gathered = mem::take(&mut self.gathered).freeze();
-        self.state = match self.sink.take() {
-            Some(sink) => State::Storing(sink(gathered), last),
-            None => State::Over,
-        };
+    pub(super) fn start(body: BoxBody, most_bytes: usize, sink: impl AsyncFnOnce(Bytes) + 'static) -> Self {
+        let (size, (sender, pieces)) = (body.size(), unbounded_channel());
+        rt::spawn(Reading { body, size, gathered: BytesMut::new(), most_bytes, client: sender }.run(sink));
+        Self { size, pieces, rest: None }
     }
 }
 
 impl MessageBody for Recording {
-    type Error = <BoxBody as MessageBody>::Error;
+    type Error = Error;
 
     fn size(&self) -> BodySize {
         self.size
@@ -102,30 +92,92 @@ impl MessageBody for Recording {
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Chunk> {
         let this = self.get_mut();
         loop {
-            match &mut this.state {
-                State::Passing => {
-                    if let Some(chunk) = ready!(this.pass(cx)) {
-                        return Poll::Ready(chunk);
-                    }
-                }
-                State::Complete(_) => {
-                    let end = ready!(Pin::new(&mut this.body).poll_next(cx));
-                    let State::Complete(last) = mem::replace(&mut this.state, State::Over) else { unreachable!() };
-                    if end.is_some() {
-                        // What follows is beyond the announced size, so that no client reads it.
-                        this.discard();
-                        return Poll::Ready(Some(Ok(last)));
-                    }
-                    this.store(Some(last));
-                }
-                State::Storing(storing, last) => {
-                    ready!(storing.as_mut().poll(cx));
-                    let last = last.take();
-                    this.state = State::Over;
-                    return Poll::Ready(last.map(Ok));
-                }
-                State::Over => return Poll::Ready(None),
+            if let Some(rest) = &mut this.rest {
+                return Pin::new(rest).poll_next(cx);
+            }
+            match ready!(this.pieces.poll_recv(cx)) {
+                Some(Piece::Chunk(chunk)) => return Poll::Ready(Some(chunk)),
+                Some(Piece::Rest(rest)) => this.rest = Some(rest),
+                None => return Poll::Ready(Some(Err("the body was not read to its end".into()))),
             }
         }
+    }
+}
+
+struct Reading {
+    body: BoxBody,
+    size: BodySize,
+    gathered: BytesMut,
+    most_bytes: usize,
+    client: UnboundedSender<Piece>,
+}
+
+impl Reading {
+    async fn run(mut self, sink: impl AsyncFnOnce(Bytes)) {
+        while let Some(chunk) = self.next().await {
+            match chunk {
+                Some(Ok(chunk)) => {
+                    self.gathered.extend_from_slice(&chunk);
+                    if self.is_too_long() {
+                        drop(sink);
+                        self.send(Piece::Chunk(Ok(chunk)));
+                        return self.leave();
+                    }
+                    if self.size == BodySize::Sized(self.gathered.len() as u64) {
+                        return self.complete(chunk, sink).await;
+                    }
+                    self.send(Piece::Chunk(Ok(chunk)));
+                }
+                Some(Err(error)) => return self.send(Piece::Chunk(Err(error))),
+                None => {
+                    if !self.is_too_short() {
+                        sink(self.gathered.split().freeze()).await;
+                    }
+                    return self.leave();
+                }
+            }
+        }
+    }
+
+    /// All that was announced is there; the last chunk is sent once the end is certain.
+    async fn complete(mut self, last: Bytes, sink: impl AsyncFnOnce(Bytes)) {
+        let Some(end) = self.next().await else { return };
+        if end.is_none() {
+            sink(self.gathered.split().freeze()).await;
+        }
+        self.send(Piece::Chunk(Ok(last)));
+        // What follows is beyond the announced size, so that no client reads it.
+        self.send(Piece::Rest(BoxBody::new(())));
+    }
+
+    /// The next chunk, or the end; nothing where the client is gone.
+    async fn next(&mut self) -> Option<Chunk> {
+        let Self { body, client, .. } = self;
+        let mut gone = pin!(client.closed());
+        poll_fn(|cx| match gone.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(None),
+            Poll::Pending => Pin::new(&mut *body).poll_next(cx).map(Some),
+        })
+        .await
+    }
+
+    fn is_too_long(&self) -> bool {
+        let length = self.gathered.len();
+        length > self.most_bytes || matches!(self.size, BodySize::Sized(size) if length as u64 > size)
+    }
+
+    fn is_too_short(&self) -> bool {
+        matches!(self.size, BodySize::Sized(size) if (self.gathered.len() as u64) < size)
+    }
+
+    fn send(&self, piece: Piece) {
+        // A client that is gone wants nothing more.
+        let _ = self.client.send(piece);
+    }
+
+    /// Leaves the rest of the body to its client.
+    fn leave(self) {
+        let Self { body, client, .. } = self;
+        let _ = client.send(Piece::Rest(body));
     }
 }

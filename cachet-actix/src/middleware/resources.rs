@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use actix_web::http::header::{ETAG, HeaderMap, HeaderValue};
+use actix_web::http::header::HeaderMap;
 use cachet_core::{
     __private::{Filling, Keyed, PLAIN, Probed, Shape, Spec, Store, unique},
     Cached, Cachet,
@@ -18,12 +18,13 @@ use super::{
     collapse::landings,
     kept::{Kept, Slot, Variant},
     key::Key,
+    revalidate::{is_in_coding_for, is_told_apart},
     vary,
 };
 use crate::counted::Counted;
 
-/// The most stored answers that one request is held against at the origin.
-const MOST_HELD: usize = 8;
+/// The most answers to other requests that one request is held against at the origin.
+const MOST_OTHERS: usize = 8;
 
 /// One at a time writes the list of a URI, of as many as have different places here.
 static WRITERS: [Mutex<()>; 16] = [const { Mutex::const_new(()) }; 16];
@@ -55,8 +56,8 @@ pub(super) struct Seen {
     variants: Counted<Vec<Variant>>,
     /// The answer that belongs to it.
     pub(super) selected: Option<Found>,
-    /// The answers to the URI that the origin may say still hold, whichever request they belong to.
-    pub(super) held: Vec<Found>,
+    /// Answers to other requests for the URI, of which the origin may say that one is the answer to this one.
+    pub(super) others: Vec<Found>,
 }
 
 /// The right to store what is fetched now.
@@ -80,6 +81,11 @@ impl Resources {
 
     pub(super) fn identity(&self) -> usize {
         self.store.identity()
+    }
+
+    /// The time on the runtime's clock, for spans between two moments.
+    pub(super) fn now(&self) -> Duration {
+        self.store.now()
     }
 
     /// What is stored for a request.
@@ -107,13 +113,23 @@ impl Resources {
             Some(found) => Some(found),
             None => self.select(&ask.key, ask.tags(), &variants, request).await,
         };
-        let mut seen = Seen { landings, variants, selected, held: Vec::new() };
+        let mut seen = Seen { landings, variants, selected, others: Vec::new() };
         if seen.selected.as_ref().is_none_or(|found| !ask.is_content_with(found)) {
-            for variant in seen.variants.iter().rev().filter(|variant| variant.etag.is_some()).take(MOST_HELD) {
-                seen.held.extend(self.response(&ask.key, ask.tags(), variant).await);
-            }
+            seen.others = self.others(ask, &seen, request).await;
         }
         seen
+    }
+
+    /// The newest of the answers to other requests that are worth asking about.
+    async fn others(&self, ask: &Ask, seen: &Seen, request: &HeaderMap) -> Vec<Found> {
+        let selected = seen.selected.as_ref().map(|found| found.id);
+        let told_apart = seen.variants.iter().rev().filter(|variant| is_told_apart(variant));
+        let mut others = Vec::new();
+        for variant in told_apart.filter(|variant| Some(variant.id) != selected).take(MOST_OTHERS) {
+            let found = self.response(&ask.key, ask.tags(), variant).await;
+            others.extend(found.filter(|found| is_in_coding_for(&found.kept, request)));
+        }
+        others
     }
 
     async fn variants(&self, key: &Key, tags: &[String]) -> Counted<Vec<Variant>> {
@@ -142,7 +158,8 @@ impl Resources {
         Some(Opening { id, filling, tags: tags.to_vec() })
     }
 
-    /// Stores an answer and enters it into the list, in the place of those that matched the same request.
+    /// Stores an answer and enters it into the list, in the place of those that matched the same request. It says whether
+    /// the answer is stored: one that was invalidated meanwhile is not.
     pub(super) async fn keep(
         &self,
         key: &Key,
@@ -150,11 +167,14 @@ impl Resources {
         kept: Kept,
         request: &HeaderMap,
         replaced: Option<u128>,
-    ) {
+    ) -> bool {
         let fields = vary::fields(&kept.headers());
         let digest = vary::digest(fields.as_deref().unwrap_or_default(), request);
         let entered = kept.variant(opening.id, fields, digest, SystemTime::now());
         opening.filling.fill(Slot::Response(Counted::from(kept))).await;
+        if !self.store.holds(&Keyed::new(key.response(opening.id), opening.tags.clone())).await {
+            return false;
+        }
 
         let _writer = writer(key).lock().await;
         let mut variants = self.variants(key, &opening.tags).await.to_vec();
@@ -167,6 +187,7 @@ impl Resources {
         let surplus = variants.len().saturating_sub(self.most_variants);
         variants.drain(..surplus);
         self.store.put(&Keyed::new(key.variants(), opening.tags), Slot::Variants(Counted::from(variants))).await;
+        true
     }
 
     /// Takes an answer out of the list.
@@ -200,14 +221,6 @@ impl Seen {
         fields.sort_unstable();
         fields.dedup();
         vary::digest(&fields, request)
-    }
-
-    /// The answer that a 304 is about: that of its tag, else the one that was selected, or the only one that was asked
-    /// about (RFC 9111 §4.3.4).
-    pub(super) fn named_by(&self, tag: Option<&HeaderValue>) -> Option<Found> {
-        let has_tag = |found: &&Found| tag.is_some() && found.kept.headers().get(ETAG) == tag;
-        let only = if let [only] = &self.held[..] { Some(only) } else { None };
-        self.held.iter().find(has_tag).or(self.selected.as_ref()).or(only).cloned()
     }
 }
 

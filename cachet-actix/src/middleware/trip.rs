@@ -26,8 +26,9 @@ use super::{
     flow::Cache,
     kept::{Kept, storable},
     policy::{Circumstances, Terms, date_field, judge},
-    record::Recording,
-    resources::{Opening, Seen},
+    record::{Coming, Recording},
+    resources::{Found, Opening, Seen},
+    revalidate::{Named, ask_for_all, ask_for_news},
 };
 use crate::cache_status::CacheStatus;
 
@@ -77,7 +78,24 @@ impl Trip {
 
     /// Asks the origin only for what differs from what is stored.
     pub(super) fn condition(&mut self, request: &mut HeaderMap) {
-        self.conditioned = self.ask.condition(request, &self.seen);
+        self.conditioned = self.ask.is_for_cache() && ask_for_news(request, &self.seen);
+    }
+
+    /// Whether an answer is a 304 that nothing can be made of, and the origin is to be asked again.
+    pub(super) fn is_left_without(&self, response: &HttpResponse) -> bool {
+        self.is_validated_by(response) && matches!(self.seen.named_by(response.headers().get(ETAG)), Named::Nothing)
+    }
+
+    /// Asks for the whole answer.
+    pub(super) fn ask_again(&mut self, request: &mut HeaderMap) {
+        request.clone_from(&self.headers);
+        ask_for_all(request);
+        self.conditioned = false;
+        self.status.detail = Some("the origin's 304 names nothing that is stored");
+    }
+
+    fn is_validated_by(&self, response: &HttpResponse) -> bool {
+        response.status() == StatusCode::NOT_MODIFIED && self.conditioned
     }
 
     pub(super) fn took(&mut self, delay: Duration) {
@@ -87,8 +105,12 @@ impl Trip {
     /// What the client gets for the origin's answer.
     pub(super) async fn answered(mut self, cache: &Cache, response: HttpResponse) -> HttpResponse {
         let status = response.status();
-        if status == StatusCode::NOT_MODIFIED && self.conditioned {
-            return self.validated(cache, &response).await;
+        if self.is_validated_by(&response) {
+            match self.seen.named_by(response.headers().get(ETAG)) {
+                Named::Found(found) => return self.validated(cache, found, &response).await,
+                Named::Unnamed(found) => return self.unnamed(cache, &found, status),
+                Named::Nothing => {}
+            }
         }
         if ERRORS.contains(&status.as_u16())
             && let Some(stale) = self.instead_of_error(cache, Some(status))
@@ -134,11 +156,8 @@ impl Trip {
     }
 
     /// The origin says that what is stored still holds (RFC 9111 §4.3.4).
-    async fn validated(mut self, cache: &Cache, response: &HttpResponse) -> HttpResponse {
+    async fn validated(mut self, cache: &Cache, found: Found, response: &HttpResponse) -> HttpResponse {
         self.status.forwarded_status = Some(response.status().as_u16());
-        let Some(found) = self.seen.named_by(response.headers().get(ETAG)) else {
-            return self.contradicted(cache);
-        };
         let headers = updated(&found.kept, response.headers());
         let judged = self.judge(cache, found.kept.status(), &headers, response.headers().contains_key(DATE));
         let (headers, terms) = match judged {
@@ -158,11 +177,10 @@ impl Trip {
         if terms.is_some()
             && let Some(opening) = self.opening.take()
         {
-            self.status.stored = true;
             self.status.ttl = Some(kept.terms.ttl(Duration::ZERO));
             let replaced = self.seen.selected.as_ref().map(|selected| selected.id).filter(|id| *id == found.id);
-            cache.resources.keep(&self.ask.key, opening, kept, &self.headers, replaced).await;
-            if let Some(lead) = self.lead.take() {
+            self.status.stored = cache.resources.keep(&self.ask.key, opening, kept, &self.headers, replaced).await;
+            if let Some(lead) = self.lead.take().filter(|_| self.status.stored) {
                 lead.land(Landing::Stored);
             }
         }
@@ -170,16 +188,18 @@ impl Trip {
         response
     }
 
-    /// A 304 about something that nobody asked about.
-    fn contradicted(mut self, cache: &Cache) -> HttpResponse {
-        self.status.detail = Some("the origin's 304 names nothing that is stored");
-        let mut response = HttpResponse::new(StatusCode::BAD_GATEWAY);
+    /// The origin says so, and calls it by another name.
+    fn unnamed(mut self, cache: &Cache, found: &Found, status: StatusCode) -> HttpResponse {
+        self.status.forwarded_status = Some(status.as_u16());
+        self.status.ttl = Some(found.kept.terms.ttl(found.resident));
+        self.status.detail = Some("the origin's 304 has another tag");
+        let mut response = answer(&self.method, &self.headers, &found.kept, found.kept.terms.age(found.resident));
         self.tell(cache, &mut response);
         response
     }
 
     /// Stores an answer while it is sent, if it may be stored.
-    async fn store(mut self, cache: &Cache, mut response: HttpResponse) -> HttpResponse {
+    async fn store(mut self, cache: &Cache, response: HttpResponse) -> HttpResponse {
         let has_date = response.headers().contains_key(DATE);
         let most_bytes = cache.configuration.max_entry_bytes;
         let is_too_large = matches!(response.body().size(), BodySize::Sized(size) if size > most_bytes as u64);
@@ -189,16 +209,15 @@ impl Trip {
             Ok(_) if is_marked => Err("marked"),
             judged => judged,
         };
-        let refused = match judged {
-            Ok((headers, terms)) if self.opening.is_some() && self.ask.stores() => {
-                self.status.stored = true;
-                self.status.ttl = Some(terms.ttl(Duration::ZERO));
-                self.tell(cache, &mut response);
-                return self.record(cache, response, headers, terms).await;
+        match (judged, self.opening.take().filter(|_| self.ask.stores())) {
+            (Ok((headers, terms)), Some(opening)) => self.record(cache, response, headers, terms, opening).await,
+            (judged, opening) => {
+                if judged.is_ok() && opening.is_none() && self.ask.stores() {
+                    self.status.detail = Some("a change is under way");
+                }
+                self.pass_on(cache, response, judged.err()).await
             }
-            judged => judged.err(),
-        };
-        self.pass_on(cache, response, refused).await
+        }
     }
 
     /// Passes on what is not stored.
@@ -210,10 +229,11 @@ impl Trip {
     ) -> HttpResponse {
         let status = response.status();
         if self.ask.stores() {
-            self.status.detail = refused;
+            self.status.detail = refused.or(self.status.detail);
             // What the origin answers now is newer than what is stored, and may not be. What it answers to one client's
-            // credentials says nothing about that.
+            // credentials says nothing about that, and neither does a part.
             if status.is_success()
+                && status != StatusCode::PARTIAL_CONTENT
                 && !self.ask.personal
                 && let Some(found) = self.seen.selected.take()
             {
@@ -228,33 +248,47 @@ impl Trip {
         response
     }
 
-    async fn record(self, cache: &Cache, response: HttpResponse, headers: HeaderMap, terms: Terms) -> HttpResponse {
+    async fn record(
+        mut self,
+        cache: &Cache,
+        response: HttpResponse,
+        headers: HeaderMap,
+        terms: Terms,
+        opening: Opening,
+    ) -> HttpResponse {
         let (head, body) = response.into_parts();
-        let (status, most_bytes) = (head.status(), cache.configuration.max_entry_bytes);
-        let Self { ask, headers: request, opening, lead, seen, .. } = self;
-        let (Some(opening), resources) = (opening, cache.resources.clone()) else { return head.set_body(body) };
-        let replaced = seen.selected.map(|found| found.id);
-        let keep = async move |body: Bytes| {
-            let kept = Kept::new(status, &headers, body, terms);
-            resources.keep(&ask.key, opening, kept, &request, replaced).await;
-            if let Some(lead) = lead {
-                lead.land(Landing::Stored);
-            }
+        let resources = cache.resources.clone();
+        self.status.ttl = Some(terms.ttl(Duration::ZERO));
+        let coming = Coming {
+            status: head.status(),
+            headers,
+            terms,
+            came: resources.now(),
+            key: self.ask.key.clone(),
+            request: mem::take(&mut self.headers),
+            opening,
+            replaced: self.seen.selected.as_ref().map(|found| found.id),
+            lead: self.lead.take(),
         };
         // Nobody asks for the chunks of a body that has none.
         let empty = body.size().is_eof().then(Bytes::new);
-        match empty.map_or_else(|| body.try_into_bytes(), Ok) {
+        let body = match empty.map_or_else(|| body.try_into_bytes(), Ok) {
             Ok(bytes) => {
-                if bytes.len() <= most_bytes {
-                    keep(bytes.clone()).await;
-                }
-                head.set_body(BoxBody::new(bytes))
+                self.status.stored = coming.store(&resources, bytes.clone()).await;
+                BoxBody::new(bytes)
             }
             Err(body) => {
-                let recording = Recording::new(body, most_bytes, Box::new(move |body| Box::pin(keep(body))));
-                head.set_body(BoxBody::new(recording))
+                // It is going to be, unless the body breaks off or somebody invalidates it: the fields go out before.
+                self.status.stored = true;
+                let sink = async move |body| {
+                    coming.store(&resources, body).await;
+                };
+                BoxBody::new(Recording::start(body, cache.configuration.max_entry_bytes, sink))
             }
-        }
+        };
+        let mut response = head.set_body(body);
+        self.tell(cache, &mut response);
+        response
     }
 
     /// What is stored of the fields, and for how long.

@@ -74,9 +74,22 @@ fn cased(name: &HeaderName, member: &[u8]) -> Vec<u8> {
     if !ANY_CASE.contains(name) {
         return member.to_vec();
     }
-    let mut member = member.to_ascii_lowercase();
-    member.retain(|byte| !matches!(byte, b' ' | b'\t'));
-    member
+    // Space means nothing around the signs of a parameter; anywhere else it makes another word.
+    let mut cased: Vec<u8> = Vec::with_capacity(member.len());
+    for byte in member.to_ascii_lowercase() {
+        if is_sign(byte) {
+            cased.truncate(cased.trim_ascii_end().len());
+        }
+        let is_behind_sign = cased.last().is_some_and(|&last| is_sign(last));
+        if !(is_behind_sign && byte.is_ascii_whitespace()) {
+            cased.push(byte);
+        }
+    }
+    cased
+}
+
+fn is_sign(byte: u8) -> bool {
+    matches!(byte, b';' | b'=')
 }
 
 #[cfg(test)]
@@ -100,6 +113,10 @@ mod tests {
     fn requests_that_mean_the_same_are_the_same() {
         for (name, one, other, same) in [
             ("accept-language", "en, de;q=0.5", "DE; q=0.5,en", true),
+            ("accept-language", "de", "d e", false),
+            ("accept-language", "de;q=0.5", "de ;\tq = 0.5", true),
+            ("accept", "text/html", "text/h tml", false),
+            ("accept", "text/html;a=\tb", "text/html ;A=B", true),
             ("accept-encoding", "gzip, br", "br,gzip", true),
             ("accept", "a/b, c/d", "c/d, a/b", false),
             ("x-any", "a,  b", "a,b", true),

@@ -108,6 +108,11 @@ impl Lead {
         Self { cache, leader, permit, stale: None }
     }
 
+    /// Whether any tier is going to take the value, as far as that is known before the load.
+    pub(crate) fn is_let_in(&self) -> bool {
+        !matches!(self.permit, Permit::Unleased)
+    }
+
     /// Notes the value that the load replaces.
     pub(super) fn over(self, stale: Option<Arc<Entry>>) -> Self {
         Self { stale, ..self }

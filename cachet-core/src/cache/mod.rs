@@ -294,6 +294,11 @@ impl Cache {
         self.answers(&entry).then_some(entry)
     }
 
+    /// Whether a tier has an answer to a call.
+    pub(crate) async fn holds(&self, call: &Keyed) -> bool {
+        self.find(self.key(&call.key)).is_some() || matches!(self.look(call).await, ask::Seen::Value(_))
+    }
+
     /// Whether an entry of memory may answer a call.
     #[inline]
     fn answers(&self, entry: &Entry) -> bool {

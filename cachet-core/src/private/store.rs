@@ -4,11 +4,12 @@
 //! The promises are those of cached functions. A [`Filling`] is begun before the load; an invalidation of one of its tags
 //! that comes after that voids it, in memory and in the shared tier.
 
-use std::{any::TypeId, marker::PhantomData, sync::Arc};
+use std::{any::TypeId, marker::PhantomData, sync::Arc, time::Duration};
 
 use super::Keyed;
 use crate::{
     cache::{Begun, Cache, Lead, Loaded},
+    clock::Tick,
     entry::{Cached, Entry, Origin},
     erased::erase,
     key::KeyBuf,
@@ -64,9 +65,19 @@ where
     /// stored: a writer fences a tag.
     pub async fn begin(&self, call: Keyed) -> Option<Filling<V>> {
         match self.cache.begin_alone(call).await {
-            Begun::Lead(lead) => Some(Filling { lead, of: PhantomData }),
-            Begun::Found(_) | Begun::Failed(_) | Begun::Spared => None,
+            Begun::Lead(lead) if lead.is_let_in() => Some(Filling { lead, of: PhantomData }),
+            Begun::Lead(_) | Begun::Found(_) | Begun::Failed(_) | Begun::Spared => None,
         }
+    }
+
+    /// Whether a tier holds something, without counting as a look-up.
+    pub async fn holds(&self, call: &Keyed) -> bool {
+        self.cache.holds(call).await
+    }
+
+    /// The time on the runtime's clock, for spans between two moments.
+    pub fn now(&self) -> Duration {
+        self.cache.now().since(Tick::default())
     }
 
     /// Puts a value in place of what stands there.
