@@ -195,6 +195,7 @@ async fn page(name: Path<String>) -> impl Responder {
 async fn write_page(name: Path<String>) -> impl Responder {
     match name.as_str() {
         "broken" => HttpResponse::InternalServerError().finish(),
+        "refused" => HttpResponse::Conflict().finish(),
         "moved" => HttpResponse::Created().insert_header((LOCATION, "/a")).finish(),
         _ => HttpResponse::NoContent().finish(),
     }
@@ -226,7 +227,8 @@ async fn an_unsafe_method_through_a_response_cache_purges_its_uri() {
     let mut both = [carried("/moved").await[0].clone(), missed[0].clone()];
     both.sort();
     assert_eq!(purged("/moved").await, both, "and what the answer refers to");
-    assert_eq!(purged("/broken").await, [""; 0], "it failed, and so it changed nothing");
+    assert_eq!(purged("/broken").await.len(), 1, "it may have changed something before it failed");
+    assert_eq!(purged("/refused").await, [""; 0], "it changed nothing");
 }
 
 #[tokio::test]
