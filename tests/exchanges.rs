@@ -147,6 +147,34 @@ async fn a_hit_is_one_exchange_and_a_miss_two_before_its_load_and_one_after() {
     assert_eq!(since(begun), 1);
 }
 
+#[cached(ttl = 3600, tier = "redis", key = "{id}")]
+async fn unrepeated(id: u64) -> u64 {
+    id
+}
+
+#[tokio::test]
+async fn after_eight_misses_in_a_row_the_ninth_is_an_exchange_cheaper_until_there_is_a_hit() {
+    let redis = Redis::start();
+    let (counter, port) = Counter::start(redis.port());
+    let (one, other) = (node(port).await, node(port).await);
+    let cost = async |node: &Cachet, id| {
+        let begun = counter.exchanges();
+        let origin = node.scope(unrepeated::fetch(id)).await.origin();
+        (origin, counter.exchanges() - begun)
+    };
+
+    let mut costs = Vec::new();
+    for id in 0..10 {
+        costs.push(cost(&one, id).await);
+    }
+    assert_eq!(costs[1..8], [(Origin::Loaded, 3); 7], "the first also brings a script");
+    assert_eq!(costs[8..], [(Origin::Loaded, 2); 2]);
+    assert_eq!(cost(&other, 10).await.0, Origin::Loaded);
+    assert_eq!(cost(&one, 10).await, (Origin::Shared, 2), "it is found, and read");
+    assert_eq!(cost(&one, 10).await, (Origin::Shared, 1));
+    assert_eq!(cost(&one, 11).await, (Origin::Loaded, 3));
+}
+
 #[tokio::test]
 async fn a_batch_costs_what_a_single_call_does() {
     let redis = Redis::start();

@@ -7,7 +7,7 @@
 //! | promise | rests on | costs | weakened by |
 //! |---|---|---|---|
 //! | one load per key at a time in a process | the flight of the key | an entry in a table while a call is on its way | – |
-//! | one load per key at a time across nodes, while the tier answers | a lease in the tier, renewed while the load runs | one round trip before the load, one after | a [`lease`](crate::Builder::lease) shorter than a node may stand still; a load beyond twelve leases |
+//! | one load per key at a time across nodes, while the tier answers | a lease in the tier, renewed while the load runs | besides the read one round trip before the load, one after; where the last eight calls of the function missed, the lease is asked for without a read | a [`lease`](crate::Builder::lease) shorter than a node may stand still; a load beyond twelve leases |
 //! | a load that began before an invalidation is never seen | the lease: invalidating removes it, and a fill without it is refused; the versions of its tags, noted with the lease and looked at again with the fill; the stamp of the key in memory | nothing on a hit, no round trip on a miss | – |
 //! | after `invalidate` this node never serves the old value | its memory is dropped before the tier is told, and again after | – | – |
 //! | another node serves it for Δ at the most, in most cases under a millisecond | messages that the tier's scripts publish; a heartbeat on the connection that brings them; behind Sentinels, the word of one of them with each heartbeat | one connection a node, four heartbeats in Δ | a longer [`staleness_bound`](crate::Builder::staleness_bound); a tier without a [`Backplane`](crate::tier::Backplane): 10 s, or `memory_ttl` |

@@ -51,7 +51,7 @@ use crate::{
     without::{Rule, without},
 };
 
-use self::ask::Answer;
+use self::ask::{Answer, Misses};
 pub(crate) use self::{
     batch::Place,
     lead::{Lead, Loaded},
@@ -73,6 +73,7 @@ pub(crate) struct Cache {
     names: Names,
     memory: Option<Memory>,
     shared: Option<(Shared, Arc<dyn AnyCodec>)>,
+    misses: Misses,
     /// What other nodes change, where the shared tier tells of it.
     coherence: Option<Arc<Coherence>>,
     envelope: Arc<Envelope>,
@@ -141,6 +142,7 @@ impl Cache {
                 .then(|| Memory::new(surroundings.engine, &settings, Arc::clone(&counters.evictions))),
             coherence: shared.as_ref().and_then(|(shared, _)| shared.coherence()).cloned(),
             shared,
+            misses: Misses::default(),
             envelope: Arc::clone(&surroundings.envelope),
             flights: Arc::new(Flights::new()),
             background: surroundings.background.clone(),
