@@ -144,6 +144,11 @@ impl Kept {
         headers
     }
 
+    /// The first line of a field.
+    pub(super) fn field(&self, name: &HeaderName) -> Option<&HeaderValue> {
+        self.read().fields.iter().find(|field| field.name == name).map(|field| &field.value)
+    }
+
     pub(super) fn write(&self, headers: &mut HeaderMap) {
         for field in &self.read().fields {
             headers.append(field.name.clone(), field.value.clone());

@@ -83,7 +83,8 @@ use crate::edge::EdgeTags;
 ///
 /// A body is sent on as it comes, and stored before its end is sent. It is gathered as fast as it comes: a client that
 /// reads slowly holds nobody up, and up to [`max_entry_bytes`](Self::max_entry_bytes) wait for it. One that goes away
-/// takes the body with it. The time that a body takes counts as its age. Beside a Redis an answer is stored if it is whole within twelve times [`Builder::lease`](cachet_core::Builder::lease).
+/// takes the body with it. The time that a body takes counts as its age. Beside a Redis an answer is stored if it is
+/// whole within twelve times [`Builder::lease`](cachet_core::Builder::lease).
 ///
 /// A method that is not GET, HEAD, OPTIONS or TRACE and that succeeds invalidates its URI, and those of the same origin in
 /// `Location` and `Content-Location` (RFC 9111 §4.4), with all variants. So does one whose answer is lost, or an error of

@@ -38,18 +38,18 @@ pub(super) fn ask_for_all(request: &mut HeaderMap) {
 
 /// Puts the cache's own conditions in the place of the client's, which are held against the outcome.
 pub(super) fn ask_for_news(request: &mut HeaderMap, seen: &Seen) -> bool {
-    let tags: Vec<_> = seen.asked_about().filter_map(|found| found.kept.headers().get(ETAG).cloned()).collect();
-    let modified = seen.selected.as_ref().and_then(|found| found.kept.headers().get(LAST_MODIFIED).cloned());
+    let tags: Vec<_> = seen.asked_about().filter_map(|found| found.kept.field(&ETAG)).collect();
+    let modified = seen.selected.as_ref().and_then(|found| found.kept.field(&LAST_MODIFIED));
     if seen.selected.is_some() || !tags.is_empty() {
         ask_for_all(request);
     }
-    let list = tags.iter().map(HeaderValue::as_bytes).collect::<Vec<_>>().join(&b", "[..]);
+    let list = tags.iter().map(|tag| tag.as_bytes()).collect::<Vec<_>>().join(&b", "[..]);
     if let Some(list) = HeaderValue::from_bytes(&list).ok().filter(|list| !list.is_empty()) {
         request.insert(IF_NONE_MATCH, list);
     }
     let has_conditions = !tags.is_empty() || modified.is_some();
     if let Some(modified) = modified {
-        request.insert(IF_MODIFIED_SINCE, modified);
+        request.insert(IF_MODIFIED_SINCE, modified.clone());
     }
     has_conditions
 }
@@ -105,11 +105,10 @@ impl Seen {
 }
 
 fn has_tag(found: &Found, tag: &HeaderValue, comparison: Comparison) -> bool {
-    let stored = found.kept.headers().get(ETAG).cloned();
     let is_same = |stored: &HeaderValue| match (EntityTag::from_field(stored), EntityTag::from_field(tag)) {
         (Some(stored), Some(tag)) => stored.tag().equals(tag.tag(), comparison),
         // A tag that is none is at least the same text.
         _ => stored == tag,
     };
-    stored.as_ref().is_some_and(is_same)
+    found.kept.field(&ETAG).is_some_and(is_same)
 }
